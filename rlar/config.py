@@ -25,7 +25,32 @@ class BuildConfig(BaseModel):
     report: str | None = "report"
     """Folder of the HTML report; None writes none."""
     llm: str = "none"
-    """"none": the offline build (library tools only)."""
+    """Who writes verifiers and judges: "openai:MODEL", "http://host:8000/v1#MODEL" (any OpenAI-compatible server), or
+    "none": the offline build (library tools only). Keys come from the environment and are stored nowhere."""
+    llm_price: tuple[float, float] | None = None
+    """Price of a million input and output tokens, in any one currency; needed for `max_cost`."""
+    llm_timeout_seconds: float = Field(default=120.0, gt=0)
+    """Limit of one request to the LLM."""
+    max_llm_calls: int | None = Field(default=None, ge=0)
+    """Calls to the LLM in the whole build; None: no limit. Answers from the cache cost nothing."""
+    max_llm_tokens: int | None = Field(default=None, ge=0)
+    """Tokens (input and output) in the whole build."""
+    max_cost: float | None = Field(default=None, ge=0)
+    """Money in the whole build, in the currency of `llm_price`."""
+    hub: bool = False
+    """Look for reward models on the Hugging Face Hub."""
+    hub_cache: str | None = None
+    """Folder of downloaded models; None: the Hub client's own."""
+    max_download: int = Field(default=20_000_000_000, ge=0)
+    """Bytes of model files in the whole build."""
+    web: bool = False
+    """Look for reward models by a web search, too."""
+    approve: Literal["ask", "never", "auto"] = "never"
+    """What the policy does not allow by itself (an unusual licence, a gated model): ask a person, refuse, or allow."""
+    labelled: str | None = None
+    """JSONL of labelled pairs {prompt, better, worse, reference?}: further evidence for the gate."""
+    max_repairs: int = Field(default=3, ge=0, le=10)
+    """How often the writer of a tool hears what its tool failed at and may try again."""
     prompt_column: str | None = None
     """Column that holds the prompt, where it is none of the usual names."""
     reference_column: str | None = None

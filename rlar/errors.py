@@ -7,6 +7,12 @@ RlarError
 ├── RegistryError         the registry is missing, locked, damaged or of another version
 │   └── UnknownTaskError  no such fingerprint, or nothing admitted for it
 ├── ToolError             a tool cannot be loaded (never: a tool that broke while scoring)
+├── ChatError             a call to an LLM came to nothing
+│   ├── ChatDenied        the key or the model is not accepted: asking again is no use
+│   ├── ChatUnavailable   no answer after all retries: network, rate limit, server error
+│   └── ChatUnreadable    an answer that cannot be used: refused, cut off, not what was asked for
+├── BudgetSpent           a limit of calls, tokens, money or bytes is reached
+├── HubError              the Hub, or a model on it, cannot be used
 └── SandboxError          the sandbox cannot be started as asked
     └── SandboxRefused    no isolation available and the user did not accept the risk
 
@@ -47,6 +53,30 @@ class UnknownTaskError(RegistryError):
 
 class ToolError(RlarError):
     """A tool cannot be loaded from its ToolSpec."""
+
+
+class ChatError(RlarError):
+    """A call to an LLM came to nothing."""
+
+
+class ChatDenied(ChatError):
+    """The key or the model is not accepted; asking again is no use."""
+
+
+class ChatUnavailable(ChatError):
+    """No answer after all retries: network, rate limit, server error."""
+
+
+class ChatUnreadable(ChatError):
+    """An answer that cannot be used: refused, cut off, or not what was asked for."""
+
+
+class BudgetSpent(RlarError):
+    """A limit of calls, tokens, money or bytes is reached."""
+
+
+class HubError(RlarError):
+    """The Hub, or a model on it, cannot be used."""
 
 
 class SandboxError(RlarError):

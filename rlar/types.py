@@ -114,6 +114,8 @@ class AnswerKind(StrEnum):
     """Verifiable instructions read from the prompt."""
     OPEN_ENDED = "open_ended"
     """No reference and nothing verifiable."""
+    RULE = "rule"
+    """No reference, but the prompt states a rule that a program can check and no library verifier knows."""
 
 
 class Contract(Frozen):
@@ -130,6 +132,19 @@ class Contract(Frozen):
     """Sorted closed set of answers (choice): label words, or the option letters."""
     carries: tuple[str, ...] = ()
     """Sorted: what a row brings for judging: "tests", "schema", "passage", "options", "constraints", "source"."""
+    template: str | None = None
+    """The wording that all rows of the task share, where that alone tells it from other tasks without a reference."""
+
+
+class Witness(Frozen):
+    """Answers to one row that somebody proposed, where the row itself has none to probe with."""
+
+    row_key: str
+    """Example.key"""
+    right: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+    by: str = ""
+    """Who says so: a model with its prompt hash. What a witness proves is as good as its author."""
 
 
 class TaskSpec(Frozen):
@@ -144,6 +159,10 @@ class TaskSpec(Frozen):
     description: str = ""
     examples: tuple[Example, ...] = ()
     """A bounded, order-independent sample of its rows (probes are made from them)."""
+    criteria: tuple[str, ...] = ()
+    """What a good answer does, one sentence each; proposed by an LLM, used by judges and writers of verifiers."""
+    witnesses: tuple[Witness, ...] = ()
+    """Proposed answers to some of the examples."""
 
 
 class Assignment(Frozen):

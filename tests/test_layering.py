@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "rlar"
 
 LAYERS = {"types": 0, "errors": 0, "config": 1, "tasks": 1, "tools": 2, "agent": 3, "trainer": 3, "evals": 3,
-          "integrations": 3, "server": 3, "cli": 4, "__main__": 5}  # fmt: skip
+          "integrations": 3, "server": 3, "testing": 3, "cli": 4, "__main__": 5}  # fmt: skip
 SAME_LAYER_ALLOWED = {("config", "config"), ("types", "errors"), ("errors", "types")}
 
 
@@ -50,9 +50,20 @@ def test_imports_point_down(path: Path):
 
 def test_only_the_agent_imports_langgraph():
     users = {
-        folder_of(path) for path in FILES if any(n.split(".")[0].startswith("lang") for n in imported_modules(path))
+        folder_of(path)
+        for path in FILES
+        if any(n.split(".")[0].startswith("langgraph") for n in imported_modules(path))
     }
     assert users <= {"agent"}
+
+
+def test_langchain_is_the_agents_but_for_the_one_chat_client():
+    users = {
+        str(path.relative_to(PACKAGE))
+        for path in FILES
+        if any(n.split(".")[0].startswith("lang") for n in imported_modules(path)) and folder_of(path) != "agent"
+    }
+    assert users <= {"tools/chat.py"}
 
 
 HEAVY = ("torch", "transformers", "langgraph", "langchain_core", "sklearn", "sympy", "sqlmodel", "pyarrow", "numpy")

@@ -5,6 +5,8 @@ A fingerprint is a hash of the contract alone, so the same task in another file,
 
 from __future__ import annotations
 
+from typing import Any
+
 from rlar.tasks.language_names import ENGLISH_NAME
 from rlar.types import AnswerKind, Contract, canonical_json, digest
 
@@ -14,13 +16,15 @@ FINGERPRINT_VERSION = 1
 
 def fingerprint(contract: Contract) -> str:
     """ "f1-" and 12 hex digits of the contract's canonical JSON; the order of labels and carries does not matter."""
-    body = {
+    body: dict[str, Any] = {
         "answer_kind": contract.answer_kind.value,
         "has_reference": contract.has_reference,
         "target_language": contract.target_language,
         "labels": sorted(set(contract.labels)),
         "carries": sorted(set(contract.carries)),
     }
+    if contract.template is not None:
+        body["template"] = contract.template
     return f"f{FINGERPRINT_VERSION}-{digest('contract', canonical_json(body), size=12)}"
 
 
@@ -39,6 +43,7 @@ _NAMES: dict[AnswerKind, str] = {
     AnswerKind.JSON: "JSON answer",
     AnswerKind.CONSTRAINTS: "instructions that code can check",
     AnswerKind.OPEN_ENDED: "open-ended",
+    AnswerKind.RULE: "answers under a stated rule",
 }
 
 
@@ -63,6 +68,7 @@ def task_label(contract: Contract) -> str:
         AnswerKind.OPEN_ENDED,
         AnswerKind.CODE_TESTS,
         AnswerKind.CODE_STDIO,
+        AnswerKind.RULE,
     )
     return f"{name}, no reference" if needs_one and not contract.has_reference else name
 
@@ -82,6 +88,7 @@ _EVIDENCE: dict[AnswerKind, str] = {
     AnswerKind.JSON: "the references are JSON documents",
     AnswerKind.CONSTRAINTS: "no reference; the prompts state constraints that code can check",
     AnswerKind.OPEN_ENDED: "no reference and nothing in the prompts that code could check",
+    AnswerKind.RULE: "no reference; all prompts share one wording, which states a rule that a program can check",
 }
 
 
