@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from rlar.agent.sources import Tried
 from rlar.agent.workbench import Workbench
-from rlar.types import Certificate, TaskSpec
+from rlar.types import Certificate, TaskSpec, ToolSpec
 
 
-def generate_tools(bench: Workbench, task: TaskSpec, certificates: list[Certificate], attempts: int) -> dict[str, Any]:
+def generate_tools(
+    bench: Workbench, task: TaskSpec, tools: list[ToolSpec], certificates: list[Certificate], attempts: int
+) -> dict[str, Any]:
     """New candidates from the writer, told which checks the rejected ones failed."""
-    failures = [certificate for certificate in certificates if not certificate.admitted]
-    found = bench.writer.write(task, failures)
+    by_id = {tool.id: tool for tool in tools}
+    tried = [Tried(tool=by_id[each.tool_id], certificate=each) for each in certificates if each.tool_id in by_id]
+    found = bench.writer.write(task, tried)
     return {
         "candidates": [tool.model_dump(mode="json") for tool in found.tools],
         "notes": list(found.notes),

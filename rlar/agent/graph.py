@@ -73,7 +73,8 @@ def make_task_graph(bench: Workbench) -> Graph:
         from rlar.agent.generate import generate_tools
 
         task = TaskSpec.model_validate(state["task"])
-        update = generate_tools(bench, task, certificates_of(state), state.get("attempts", 0))
+        tools = [ToolSpec.model_validate(item) for item in state.get("tools", [])]
+        update = generate_tools(bench, task, tools, certificates_of(state), state.get("attempts", 0))
         update["notes"] = [*state.get("notes", []), *update["notes"]]
         update["tools"] = [*state.get("tools", []), *update["candidates"]]
         return update

@@ -23,7 +23,7 @@ def retrieve_candidates(bench: Workbench, config: BuildConfig, task: TaskSpec) -
     notes: list[str] = []
     seen: set[str] = set()
     for source in bench.sources:
-        found = source.find(task)
+        found = source.find(task, {})
         notes.extend(found.notes)
         for tool in found.tools:
             if tool.id in seen:

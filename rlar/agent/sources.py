@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pydantic import Field
@@ -11,14 +11,42 @@ from rlar.tools.library import candidates, library_spec
 from rlar.types import Certificate, Frozen, JsonObject, TaskSpec, ToolSpec
 
 
+class Approval(Frozen):
+    """Something that the policy does not allow by itself: a person decides."""
+
+    subject: str
+    """What it is about, unambiguous: "org/model@<commit sha>"."""
+    reasons: tuple[str, ...]
+    """Why the policy does not allow it."""
+    facts: JsonObject = Field(default_factory=dict)
+    """What a person needs to decide: licence, size, gated state ..."""
+
+
+class PassedOver(Frozen):
+    """A candidate that was rejected before it could be tried."""
+
+    subject: str
+    reason: str
+
+
 class Found(Frozen):
     """What a source has for a task."""
 
     tools: tuple[ToolSpec, ...] = ()
     notes: tuple[str, ...] = ()
-    """For a person: what was looked at and passed over, and why."""
+    """For a person: what was looked for, and how it went."""
+    passed_over: tuple[PassedOver, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    """Candidates that wait for a decision; asked again with the decisions, the source gives the approved ones as tools."""
     cost: JsonObject = Field(default_factory=dict)
-    """What it spent: calls, tokens, bytes."""
+    """What it spent: bytes downloaded ... (LLM calls are counted where they are made)."""
+
+
+class Tried(Frozen):
+    """A tool and what the gate said of it."""
+
+    tool: ToolSpec
+    certificate: Certificate
 
 
 class CandidateSource(Protocol):
@@ -26,7 +54,13 @@ class CandidateSource(Protocol):
 
     name: str
 
-    def find(self, task: TaskSpec) -> Found: ...
+    def find(self, task: TaskSpec, decisions: Mapping[str, bool]) -> Found:
+        """Candidates for a task. Raises nothing for a search that fails: offline, blocked and empty are notes.
+
+        Args:
+            decisions: a person's answers so far, by Approval.subject.
+        """
+        ...
 
 
 class ToolWriter(Protocol):
@@ -34,7 +68,9 @@ class ToolWriter(Protocol):
 
     name: str
 
-    def write(self, task: TaskSpec, failures: Sequence[Certificate]) -> Found: ...
+    def write(self, task: TaskSpec, tried: Sequence[Tried]) -> Found:
+        """New candidates. `tried`: every tool so far with its certificate, the writer's own attempts last."""
+        ...
 
 
 class LibrarySource:
@@ -42,7 +78,7 @@ class LibrarySource:
 
     name = "library"
 
-    def find(self, task: TaskSpec) -> Found:
+    def find(self, task: TaskSpec, decisions: Mapping[str, bool]) -> Found:
         """Every library tool that claims this answer kind."""
         names = candidates(task.contract.answer_kind)
         tools = tuple(library_spec(name) for name in names)
@@ -56,6 +92,6 @@ class NoWriter:
 
     name = "none"
 
-    def write(self, task: TaskSpec, failures: Sequence[Certificate]) -> Found:
+    def write(self, task: TaskSpec, tried: Sequence[Tried]) -> Found:
         """Nothing, with a note."""
         return Found(notes=("generate: no LLM (--llm none), nothing written",))
