@@ -22,52 +22,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from rlar.errors import ToolError, boundary
+from rlar.tools.batch import Batch, Slice
 from rlar.tools.worker import encode
-from rlar.types import Sample, Score, ToolSpec, digest, failed, timed_out
+from rlar.types import Sample, Score, ToolSpec, failed, timed_out
 
 LOAD_SECONDS = 120.0
 """What a worker may take to start and to load one tool (imports of scientific libraries on a busy machine)."""
 CHUNK = 32
+DRAIN_SECONDS = 1.0
+"""What a worker may take for samples that it was sent and nobody waits for any more."""
 STDERR_BYTES = 1_000_000
-
-
-class Job:
-    """Samples of one tool on their way through the pool."""
-
-    def __init__(
-        self,
-        spec: ToolSpec,
-        samples: Sequence[Sample],
-        deadline_seconds: float,
-        is_stopped: Callable[[], str | None],
-        on_score: Callable[[Sample, Score], None],
-    ) -> None:
-        self.spec = spec
-        self.samples = samples
-        self.deadline_seconds = deadline_seconds
-        self.is_stopped = is_stopped
-        self.load_error: str | None = None
-        self._on_score = on_score
-        self._scores: dict[int, Score] = {}
-        self._all_in = threading.Event()
-        if not samples:
-            self._all_in.set()
-
-    def give(self, index: int, score: Score) -> None:
-        """Take one result (from a pool thread)."""
-        self._on_score(self.samples[index], score)
-        self._scores[index] = score
-        if len(self._scores) == len(self.samples):
-            self._all_in.set()
-
-    def has(self, index: int) -> bool:
-        """Whether this sample has its result."""
-        return index in self._scores
-
-    def wait(self) -> list[Score]:
-        """One Score per sample, in order, once all are in."""
-        self._all_in.wait()
-        return [self._scores[index] for index in range(len(self.samples))]
 
 
 class WorkerPool:
@@ -83,42 +47,47 @@ class WorkerPool:
         self.workers = workers
         self._plugins = tuple(plugins)
         self._memory_mb = memory_mb
-        self._queue: deque[tuple[Job, list[int]]] = deque()
+        self._queue: deque[_Chunk] = deque()
         self._ready = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._is_closed = False
 
-    def submit(
+    def submit(self, spec: ToolSpec, samples: Sequence[Sample], *, deadline_seconds: float) -> Batch:
+        """Start scoring; `Batch.wait` gives the scores."""
+        batch = Batch(spec, samples)
+        self.score(batch, range(len(samples)), deadline_seconds=deadline_seconds)
+        return batch
+
+    def score(
         self,
-        spec: ToolSpec,
-        samples: Sequence[Sample],
+        batch: Batch,
+        indices: Sequence[int],
         *,
         deadline_seconds: float,
         is_stopped: Callable[[], str | None] = lambda: None,
-        on_score: Callable[[Sample, Score], None] = lambda _sample, _score: None,
-    ) -> Job:
-        """Start scoring; `Job.wait` gives the scores.
+    ) -> None:
+        """Start scoring some samples of a batch.
 
         Args:
             deadline_seconds: for one sample.
-            is_stopped: asked before each sample is sent; a reason makes the rest of the job fail with it at once.
-            on_score: called with every result as it comes, from a pool thread.
+            is_stopped: asked before each sample is sent; a reason makes the rest fail with it at once.
+
+        Raises:
+            ToolError: the pool has been closed.
         """
-        job = Job(spec, samples, deadline_seconds, is_stopped, on_score)
-        size = max(1, min(CHUNK, -(-len(samples) // (self.workers * 4))))
+        size = max(1, min(CHUNK, -(-len(indices) // (self.workers * 4))))
         with self._ready:
             if self._is_closed:
                 raise ToolError("the worker pool has been closed")
-            for start in range(0, len(samples), size):
-                self._queue.append((job, list(range(start, min(start + size, len(samples))))))
+            for start in range(0, len(indices), size):
+                self._queue.append(_Chunk(batch, indices[start : start + size], deadline_seconds, is_stopped))
             self._ready.notify_all()
             while len(self._threads) < self.workers and self._idle < len(self._queue):
                 self._idle += 1
                 thread = threading.Thread(target=self._mind, name="rlar-tool-worker", daemon=True)
                 self._threads.append(thread)
                 thread.start()
-        return job
 
     def close(self) -> None:
         """End the workers. What still waits fails."""
@@ -126,13 +95,12 @@ class WorkerPool:
             self._is_closed = True
             waiting, self._queue = list(self._queue), deque()
             self._ready.notify_all()
-        for job, indices in waiting:
-            for index in indices:
-                job.give(index, failed("the worker pool has been closed"))
+        for chunk in waiting:
+            chunk.fail("the worker pool has been closed")
         for thread in self._threads:
             thread.join(timeout=5.0)
 
-    def _next(self) -> tuple[Job, list[int]] | None:
+    def _next(self) -> _Chunk | None:
         with self._ready:
             while not self._queue and not self._is_closed:
                 self._ready.wait()
@@ -144,29 +112,43 @@ class WorkerPool:
     def _mind(self) -> None:
         worker: _Worker | None = None
 
-        def run() -> int:
+        def run() -> None:
             nonlocal worker
             if worker is None or not worker.is_alive:
                 worker = _Worker(self._plugins, self._memory_mb)
-            return worker.run(job, indices, lambda: self._is_closed)
+            worker.run(chunk, lambda: self._is_closed)
 
-        def broke(error: Exception) -> int:
+        def broke(error: Exception) -> None:
             # Whatever went wrong with the worker, nobody may wait for its samples forever.
             if worker is not None:
                 worker.stop()
-            for index in indices:
-                if not job.has(index):
-                    job.give(index, failed(f"its worker was lost: {type(error).__name__}: {str(error)[:300]}"))
-            return len(indices)
+            chunk.fail(f"its worker was lost: {type(error).__name__}: {str(error)[:300]}")
 
-        while (chunk := self._next()) is not None:
-            job, indices = chunk
-            while indices:
-                indices = indices[boundary(run, broke) :]
+        while (found := self._next()) is not None:
+            chunk = found
+            while chunk.indices and not chunk.batch.is_over:
+                boundary(run, broke)
             with self._ready:
                 self._idle += 1
         if worker is not None:
             worker.stop()
+
+
+class _Chunk:
+    """Samples that one worker is sent at once; those with a score leave it."""
+
+    def __init__(
+        self, batch: Batch, indices: Sequence[int], deadline_seconds: float, is_stopped: Callable[[], str | None]
+    ) -> None:
+        self.batch = batch
+        self.indices = deque(indices)
+        self.deadline_seconds = deadline_seconds
+        self.is_stopped = is_stopped
+
+    def fail(self, reason: str) -> None:
+        """No sample of the chunk gets a score."""
+        while self.indices:
+            self.batch.give(self.indices.popleft(), failed(reason))
 
 
 class _Worker:
@@ -200,43 +182,49 @@ class _Worker:
         settings = {"parent": os.getpid(), "plugins": list(plugins), "memory_mb": memory_mb}
         self._greeting: bytes = encode(settings)
 
-    def run(self, job: Job, indices: list[int], is_closed: Callable[[], bool]) -> int:
-        """Score the job's samples at these indices; how many of them got a score before the worker was lost."""
-        if reason := job.load_error or job.is_stopped():
-            for index in indices:
-                job.give(index, failed(reason))
-            return len(indices)
-        samples = [job.samples[index].model_dump() for index in indices]
+    def run(self, chunk: _Chunk, is_closed: Callable[[], bool]) -> None:
+        """Score the chunk's samples until it is empty or the worker is lost."""
+        batch = chunk.batch
+        if reason := batch.load_error or chunk.is_stopped():
+            chunk.fail(reason)
+            return
+        samples = [batch.samples[index].model_dump() for index in chunk.indices]
         greeting, self._greeting = self._greeting, b""
         try:
             until = time.monotonic() + LOAD_SECONDS
-            self._send(greeting + encode({"spec": job.spec.model_dump(), "samples": samples}), until)
+            self._send(greeting + encode({"spec": batch.spec.model_dump(), "samples": samples}), until)
             reply = self._receive(until, is_closed)
         except (TimeoutError, EOFError, OSError) as error:
             reply = {"load_error": self._post_mortem(error, f"was still loading after {LOAD_SECONDS:g} s")}
         if "load_error" in reply:
-            job.load_error = f"{job.spec.id} cannot be loaded: {reply['load_error']}"
-            for index in indices:
-                job.give(index, failed(job.load_error))
-            return len(indices)
-        for done, index in enumerate(indices):
-            if done and (reason := job.is_stopped()):
+            batch.load_error = f"{batch.spec.id} cannot be loaded: {reply['load_error']}"
+            chunk.fail(batch.load_error)
+            return
+        drained_by = float("inf")
+        while chunk.indices:
+            if reason := chunk.is_stopped():
                 self.stop()
-                job.give(index, failed(reason))
-                return done + 1
+                chunk.fail(reason)
+                return
+            if batch.is_over and drained_by == float("inf"):
+                # Quick samples are worked off, so that the worker lives on; nobody waits for slow ones.
+                drained_by = time.monotonic() + DRAIN_SECONDS
+            index = chunk.indices.popleft()
+            part = Slice([index])
+            batch.begin(part)
             try:
-                score = Score.model_validate(self._receive(time.monotonic() + job.deadline_seconds, is_closed))
+                until = min(time.monotonic() + chunk.deadline_seconds, drained_by)
+                score = Score.model_validate(self._receive(until, is_closed, batch))
             except TimeoutError:
                 self.stop()
-                score = timed_out(f"no score after {job.deadline_seconds:g} s; {_named(job.samples[index])}")
+                score = timed_out(f"no score after {chunk.deadline_seconds:g} s; {batch.named(index)}")
             except (EOFError, OSError) as error:
-                score = failed(f"{self._post_mortem(error, '')}; {_named(job.samples[index])}")
-            job.give(index, score)
+                score = failed(f"{self._post_mortem(error, '')}; {batch.named(index)}")
+            batch.finish(part, [score])
             if not self.is_alive:
-                return done + 1
+                return
         if os.fstat(self._stderr.fileno()).st_size > STDERR_BYTES:
             self._stderr.truncate(0)
-        return len(indices)
 
     def stop(self) -> None:
         """Kill the process and whatever it started."""
@@ -279,7 +267,8 @@ class _Worker:
                     raise TimeoutError
                 view = view[os.write(self._to, view) :]
 
-    def _receive(self, until: float, is_closed: Callable[[], bool]) -> Any:
+    def _receive(self, until: float, is_closed: Callable[[], bool], batch: Batch | None = None) -> Any:
+        """The next frame. TimeoutError also where the batch's caller has gone and the sample is not about to end."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._from, selectors.EVENT_READ)
             while True:
@@ -290,7 +279,7 @@ class _Worker:
                         del self._buffer[:end]
                         return json.loads(body)
                 left = until - time.monotonic()
-                if left <= 0 or is_closed():
+                if left <= 0 or is_closed() or (batch is not None and batch.is_over and left > DRAIN_SECONDS):
                     raise TimeoutError
                 if not selector.select(min(left, 0.5)):
                     continue
@@ -298,9 +287,3 @@ class _Worker:
                 if not data:
                     raise EOFError
                 self._buffer += data
-
-
-def _named(sample: Sample) -> str:
-    """Which sample it was, without its completion."""
-    head = " ".join(sample.prompt.split())[:60]
-    return f"prompt {head!r}, completion {digest(sample.completion)} of {len(sample.completion)} characters"
