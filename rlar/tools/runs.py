@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 Place = Literal["inline", "pool", "sandbox", "model"]
 
+STARTED: tuple[Place, ...] = ("model", "sandbox", "pool", "inline")
+
 INLINE_CHARACTERS = 20_000
 """Longer completions of inline tools go to a worker: no pattern is quick on everything a policy may write."""
 INLINE_SLICE = 64
@@ -174,8 +176,20 @@ class Runner:
     ) -> list[list[Score]]:
         """The scores of every batch, in order; all run at the same time."""
         waiting = waiting or Waiting()
-        started = [self._start(spec, samples) for spec, samples in batches]
-        return [batch.wait(waiting) for batch in started]
+        started = {
+            place: self._start(*batches[place]) for place in sorted(range(len(batches)), key=self._rank(batches))
+        }
+        return [started[place].wait(waiting) for place in range(len(batches))]
+
+    def _rank(self, batches: Sequence[tuple[ToolSpec, Sequence[Sample]]]) -> Callable[[int], tuple[int, float]]:
+        """What waits elsewhere is started first, then the dearest in the pool: what ends last should begin first."""
+
+        def rank(place: int) -> tuple[int, float]:
+            spec = batches[place][0]
+            cost = self._pool.cost(spec.id) if self._pool is not None else 0.0
+            return STARTED.index(where(spec)), -cost
+
+        return rank
 
     def _start(self, spec: ToolSpec, samples: Sequence[Sample]) -> Batch:
         breaker, tool_id = self.breaker, spec.id
