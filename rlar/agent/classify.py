@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from rlar.agent.workbench import Workbench
+from rlar.agent.understand import GroupReader
+from rlar.agent.workbench import Emit, Workbench
 from rlar.config import BuildConfig
 from rlar.tasks.data import ColumnMap, RowStats, usable_rows
 from rlar.tasks.discover import discover
@@ -19,9 +20,6 @@ from rlar.tasks.route import RowRouter
 from rlar.tasks.stream import WORTH_PROCESSES, assign_stream, processors
 from rlar.tools.registry import Registry, RowRecord
 from rlar.types import Example, TaskSpec
-
-Emit = Callable[[dict[str, Any]], None]
-"""Receives progress events: {"event": name, ...}."""
 
 CHUNK = 2_000
 """Rows assigned and committed at a time."""
@@ -59,7 +57,8 @@ def classify_rows(bench: Workbench, config: BuildConfig, emit: Emit) -> dict[str
                 emit({"event": "read", "rows": stats.used})
 
     known = known_tasks(config.registry)
-    discovery = discover(counted(), sample_size=config.sample_size, seed=config.seed, known=known)
+    reader = GroupReader(lambda: bench.llm(config), emit) if config.llm != "none" else None
+    discovery = discover(counted(), sample_size=config.sample_size, seed=config.seed, known=known, read=reader)
 
     registry = bench.registry(config.registry)
     tasks = [keep_or_add(registry, task) for task in discovery.tasks]
@@ -72,6 +71,8 @@ def classify_rows(bench: Workbench, config: BuildConfig, emit: Emit) -> dict[str
         "rows": rows,
         "rejected_rows": [row._asdict() for row in stats.first_rejected[:SHOWN_REJECTS]],
         "router": router_digest(arrays),
+        "readings": reader.records if reader else [],
+        "reading_cost": llm.spent("").model_dump(mode="json") if (llm := bench.llm(config)) else {},
     }
 
 
