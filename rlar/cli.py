@@ -243,6 +243,18 @@ def graph_command() -> None:
     typer.echo(make_graph(Workbench()).get_graph(xray=True).draw_mermaid())
 
 
+@agent_app.command("trace")
+def trace_command(
+    run: Annotated[str | None, typer.Argument(help="Thread id of a build, or its beginning; the newest.")] = None,
+    registry: RegistryOption = "registry.db",
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("trace.html"),
+) -> None:
+    """Write the whole story of a build as one offline page: steps, prompts and answers, sources, probes, cost."""
+    from rlar.agent.trace import write_trace
+
+    _guard(lambda: _tell(write_trace(registry, run, output)))
+
+
 @agent_app.command("runs")
 def runs_command(registry: RegistryOption = "registry.db") -> None:
     """List the builds whose trace lies beside a registry: thread id, finished or not, steps."""

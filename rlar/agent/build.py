@@ -19,7 +19,7 @@ from rlar.agent.graph import Graph, make_graph
 from rlar.agent.persistence import open_checkpoints, trace_path
 from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
-from rlar.errors import ApprovalNeeded, BuildStopped, DatasetError
+from rlar.errors import ApprovalNeeded, BuildStopped, ConfigError, DatasetError
 from rlar.tasks.fingerprint import FINGERPRINT_VERSION
 from rlar.types import canonical_json
 
@@ -59,6 +59,18 @@ def pick_thread(graph: Graph, identity: str, *, resume: bool) -> tuple[str, bool
         if snapshot.next and resume:
             return thread, True
     raise RuntimeError(f"{RUNS_LIMIT} builds of the same input in one trace file")
+
+
+def check_settings(config: BuildConfig) -> None:
+    """Raise InputError for what would only be found out later, after rows were read or money was spent."""
+    if config.llm != "none":
+        from rlar.tools.chat import parse_endpoint
+
+        parse_endpoint(config.llm)
+    if config.max_cost is not None and config.llm_price is None:
+        raise ConfigError("--max-cost needs --llm-price: what a million input and output tokens cost, e.g. 0.4,1.6")
+    if config.labelled is not None and not Path(config.labelled).is_file():
+        raise DatasetError(f"{config.labelled}: no such file of labelled pairs")
 
 
 Decide = Callable[[Mapping[str, Any]], Any]
@@ -101,6 +113,7 @@ def build_tools(
         BuildStopped: `stop` was called, or (ApprovalNeeded) a decision is needed and nobody is there to ask.
     """
     started = time.monotonic()
+    check_settings(config)
     identity = run_identity(config)
     trace = trace_path(config.registry)
     trace_is_new = not trace.exists()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from rlar.agent.llm import Llm
 from rlar.agent.understand import GroupReader
 from rlar.agent.workbench import Emit, Workbench
 from rlar.config import BuildConfig
@@ -57,7 +58,13 @@ def classify_rows(bench: Workbench, config: BuildConfig, emit: Emit) -> dict[str
                 emit({"event": "read", "rows": stats.used})
 
     known = known_tasks(config.registry)
-    reader = GroupReader(lambda: bench.llm(config), emit) if config.llm != "none" else None
+
+    def asked() -> Llm:
+        llm = bench.llm(config)
+        assert llm is not None, config.llm
+        return llm
+
+    reader = GroupReader(asked, emit) if config.llm != "none" else None
     discovery = discover(counted(), sample_size=config.sample_size, seed=config.seed, known=known, read=reader)
 
     registry = bench.registry(config.registry)
@@ -72,7 +79,7 @@ def classify_rows(bench: Workbench, config: BuildConfig, emit: Emit) -> dict[str
         "rejected_rows": [row._asdict() for row in stats.first_rejected[:SHOWN_REJECTS]],
         "router": router_digest(arrays),
         "readings": reader.records if reader else [],
-        "reading_cost": llm.spent("").model_dump(mode="json") if (llm := bench.llm(config)) else {},
+        "reading_cost": asked().spent("").model_dump(mode="json") if reader else {},
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rlar.agent.sources import CandidateSource, Found, LibrarySource, NoWriter, RegistrySource, ToolWriter, Tried
 from rlar.config import BuildConfig
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rlar.tools.registry import Registry
     from rlar.tools.sandbox import Pool
 
+MadeT = TypeVar("MadeT")
 Emit = Callable[[dict[str, Any]], None]
 """Receives progress events: {"event": name, ...}."""
 
@@ -96,12 +97,12 @@ class Workbench:
 
         return self._once("labelled", config, read)
 
-    def _once(self, name: str, config: BuildConfig, make: Callable[[], Any]) -> Any:
+    def _once(self, name: str, config: BuildConfig, make: Callable[[], MadeT]) -> MadeT:
         key = (name, canonical_json(config.model_dump(mode="json")))
         with self._lock:
             if key not in self._made:
                 self._made[key] = make()
-            return self._made[key]
+            return cast(MadeT, self._made[key])
 
     def _open_llm(self, config: BuildConfig) -> Llm | None:
         from rlar.agent.llm import Llm
