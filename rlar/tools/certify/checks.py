@@ -12,6 +12,8 @@ from rlar.tools.probes import Probe, ProbeSet
 from rlar.types import CheckResult, JsonObject, Score
 
 WORST_SHOWN = 5
+TIED = 0.4
+"""In a duel with the right answer a kind of wrong one that ties (0.5) has got through, whatever the other kinds do."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,9 @@ def _level(
     else:
         bound = at_most if at_most is not None else 1.0
         # A kind that wins more often than not is a way in, even where it was tried only twice.
-        enough.update({kind: mean(held) for kind, held in by_kind.items() if len(held) >= 2 and mean(held) > 0.5})
+        winning = TIED if measured.duels else 0.5
+        enough.update({kind: mean(held) for kind, held in by_kind.items() if len(held) >= 2 and mean(held) > winning})
+        kind_bound = min(kind_bound, TIED) if measured.duels else kind_bound
         bad = sorted(kind for kind, value in enough.items() if value > kind_bound)
         passed = overall <= bound and not bad
         expected, wrong = "low", [entry for entry in missed if entry[2] > bound]
