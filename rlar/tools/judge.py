@@ -183,10 +183,16 @@ def _environment() -> Any:
     return environment
 
 
+@cache
+def _compiled(system: str, user: str) -> tuple[Any, Any]:
+    return _environment().from_string(system), _environment().from_string(user)
+
+
 def _render(name: str, **values: Any) -> list[Message]:
+    system, user = _compiled(*_template(name))
     return [
-        Message(role=role, content=_environment().from_string(template).render(values).strip())
-        for role, template in zip(("system", "user"), _template(name), strict=True)
+        Message(role="system", content=system.render(values).strip()),
+        Message(role="user", content=user.render(values).strip()),
     ]
 
 
@@ -521,7 +527,7 @@ class _Group:
             self._copies.append(1)
         self._tallies = [_Tally() for _ in self.texts]
         self._troubles: dict[int, Score] = {}
-        self._spent: dict[int, JsonObject] = {}
+        self._spent: list[JsonObject] = [{"calls": 0, "input_tokens": 0, "output_tokens": 0} for _ in self.texts]
 
     def pairs(self, most: int) -> list[tuple[int, int]]:
         """Which texts are compared: all pairs, or each with the next few along a seeded ring."""
@@ -563,7 +569,7 @@ class _Group:
 
     def _pay(self, place: int, told: _Told) -> None:
         """Add what a question cost to the details of one of its texts, so that sums over samples are right."""
-        spent = self._spent.setdefault(place, {"calls": 0, "input_tokens": 0, "output_tokens": 0})
+        spent = self._spent[place]
         for name, value in told.details.items():
             spent[name] = value if name == "model" else spent[name] + value
 
@@ -576,7 +582,7 @@ class _Group:
                 found.append(ok(0.0, "nothing was answered"))
                 continue
             place = self.texts.index(text)
-            details = self._spent.get(place, {}) if place not in paid else {}
+            details = self._spent[place] if place not in paid else {}
             paid.add(place)
             found.append(self._score(place, details))
         return found

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from planted import trigrams, words
 
-from rlar.types import JsonObject
+from rlar.testing.openai_server import Asked, Reply
+from rlar.tools.chat import ChatReply, Endpoint
+from rlar.types import JsonObject, Message
 
 DATA = re.compile(r"^BEGIN ([\w ]+) ([0-9a-f]{16})\n(.*)\nEND \1 \2$", re.M)
 CRITERIA = (
@@ -81,11 +83,11 @@ def grader(good_answers: Mapping[str, str]) -> Callable[[Question, str], tuple[b
 
 
 def graded(question: Question, on_task: bool, marks: list[float]) -> JsonObject:
-    """A pointwise answer; marks between two verdicts are spread over the criteria, so that no difference is lost."""
+    """A pointwise answer: a verdict from 0 to 4 for each mark, 4 for nothing but a full one."""
     answer: JsonObject = {"on_task": "yes" if on_task else "no"}
     for number, name in enumerate(question.criteria):
         mark = marks[number % len(marks)]
-        answer[name] = {"reason": "by comparison", "verdict": min(4, int(4 * mark + (0.01 if mark == 1 else 0)))}
+        answer[name] = {"reason": "by comparison", "verdict": int(4 * mark)}
     return answer
 
 
@@ -153,3 +155,33 @@ def bad_judges(good_answers: Mapping[str, str]) -> dict[str, Rule]:
         "writes_prose": writes_prose,
         "rolls_dice": from_grades(rolls_dice),
     }
+
+
+class RuleChat:
+    """A Chat whose answers a rule gives in this process; counts what it was asked. No model, no server."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.endpoint = Endpoint(model="scripted", base_url="http://127.0.0.1:9/v1")
+        self.rule = rule
+        self.asked: list[Sequence[Message]] = []
+
+    def complete(self, messages: Sequence[Message], **options: Any) -> ChatReply:
+        self.asked.append(messages)
+        answer = self.rule(read_question(messages[-1].content))
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        return ChatReply(
+            text=text, model="scripted", input_tokens=100, output_tokens=10, seconds=0.0, finish_reason="stop"
+        )
+
+    def close(self) -> None:
+        pass
+
+
+def answering(rule: Rule) -> Callable[[Asked], Reply]:
+    """The rule as an answer of the scripted server."""
+
+    def reply(asked: Asked) -> Reply:
+        answer = rule(read_question(asked.last))
+        return Reply(text=answer) if isinstance(answer, str) else Reply(json=answer)
+
+    return reply
