@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from planted import trigrams, words
@@ -62,7 +63,7 @@ def shares(text: str, good: str) -> list[float]:
 
     own, wanted = words(text), words(good)
     names = [set(re.findall(r"(?<=[\w,] )[A-Z]\w+", each)) for each in (text, good)]
-    pairs = [set(zip(each, each[1:], strict=False)) for each in (own, wanted)]
+    pairs = [set(pairwise(each)) for each in (own, wanted)]
     return [
         f1(trigrams(text), trigrams(good)),
         f1(set(re.findall(r"\d+", text)), set(re.findall(r"\d+", good))),

@@ -599,11 +599,11 @@ def test_faults_of_the_server_are_failures_and_pass(tmp_path: Path):
 
 
 def test_a_comparing_tool_that_breaks_is_tried_again_group_by_group():
-    class Fussy(Judge):
-        sizes: list[int] = []
+    sizes: list[int] = []
 
+    class Fussy(Judge):
         def score(self, samples: Sequence[Sample]) -> list[Score]:
-            self.sizes.append(len(samples))
+            sizes.append(len(samples))
             if any("poison" in sample.completion for sample in samples):
                 raise RuntimeError("planted")
             return super().score(samples)
@@ -612,7 +612,7 @@ def test_a_comparing_tool_that_breaks_is_tried_again_group_by_group():
     batch = [said("text A", "one"), said("poison B", "two"), said("text B", "one"), said("text C", "two")]
     scores = score_checked(tool, batch)
     assert [score.status for score in scores] == ["ok", "failed", "ok", "failed"]
-    assert values(scores)[::2] == [1.0, 0.0] and tool.sizes == [4, 2, 2]
+    assert values(scores)[::2] == [1.0, 0.0] and sizes == [4, 2, 2]
 
 
 # ------------------------------------------------------------------------------------------ the gate
