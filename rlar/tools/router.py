@@ -23,6 +23,7 @@ from rlar.tools import runs
 from rlar.tools.base import Resources
 from rlar.tools.cache import LruCache
 from rlar.tools.combine import combine, tool_score
+from rlar.tools.groups import needs_whole_groups
 from rlar.tools.records import RegistrySnapshot, Standing, tool_ids
 from rlar.tools.registry import Registry
 from rlar.types import (
@@ -340,8 +341,8 @@ class Scorer:
         for (tool, samples), results in zip(wanted.items(), self._runner.run(batches), strict=True):
             for key, score in zip(samples, results, strict=True):
                 scores[tool, key] = score
-                # A failure may pass; an answer stays.
-                if score.status in ("ok", "abstain"):
+                # A failure may pass; an answer stays, unless it depends on the group that it was given in.
+                if score.status in ("ok", "abstain") and not needs_whole_groups(state.snapshot.tools[tool]):
                     self._scores.put((tool, key), score)
         return scores
 

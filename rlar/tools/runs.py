@@ -15,6 +15,7 @@ from typing import Literal
 from rlar.errors import RlarError, boundary
 from rlar.tools.base import TOOL_KINDS, Resources, RewardTool, load_tool, module_hash
 from rlar.tools.checked import score_checked
+from rlar.tools.groups import pieces
 from rlar.tools.workers import Job, WorkerPool
 from rlar.types import Sample, Score, ToolKind, ToolSpec, failed, timed_out
 
@@ -32,6 +33,8 @@ RUNS_OF_KIND: dict[ToolKind, Literal["inline", "pool", "sandbox"]] = {
     ToolKind.HTTP: "sandbox",
 }
 """Where tools of a kind run; library tools say it themselves."""
+WAITS_BY_ITSELF = frozenset({ToolKind.JUDGE, ToolKind.HTTP})
+"""Kinds that keep many calls in flight within one batch: cutting it small would only hold them back."""
 
 
 def where(spec: ToolSpec) -> Literal["inline", "pool", "sandbox"]:
@@ -54,6 +57,10 @@ def unusable(spec: ToolSpec) -> str:
             return f"library tool {spec.name!r} ({spec.source}) is not in this version of rlar"
         if spec.code_hash and module_hash(spec.source.split(":")[0]) != spec.code_hash:
             return "its code has changed since it was certified; run `rlar agent build-tools` again"
+    if spec.kind is ToolKind.JUDGE:
+        from rlar.tools.judge import outdated
+
+        return outdated(spec)
     return ""
 
 
@@ -247,8 +254,8 @@ class _Threads:
         self._tool = tool
         self._samples = samples
         self._breaker = breaker
-        size = max(1, min(16, len(samples) // (threads * 4)))
-        self._queue = deque((start, samples[start : start + size]) for start in range(0, len(samples), size))
+        size = 64 if tool.spec.kind in WAITS_BY_ITSELF else max(1, min(16, len(samples) // (threads * 4)))
+        self._queue = deque(pieces(tool.spec, samples, size))
         self._found: dict[int, Score] = {}
         self._changed = threading.Condition()
         for _ in range(min(threads, len(self._queue))):
@@ -259,12 +266,13 @@ class _Threads:
             with self._changed:
                 if not self._queue:
                     return
-                start, part = self._queue.popleft()
+                indices = self._queue.popleft()
+            part = [self._samples[index] for index in indices]
             reason = self._breaker.stopped(self._tool.spec.id)
             scores = [failed(reason)] * len(part) if reason else score_checked(self._tool, part)
             with self._changed:
-                for offset, score in enumerate(scores):
-                    self._found[start + offset] = score
+                for index, score in zip(indices, scores, strict=True):
+                    self._found[index] = score
                     if not reason:
                         self._breaker.count(self._tool.spec.id, score)
                 self._changed.notify_all()

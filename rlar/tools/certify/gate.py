@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from rlar.tools.base import LibraryTool, RewardTool
 from rlar.tools.certify import checks
 from rlar.tools.certify.checks import Measured, is_first_right, mean
+from rlar.tools.certify.duels import Duels, opponents
 from rlar.tools.certify.elsewhere import OtherProcess
 from rlar.tools.certify.environment import environment
 from rlar.tools.certify.run import Clock, Memory, Ran, score_all
 from rlar.tools.certify.stats import fit_calibration, own_scale
 from rlar.tools.certify.trials import Timed, determinism, sanity
+from rlar.tools.groups import needs_whole_groups
 from rlar.tools.policy import Limits, Policy, Role, RunClass
 from rlar.tools.probes import LabelledPair, ProbeSet, make_probes
 from rlar.tools.probes.make import Binder
-from rlar.types import Calibration, Certificate, CheckResult, TaskSpec, ToolKind, ToolSpec
+from rlar.types import Calibration, Certificate, CheckResult, Sample, TaskSpec, ToolKind, ToolSpec
 
 RAW_KINDS = frozenset({ToolKind.REWARD_MODEL, ToolKind.HTTP})
 """Tools whose scores have no known range."""
@@ -62,6 +64,10 @@ def certify(
         )
     if elsewhere is None and isinstance(tool, LibraryTool):
         elsewhere = tool.resources.shared("certify.elsewhere", OtherProcess)
+    duels = needs_whole_groups(tool.spec)
+    if duels:
+        foes = opponents(probe_set.probes)
+        tool, reload = Duels(tool, foes), _in_duels(reload, foes)
     clock, memory = Clock(budget.seconds), Memory()
     timed = Timed(tool, probe_set.probes, budget, clock, runs=runs)
     if timed.hung or (
@@ -86,7 +92,15 @@ def certify(
         _unit if bounded else own_scale([s.value for s in ran.scores if s.value is not None] or [0.0])
     )
     measured = Measured(
-        probe_set, ran.scores, scale, policy, limits, seed, graded=role == "quality", silence_is_high=role == "guard"
+        probe_set,
+        ran.scores,
+        scale,
+        policy,
+        limits,
+        seed,
+        graded=role == "quality" and not duels,
+        silence_is_high=role == "guard",
+        duels=duels,
     )
     grown = memory.grown
     results = [
@@ -184,6 +198,10 @@ def _content_checks(measured: Measured, role: Role) -> list[CheckResult]:
     ]
 
 
+def _in_duels(reload: Callable[[], RewardTool] | None, foes: Mapping[int, Sample]) -> Callable[[], RewardTool] | None:
+    return None if reload is None else lambda: Duels(reload(), foes)
+
+
 def _unit(value: float) -> float:
     return value
 
@@ -243,7 +261,8 @@ def _certificate(
         ]
     tiers = sorted({str(each["tier"]) for each in details if each.get("tier")})
     notes = {"probe_notes": list(probe_set.notes)} if probe_set and probe_set.notes else {}
-    found: dict[str, Any] = {**environment(spec.kind), **notes}
+    models = sorted({str(each["model"]) for each in details if each.get("model")})
+    found: dict[str, Any] = {**environment(spec.kind), **notes, **({"models": models} if models else {})}
     discrimination = by_name.get("discrimination")
     return Certificate(
         tool_id=spec.id,
