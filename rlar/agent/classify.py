@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rlar.agent.llm import Llm
+from rlar.agent.read_bindings import UnreadClauses
 from rlar.agent.understand import GroupReader
 from rlar.agent.workbench import Emit, Workbench
 from rlar.config import BuildConfig
@@ -122,12 +123,21 @@ def assign_rows(bench: Workbench, config: BuildConfig, emit: Emit, *, expected_r
     registry = bench.registry(config.registry)
     router = RowRouter.from_arrays(registry.router_arrays(), tuple(registry.tasks()))
     counts: Counter[str] = Counter()
+    unread = UnreadClauses()
     workers = processors() if expected_rows >= WORTH_PROCESSES else 1
     rows = assign_stream(router, rows_of(config, RowStats()), workers=workers)
     done = 0
     while chunk := [RowRecord._make(row) for row in islice(rows, CHUNK)]:
         counts.update(row.fingerprint or "unknown" for row in chunk)
         registry.put_rows(chunk)
+        for row in chunk:
+            unread.notice(row)
         done += len(chunk)
         emit({"event": "assigned", "rows": done})
-    return {"counts": dict(sorted(counts.items()))}
+    found: dict[str, Any] = {"counts": dict(sorted(counts.items()))}
+    if (llm := bench.llm(config)) is not None:
+        before = llm.spent("")
+        changed, found["bindings"] = unread.read(llm)
+        registry.put_rows(changed)
+        found["bindings"]["calls"] = llm.spent("").calls - before.calls
+    return found
