@@ -168,7 +168,16 @@ def _load_library(spec: ToolSpec, resources: Resources) -> RewardTool:
     return tool
 
 
-TOOL_KINDS: dict[ToolKind, Callable[[ToolSpec, Resources], RewardTool]] = {ToolKind.LIBRARY: _load_library}
+def _load_generated(spec: ToolSpec, resources: Resources) -> RewardTool:
+    from rlar.tools.generated import GeneratedTool
+
+    return GeneratedTool(spec, resources)
+
+
+TOOL_KINDS: dict[ToolKind, Callable[[ToolSpec, Resources], RewardTool]] = {
+    ToolKind.LIBRARY: _load_library,
+    ToolKind.GENERATED: _load_generated,
+}
 """One loader a kind."""
 
 
