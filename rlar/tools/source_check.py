@@ -18,7 +18,7 @@ FUNCTION = "compute"
 PARAMETERS = ("prompt", "response", "reference", "binding")
 MAX_CHARACTERS = 20_000
 MAX_NODES = 6_000
-SHORTEST_SECRET = 6
+SHORTEST_SECRET = 4
 """Characters from which on a literal that equals an answer counts as an answer learned by heart."""
 COPIED_CHARACTERS = 60
 """A literal that shares a run this long with a prompt was copied from it."""
