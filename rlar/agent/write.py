@@ -44,7 +44,7 @@ ROWS_SHOWN = 4
 PROMPT_SHOWN = 2_000
 """Characters of a prompt that are shown; of an answer half as many."""
 TRIED_TOGETHER = 48
-"""Probes by which modes and candidates are compared before the gate."""
+"""Probes by which candidates are compared before the gate; half of them show whether one keeps state between calls."""
 FAILURES_SHOWN = 12
 LONGEST_WITNESS = 4_000
 
@@ -218,7 +218,7 @@ class VerifierWriter:
         resources: Resources,
         *,
         max_repairs: int = 3,
-        labelled: Sequence[LabelledPair] = (),
+        labelled: Callable[[TaskSpec], Sequence[LabelledPair]] = lambda task: (),
         policy: Policy | None = None,
         seed: int = 0,
     ) -> None:
@@ -226,24 +226,25 @@ class VerifierWriter:
         Args:
             resources: their sandbox compares candidates before the gate does.
             max_repairs: repairs a task, whether the static check or the gate asked for them.
-            labelled: the user's pairs for the tasks of this build; evidence where a task has none of its own.
+            labelled: the user's pairs of a task, the same that the gate gets; evidence where it has none of its own.
             policy: says how much evidence the gate will want.
         """
         self.llm = llm
         self.resources = resources
         self.max_repairs = max_repairs
-        self.labelled = tuple(labelled)
+        self.labelled = labelled
         self.policy = policy or load_policy()
         self.seed = seed
 
     def write(self, task: TaskSpec, tried: Sequence[Tried]) -> Found:
         """New candidates for the gate: planned and written at first, then repaired. Raises nothing of the LLM's."""
-        if reason := self._nothing_to_prove_with(task):
+        labelled = tuple(self.labelled(task))
+        if reason := self._nothing_to_prove_with(task, labelled):
             return Found(notes=(f"generate: nothing written, because {reason}",))
         own = [each for each in tried if is_own(each.tool)]
         if any(each.certificate.admitted for each in own):
             return Found(notes=("generate: a written verifier is admitted already",))
-        work = _Work(self.llm, task, self.max_repairs, own)
+        work = _Work(self.llm, task, labelled, self.max_repairs, own)
         if own:
             self._repair(work, own)
         else:
@@ -251,36 +252,38 @@ class VerifierWriter:
         tools = self._compared(task, work)
         return Found(tools=tuple(tools), notes=tuple(work.notes), passed_over=tuple(work.passed_over))
 
-    def _nothing_to_prove_with(self, task: TaskSpec) -> str:
+    def _nothing_to_prove_with(self, task: TaskSpec, labelled: Sequence[LabelledPair]) -> str:
         """Why no written verifier could be admitted, so that none is paid for; "" where one could."""
         kind = task.contract.answer_kind
         if kind is AnswerKind.RULE:
-            rows = len(provable(task, self.labelled).examples)
+            rows = len(provable(task, labelled).examples)
             if rows < self.policy.min_rows:
                 return (
                     f"right answers were proposed to {rows} rows and {self.policy.min_rows} are needed to try one; "
                     "labelled pairs would count as well"
                 )
-        elif kind not in MAKERS and not self.labelled:
+        elif kind not in MAKERS and not labelled:
             return "there is no reference, no stated rule and no labelled pair that it could be tried with"
         return ""
 
     def _write_first(self, work: _Work) -> None:
-        plans = work.ask("plan_metrics", work.shown(self.labelled), Plans)
+        plans = work.ask("plan_metrics", work.shown(), Plans)
         if plans is None:
             return
         wanted = plans.metrics[:MOST_PLANS]
         work.notes.append(f"generate: planned {', '.join(_slug(plan.name) for plan in wanted) or 'nothing'}")
-        for number, plan in enumerate(wanted):
+        carried_out = 0
+        for plan in wanted:
             if work.stopped:
-                work.notes.append(f"generate: {number} of {len(wanted)} plans carried out")
-                return
+                break
             tokens = _Tokens()
-            written = work.ask(
-                "write_verifier", {**work.shown(self.labelled), "plan": plan.model_dump()}, Written, tokens
-            )
+            variables = {**work.shown(), "plan": plan.model_dump()}
+            written = work.ask("write_verifier", variables, Written, tokens)
             if written is not None:
+                carried_out += 1
                 self._settle(work, plan, written.code, tokens, parent=None, failures=[], history=[])
+        if carried_out < len(wanted):
+            work.notes.append(f"generate: {carried_out} of {len(wanted)} plans carried out")
 
     def _repair(self, work: _Work, own: Sequence[Tried]) -> None:
         if work.repairs_left <= 0:
@@ -312,7 +315,7 @@ class VerifierWriter:
         tokens: _Tokens,
     ) -> Repaired | None:
         variables = {
-            **work.shown(self.labelled),
+            **work.shown(),
             "plan": plan.model_dump(),
             "code": code,
             "failures": failures,
@@ -340,7 +343,7 @@ class VerifierWriter:
         on_the_way = list(parent.tool.provenance.get("failures", [])) if parent else []
         if parent:
             on_the_way.append({"tool": parent.tool.id, "failed": _reasons(parent.certificate)})
-        answers, prompts = work.secrets(self.labelled)
+        answers, prompts = work.secrets()
         while True:
             code = code_of(answer)
             report = check_source(code, answers=answers, prompts=prompts)
@@ -386,7 +389,7 @@ class VerifierWriter:
         if not work.tools:
             return []
         probe_set = make_probes(
-            task, budget=self.policy.budget("pool"), seed=self.seed, role="verifier", labelled=self.labelled
+            task, budget=self.policy.budget("pool"), seed=self.seed, role="verifier", labelled=work.labelled
         )
         some = [probe for probe in probe_set.probes if not probe.may_loop]
         samples = [some[index * len(some) // TRIED_TOGETHER].sample for index in range(min(len(some), TRIED_TOGETHER))]
@@ -423,7 +426,7 @@ class VerifierWriter:
         """Warm where nothing is kept between calls. What fails on the first samples is left to the gate as it is."""
         pool = self.resources.sandbox
         first = score_in(pool, spec, samples[:3])
-        if all(score.value is None for score in first) or keeps_state(pool, spec, samples):
+        if all(score.value is None for score in first) or keeps_state(pool, spec, samples[::2]):
             return spec
         return spec.model_copy(update={"params": {**spec.params, "mode": "warm"}})
 
@@ -443,9 +446,12 @@ class _Tokens:
 class _Work:
     """One call of `write`: what was asked, spent, noted and made."""
 
-    def __init__(self, llm: Llm, task: TaskSpec, max_repairs: int, own: Sequence[Tried]) -> None:
+    def __init__(
+        self, llm: Llm, task: TaskSpec, labelled: Sequence[LabelledPair], max_repairs: int, own: Sequence[Tried]
+    ) -> None:
         self.llm = llm
         self.task = task
+        self.labelled = labelled
         self.notes: list[str] = []
         self.passed_over: list[PassedOver] = []
         self.tools: list[ToolSpec] = []
@@ -488,9 +494,9 @@ class _Work:
             tokens.output += found.output_tokens
         return found.value
 
-    def shown(self, labelled: Sequence[LabelledPair]) -> JsonObject:
+    def shown(self) -> JsonObject:
         """What a writer sees of the task: a few rows, with the answers that were proposed to them."""
-        task = provable(self.task, labelled) if self.task.contract.answer_kind is AnswerKind.RULE else self.task
+        task = provable(self.task, self.labelled) if self.task.contract.answer_kind is AnswerKind.RULE else self.task
         witnesses = {each.row_key: each for each in task.witnesses}
         rows: list[JsonObject] = []
         for example in _by_hash(task.examples)[:ROWS_SHOWN]:
@@ -503,11 +509,11 @@ class _Work:
             rows.append(row)
         return {**_about(task), "rows": rows}
 
-    def secrets(self, labelled: Sequence[LabelledPair]) -> tuple[list[str], list[str]]:
+    def secrets(self) -> tuple[list[str], list[str]]:
         """Answers and prompts that may not stand in the code. With a reference the code is given the answer anyway."""
         if self.task.contract.answer_kind is not AnswerKind.RULE:
             return [], [example.text for example in self.task.examples]
-        task = provable(self.task, labelled)
+        task = provable(self.task, self.labelled)
         right = [text for each in task.witnesses for text in each.right]
         return right, [example.text for example in task.examples]
 
