@@ -8,7 +8,6 @@ from rlar.agent.retrieve import sort_by_standing
 from rlar.agent.sources import Tried
 from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
-from rlar.errors import BudgetSpent, ChatError
 from rlar.types import AnswerKind, Certificate, TaskSpec, ToolSpec
 
 
@@ -50,12 +49,11 @@ def with_witnesses(bench: Workbench, config: BuildConfig, task: TaskSpec) -> tup
         return task, []
     from rlar.agent.write import propose_witnesses
 
-    try:
-        witnesses = propose_witnesses(llm, task)
-    except (BudgetSpent, ChatError) as error:
-        return task, [f"witnesses: none, {error}"]
-    note = f"witnesses: answers to {len(witnesses)} rows proposed by {llm.name}"
-    return task.model_copy(update={"witnesses": witnesses}), [note]
+    notes: list[str] = []
+    witnesses = propose_witnesses(llm, task, note=notes.append)
+    if witnesses:
+        notes.append(f"witnesses: answers to {len(witnesses)} rows proposed by {llm.name}")
+    return task.model_copy(update={"witnesses": witnesses}), notes
 
 
 def wants_writer(bench: Workbench, config: BuildConfig, certificates: list[Certificate], attempts: int) -> bool:

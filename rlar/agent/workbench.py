@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rlar.agent.labelled import Labelled
     from rlar.agent.llm import Llm
     from rlar.tools.chat import Chat
+    from rlar.tools.probes import LabelledPair
     from rlar.tools.registry import Registry
     from rlar.tools.sandbox import Pool
 
@@ -126,7 +127,24 @@ class Workbench:
         return found
 
     def _usual_writer(self, config: BuildConfig) -> ToolWriter:
-        return NoWriter()
+        llm = self.llm(config)
+        if llm is None:
+            return NoWriter()
+        from rlar.agent.write import VerifierWriter
+        from rlar.tools.policy import load_policy
+
+        def pairs(task: TaskSpec) -> Sequence[LabelledPair]:
+            return self.labelled(config).get(task.fingerprint, ())
+
+        verifiers = VerifierWriter(
+            llm,
+            self.resources(config),
+            max_repairs=config.max_repairs,
+            labelled=pairs,
+            policy=load_policy(config.policy),
+            seed=config.seed,
+        )
+        return Writers([verifiers])
 
     # -------------------------------------------------------------------------------- closing
 
