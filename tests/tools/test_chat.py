@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import pickle
@@ -11,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -322,6 +324,49 @@ def test_json_with_a_wrong_content_type_is_read_all_the_same(server: ScriptedOpe
     body = '{"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [{"index": 0, "message": {"role": "assistant", "content": "fine"}, "finish_reason": "stop"}]}'
     server.script(Fault(200, body=body, content_type="text/plain"))
     assert chat_with(server).complete(HELLO).text == "fine"
+
+
+ODD = (None, 3, -1, 1.5, "x", [], {}, [{"type": "text"}], 10**30, "\ud800")
+PARTS = (
+    "choices",
+    "choices.0",
+    "choices.0.message",
+    "choices.0.message.content",
+    "choices.0.message.role",
+    "choices.0.message.refusal",
+    "choices.0.message.tool_calls",
+    "choices.0.finish_reason",
+    "usage",
+    "usage.prompt_tokens",
+    "usage.completion_tokens",
+    "model",
+    "error",
+)
+
+
+def test_any_part_of_an_answer_may_be_odd_and_nothing_foreign_is_raised(server: ScriptedOpenAI):
+    chat = chat_with(server, retries=0)
+    outcomes: dict[str, int] = {}
+    for part in PARTS:
+        for odd in ODD:
+            message = {"role": "assistant", "content": "fine"}
+            usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+            body: Any = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "usage": usage}
+            body["choices"] = [{"index": 0, "message": message, "finish_reason": "stop"}]
+            place = body
+            *way, last = [int(name) if name.isdigit() else name for name in part.split(".")]
+            for name in way:
+                place = place[name]
+            place[last] = odd
+            server.otherwise = Fault(200, body=json.dumps(body))
+            try:
+                reply = chat.complete(HELLO)
+                assert 0 <= reply.input_tokens <= 10**9 and 0 <= reply.output_tokens <= 10**9
+                outcomes["ok"] = outcomes.get("ok", 0) + 1
+            except ChatError as error:
+                outcomes[type(error).__name__] = outcomes.get(type(error).__name__, 0) + 1
+    assert sum(outcomes.values()) == len(PARTS) * len(ODD)
+    assert set(outcomes) == {"ok", "ChatUnavailable", "UnusableReply"}
 
 
 @pytest.mark.parametrize(
