@@ -24,6 +24,7 @@ def test_candidates(
     """One certificate per candidate, in order; a candidate that cannot even be loaded is rejected with that reason."""
     policy = load_policy(config.policy)
     resources = bench.resources(config)
+    labelled = bench.labelled(config).get(task.fingerprint, ()) if candidates else ()
     certificates = []
     for spec in candidates:
         emit({"event": "testing", "fingerprint": task.fingerprint, "tool": spec.id})
@@ -37,6 +38,7 @@ def test_candidates(
                 task,
                 policy=policy,
                 seed=config.seed,
+                labelled=labelled,
                 reload=lambda spec=spec: load_tool(spec, resources),  # type: ignore[misc]
             )
         certificates.append(certificate)

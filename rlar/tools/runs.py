@@ -61,7 +61,24 @@ def unusable(spec: ToolSpec) -> str:
         from rlar.tools.judge import outdated
 
         return outdated(spec)
+    if spec.kind is ToolKind.GENERATED:
+        from rlar.tools.generated import source_hash
+
+        if spec.code_hash != source_hash(spec.source):
+            return "it is not called as it was when it was certified; run `rlar agent build-tools` again"
     return ""
+
+
+def batch_size(spec: ToolSpec, samples: int, threads: int) -> int:
+    """Samples handed to a tool at once: few, so that many calls wait at the same time; many where a call is cheap.
+
+    A warm verifier costs ten times less in a full message than alone.
+    """
+    if spec.kind is ToolKind.GENERATED and spec.params.get("mode") == "warm":
+        from rlar.tools.generated import WARM_BATCH
+
+        return max(1, min(WARM_BATCH, -(-samples // threads)))
+    return max(1, min(16, samples // (threads * 4)))
 
 
 class Breaker:
@@ -254,7 +271,7 @@ class _Threads:
         self._tool = tool
         self._samples = samples
         self._breaker = breaker
-        size = 64 if tool.spec.kind in WAITS_BY_ITSELF else max(1, min(16, len(samples) // (threads * 4)))
+        size = 64 if tool.spec.kind in WAITS_BY_ITSELF else batch_size(tool.spec, len(samples), threads)
         self._queue = deque(pieces(tool.spec, samples, size))
         self._found: dict[int, Score] = {}
         self._changed = threading.Condition()

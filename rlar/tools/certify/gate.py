@@ -10,7 +10,7 @@ from rlar.tools.base import LibraryTool, RewardTool
 from rlar.tools.certify import checks
 from rlar.tools.certify.checks import Measured, is_first_right, mean
 from rlar.tools.certify.duels import Duels, opponents
-from rlar.tools.certify.elsewhere import OtherProcess
+from rlar.tools.certify.elsewhere import Elsewhere, elsewhere_of
 from rlar.tools.certify.environment import environment
 from rlar.tools.certify.run import Clock, Memory, Ran, score_all
 from rlar.tools.certify.stats import fit_calibration, own_scale
@@ -36,7 +36,7 @@ def certify(
     tier: str | None = None,
     role: Role | None = None,
     bind: Binder | None = None,
-    elsewhere: OtherProcess | None = None,
+    elsewhere: Elsewhere | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Certificate:
     """The evidence for one tool on one task; whatever the tool does, a certificate comes back.
@@ -47,7 +47,8 @@ def certify(
         tier: sandbox tier, where the tool does not report it in its scores.
         role: what it is certified as; by default what the tool says it is.
         bind: row -> binding; by default `rlar.tasks.bindings.bind` with the task's contract.
-        elsewhere: a second process for the determinism check; by default the one of a library tool's resources.
+        elsewhere: another place for the determinism check; where it cannot load the tool, and by default, one is made
+            that the tool's resources keep: a second process for library tools, a second sandbox for generated ones.
         now: clock of `created_at`.
     """
     role = role or tool_role(tool)
@@ -62,8 +63,8 @@ def certify(
         return _certificate(
             tool.spec, task, results, policy=policy, role=role, limits=limits, seed=seed, tier=tier, now=now
         )
-    if elsewhere is None and isinstance(tool, LibraryTool):
-        elsewhere = tool.resources.shared("certify.elsewhere", OtherProcess)
+    if elsewhere is None or not elsewhere.can_load(tool.spec):
+        elsewhere = elsewhere_of(tool)
     duels = needs_whole_groups(tool.spec)
     if duels:
         foes = opponents(probe_set.probes)
@@ -164,7 +165,8 @@ def run_class(tool: RewardTool) -> RunClass:
         return tool.runs
     if tool.spec.kind in {ToolKind.REWARD_MODEL, ToolKind.JUDGE, ToolKind.HTTP}:
         return "model"
-    return "sandbox" if tool.spec.kind is ToolKind.GENERATED else "pool"
+    # Generated tools, too: they cost little a call, and nobody vetted them, so they are tried with as much as others.
+    return "pool"
 
 
 def rejected_certificate(

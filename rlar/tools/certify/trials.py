@@ -8,7 +8,7 @@ from random import Random
 
 from rlar.errors import boundary
 from rlar.tools.base import RewardTool
-from rlar.tools.certify.elsewhere import OtherProcess
+from rlar.tools.certify.elsewhere import Elsewhere
 from rlar.tools.certify.run import Clock, Ran, call, score_all
 from rlar.tools.certify.stats import quantile
 from rlar.tools.policy import Budget, Policy, RunClass
@@ -149,7 +149,7 @@ def determinism(
     clock: Clock,
     seed: int,
     reload: Callable[[], RewardTool] | None,
-    elsewhere: OtherProcess | None,
+    elsewhere: Elsewhere | None,
 ) -> CheckResult:
     """Same input, same score: again, in another order, in a freshly loaded tool, and in another process."""
     eligible = [
