@@ -45,7 +45,7 @@ from rlar.types import (
 )
 
 if TYPE_CHECKING:
-    from rlar.tools.chat import Chat, ChatReply
+    from rlar.tools.chat import Chat, ChatReply, Endpoint
 
 Form = Literal["pointwise", "pairwise"]
 FORMS: tuple[Form, ...] = ("pointwise", "pairwise")
@@ -618,6 +618,27 @@ def _why(error: Exception) -> str:
     return _short(str(error), 300) if isinstance(error, RlarError) else f"{type(error).__name__}"
 
 
+def share_chat(resources: Resources, chat: Chat) -> None:
+    """Let the judges of these resources ask through this chat wherever they ask its endpoint (a build counts so)."""
+    resources.shared(_chat_name(chat.endpoint), lambda: _Held(chat))
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A chat among the shared things; closed with them where it can be."""
+
+    chat: Chat
+
+    def close(self) -> None:
+        close = getattr(self.chat, "close", None)
+        if close is not None:
+            close()
+
+
+def _chat_name(endpoint: Endpoint) -> str:
+    return f"judge.chat:{canonical_json(endpoint.model_dump(mode='json'))}"
+
+
 def _chat_of(spec: ToolSpec, params: JudgeParams, resources: Resources) -> Chat:
     """One client for all judges on an endpoint."""
     from rlar.tools.chat import Endpoint, OpenAIChat
@@ -626,12 +647,13 @@ def _chat_of(spec: ToolSpec, params: JudgeParams, resources: Resources) -> Chat:
         endpoint = Endpoint.model_validate(params.endpoint)
     except ValidationError as error:
         raise ToolError(f"judge {spec.id}: params.endpoint: {error.errors()[0]['msg']}") from error
-    seconds = params.seconds
+
+    def connect() -> _Held:
+        seconds = params.seconds
+        return _Held(OpenAIChat(endpoint, timeout_seconds=seconds, patience_seconds=seconds, retries=2))
+
     try:
-        return resources.shared(
-            f"judge.chat:{canonical_json(params.endpoint)}:{seconds:g}",
-            lambda: OpenAIChat(endpoint, timeout_seconds=seconds, patience_seconds=seconds, retries=2),
-        )
+        return resources.shared(_chat_name(endpoint), connect).chat
     except RlarError as error:
         raise ToolError(f"judge {spec.id}: {error}") from error
 

@@ -44,6 +44,8 @@ from rlar.tools.registry import Registry, RowRecord
 from rlar.tools.router import RoutedSample, Scorer
 from rlar.types import Certificate, JsonObject, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec
 
+pytest.importorskip("uvicorn", reason="the scripted server needs rlar[serve]")
+
 ENDPOINT: JsonObject = {"model": "scripted", "base_url": "http://127.0.0.1:9/v1"}
 TWO = (Criterion(text="Is right.", weight=3), Criterion(text="Is short."))
 

@@ -19,7 +19,7 @@ from rlar.tools.groups import needs_whole_groups
 from rlar.tools.policy import Limits, Policy, Role, RunClass
 from rlar.tools.probes import LabelledPair, ProbeSet, make_probes
 from rlar.tools.probes.make import Binder
-from rlar.types import Calibration, Certificate, CheckResult, Sample, TaskSpec, ToolKind, ToolSpec
+from rlar.types import Calibration, Certificate, CheckResult, JsonObject, Sample, TaskSpec, ToolKind, ToolSpec
 
 RAW_KINDS = frozenset({ToolKind.REWARD_MODEL, ToolKind.HTTP})
 """Tools whose scores have no known range."""
@@ -263,8 +263,7 @@ def _certificate(
         ]
     tiers = sorted({str(each["tier"]) for each in details if each.get("tier")})
     notes = {"probe_notes": list(probe_set.notes)} if probe_set and probe_set.notes else {}
-    models = sorted({str(each["model"]) for each in details if each.get("model")})
-    found: dict[str, Any] = {**environment(spec.kind), **notes, **({"models": models} if models else {})}
+    found: dict[str, Any] = {**environment(spec.kind), **notes, **_asked(details)}
     discrimination = by_name.get("discrimination")
     return Certificate(
         tool_id=spec.id,
@@ -286,6 +285,16 @@ def _certificate(
         environment=found,
         created_at=now().astimezone(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _asked(details: Sequence[JsonObject]) -> JsonObject:
+    """Which models answered, and what one scoring of all probes cost: nothing for tools that ask none."""
+    models = sorted({str(each["model"]) for each in details if each.get("model")})
+    if not models:
+        return {}
+    names = ("calls", "input_tokens", "output_tokens")
+    spent = {name: sum(int(each.get(name, 0)) for each in details) for name in names}
+    return {"models": models, "spent": {"scores": len(details), **spent}}
 
 
 def _reason(result: CheckResult) -> str:
