@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -70,7 +71,41 @@ def build_tools_command(
     ] = None,
     more: Annotated[list[Path] | None, typer.Argument(help="Further datasets.", show_default=False)] = None,
     registry: RegistryOption = "registry.db",
-    llm: Annotated[str, typer.Option(help="'none' builds offline, from the library alone.")] = "none",
+    llm: Annotated[
+        str | None,
+        typer.Option(
+            help="Who writes tools: openai:MODEL, http://host:8000/v1#MODEL, or none (offline).  "
+            "[default: $RLAR_LLM; a small OpenAI model if OPENAI_API_KEY is set; else none]",
+            show_default=False,
+        ),
+    ] = None,
+    hub: Annotated[
+        bool, typer.Option("--hub/--no-hub", help="Look for reward models on the Hugging Face Hub.")
+    ] = False,
+    web: Annotated[bool, typer.Option("--web/--no-web", help="Look for reward models by a web search, too.")] = False,
+    approve: Annotated[
+        str | None,
+        typer.Option(
+            help="What the policy does not allow by itself (licence, gated model): ask, never, auto.  "
+            "[default: ask in a terminal, else never]",
+            show_default=False,
+        ),
+    ] = None,
+    labelled: Annotated[
+        Path | None, typer.Option(help="Labelled pairs (JSONL: prompt, better, worse): evidence for the gate.")
+    ] = None,
+    max_llm_calls: Annotated[int | None, typer.Option(help="Stop asking the LLM after so many calls.")] = None,
+    max_llm_tokens: Annotated[int | None, typer.Option(help="... after so many tokens, input and output.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="... after so much money (needs --llm-price).")] = None,
+    llm_price: Annotated[
+        str | None, typer.Option(help="Price of a million input and output tokens: '0.4,1.6'.")
+    ] = None,
+    max_download: Annotated[
+        str | None, typer.Option(help="Model files in all, e.g. 500MB.  [default: 20GB]", show_default=False)
+    ] = None,
+    max_repairs: Annotated[
+        int | None, typer.Option(help="Repairs of a tool that failed the gate.  [default: 3]", show_default=False)
+    ] = None,
     report: Annotated[str, typer.Option(help="Folder of the HTML report; '' writes none.")] = "report",
     json_summary: Annotated[bool, typer.Option("--json", help="Print one JSON summary on stdout.")] = False,
     resume: Annotated[
@@ -116,6 +151,16 @@ def build_tools_command(
                 "dataset": [str(path) for path in [*(dataset or []), *(more or [])]] or None,
                 "registry": registry,
                 "llm": llm,
+                "hub": hub or None,
+                "web": web or None,
+                "approve": approve,
+                "labelled": str(labelled) if labelled else None,
+                "max_llm_calls": max_llm_calls,
+                "max_llm_tokens": max_llm_tokens,
+                "max_cost": max_cost,
+                "llm_price": llm_price,
+                "max_download": max_download,
+                "max_repairs": max_repairs,
                 "prompt_column": prompt_column,
                 "reference_column": reference_column,
                 "max_bad_fraction": max_bad_fraction,
@@ -136,26 +181,57 @@ def build_tools_command(
 
 
 def _build(values: dict[str, Any], *, report: str, config_file: Path | None, as_json: bool, resume: bool) -> None:
-    from rlar.agent.build import build_tools
-    from rlar.agent.progress import BuildProgress, print_summary
-    from rlar.config import make_config, read_config
+    import os
+    import signal
+
+    from rlar.agent.build import Stop, build_tools
+    from rlar.agent.progress import BuildProgress, ask_person, print_summary
+    from rlar.config import make_config, read_bytes, read_config, read_price
     from rlar.errors import ConfigError
 
     given = {name: value for name, value in values.items() if value is not None}
     given["report"] = report or None
+    if "llm_price" in given:
+        given["llm_price"] = read_price(given["llm_price"])
+    if "max_download" in given:
+        given["max_download"] = read_bytes(given["max_download"])
     settings = read_config(config_file, **given) if config_file else None
     if settings is None:
         if "dataset" not in given:
             raise ConfigError("no dataset; say `rlar agent build-tools --dataset mix.jsonl`")
         settings = make_config(given)
-    if settings.llm != "none":
-        raise ConfigError(f"--llm {settings.llm}: this version builds offline only; use --llm none")
-    with BuildProgress(sys.stderr) as progress:
-        summary = build_tools(settings, resume=resume, on_event=progress)
+    if "llm" not in settings.model_fields_set:
+        llm, why = usual_llm(os.environ)
+        if why:
+            _tell(why)
+        settings = settings.model_copy(update={"llm": llm})
+    may_ask = sys.stdin.isatty() and sys.stderr.isatty()
+    if "approve" not in settings.model_fields_set and may_ask:
+        settings = settings.model_copy(update={"approve": "ask"})
+    stop = Stop()
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: stop())
+    try:
+        with BuildProgress(sys.stderr) as progress:
+            decide = (lambda question: progress.pause(lambda: ask_person(question))) if may_ask else None
+            summary = build_tools(settings, resume=resume, on_event=progress, decide=decide, stop=stop)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if as_json:
         typer.echo(json.dumps(summary, ensure_ascii=False))
     else:
         print_summary(summary, sys.stderr)
+
+
+USUAL_MODEL = "openai:gpt-4.1-mini"
+
+
+def usual_llm(environment: Mapping[str, str]) -> tuple[str, str]:
+    """The LLM of a build that names none, and what to tell the user about it."""
+    if named := environment.get("RLAR_LLM"):
+        return named, f"using {named} (RLAR_LLM); --llm none builds offline"
+    if environment.get("OPENAI_API_KEY"):
+        return USUAL_MODEL, f"using {USUAL_MODEL}, since OPENAI_API_KEY is set; --llm none builds offline"
+    return "none", ""
 
 
 @agent_app.command("graph")
@@ -165,6 +241,18 @@ def graph_command() -> None:
     from rlar.agent.workbench import Workbench
 
     typer.echo(make_graph(Workbench()).get_graph(xray=True).draw_mermaid())
+
+
+@agent_app.command("trace")
+def trace_command(
+    run: Annotated[str | None, typer.Argument(help="Thread id of a build, or its beginning; the newest.")] = None,
+    registry: RegistryOption = "registry.db",
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("trace.html"),
+) -> None:
+    """Write the whole story of a build as one offline page: steps, prompts and answers, sources, probes, cost."""
+    from rlar.agent.trace import write_trace
+
+    _guard(lambda: _tell(write_trace(registry, run, output)))
 
 
 @agent_app.command("runs")

@@ -139,8 +139,9 @@ class Contract(Frozen):
     """Sorted closed set of answers (choice): label words, or the option letters."""
     carries: tuple[str, ...] = ()
     """Sorted: what a row brings for judging: "tests", "schema", "passage", "options", "constraints", "source"."""
-    template: str | None = None
-    """The wording that all rows of the task share, where that alone tells it from other tasks without a reference."""
+    wordings: tuple[str, ...] = ()
+    """Sorted; the words that its prompts share (see rlar.tasks.wordings), where only they tell the task from others
+    without a reference. A prompt of the task has one of them."""
 
 
 class Witness(Frozen):

@@ -22,7 +22,7 @@ from rlar.errors import RegistryError
 from rlar.tools import content, migrations
 from rlar.tools import statements as sql
 from rlar.tools.engine import database_errors, open_engine, shown, sqlite_path
-from rlar.tools.records import Build, Event, RegistrySnapshot, RowRecord, Standing, standing
+from rlar.tools.records import Build, Event, LlmCall, RegistrySnapshot, RowRecord, Standing, standing
 from rlar.tools.schema import to_json
 from rlar.tools.writer_lock import FileLock, RowLock
 from rlar.types import Certificate, JsonObject, Recipe, TaskSpec, ToolSpec, digest
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from rlar.tools.lock import LockFile
 
-__all__ = ["Build", "Event", "Registry", "RegistrySnapshot", "RowRecord", "Standing"]
+__all__ = ["Build", "Event", "LlmCall", "Registry", "RegistrySnapshot", "RowRecord", "Standing"]
 
 CHUNK = 20_000
 """Rows a transaction in `put_rows`: what a kill can lose."""
@@ -439,6 +439,26 @@ class Registry:
             for row in reversed(rows)
         ]
 
+    # -------------------------------------------------------------------------------- calls to LLMs
+
+    def put_llm_call(self, call: LlmCall) -> None:
+        """Store a validated answer under its question's key, in the place of one that is there."""
+        with self.writing(is_news=False) as connection:
+            sql.write_llm_call(connection, call)
+
+    def llm_answer(self, key: str) -> LlmCall | None:
+        """The stored answer to an equal question."""
+        with self.reading() as connection:
+            row = connection.execute(select(sql.LLM_CALLS).where(sql.LLM_CALLS.c.key == key)).first()
+            return sql.llm_call_of(row) if row is not None else None
+
+    def llm_calls(self, fingerprint: str | None = None) -> list[LlmCall]:
+        """All stored questions with their answers, or those first asked for one task; oldest first."""
+        query = select(sql.LLM_CALLS).order_by(sql.LLM_CALLS.c.created_at, sql.LLM_CALLS.c.key)
+        query = query.where(sql.LLM_CALLS.c.fingerprint == fingerprint) if fingerprint is not None else query
+        with self.reading() as connection:
+            return [sql.llm_call_of(row) for row in connection.execute(query)]
+
     # -------------------------------------------------------------------------------- the whole
 
     def snapshot(self) -> RegistrySnapshot:
@@ -458,7 +478,7 @@ class Registry:
         """32 hex digits over what a build found out: equal for two builds of the same input, whenever and however run.
 
         Tasks, tools, the latest certificates, the latest recipes (but for version numbers), rows and the router; not
-        times, timings, versions of the environment, builds or events.
+        times, timings, versions of the environment, builds, events or calls to LLMs.
         """
         with self.reading() as connection:
             parts = [to_json(content.plain(task)) for task in sql.read_tasks(connection, None, with_examples=True)]

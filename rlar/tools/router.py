@@ -26,6 +26,7 @@ from rlar.tools.batch import Waiting
 from rlar.tools.cache import LruCache
 from rlar.tools.combine import combine, combine_group
 from rlar.tools.disk_cache import DiskCache
+from rlar.tools.groups import needs_whole_groups
 from rlar.tools.lanes import Lanes
 from rlar.tools.records import RegistrySnapshot, Standing, tool_ids
 from rlar.tools.registry import Registry
@@ -408,8 +409,7 @@ class Scorer:
                 new.setdefault(key, {}).update(scores)
             lasting: dict[bytes, Mapping[str, Score]] = {}
             for key, scores in new.items():
-                # A failure may pass; an answer stays.
-                stays = {tool: score for tool, score in scores.items() if score.status in ("ok", "abstain")}
+                stays = {tool: score for tool, score in scores.items() if _lasts(specs[tool], score)}
                 lasting[key] = {**table[key], **stays}
                 table[key] = {**table[key], **scores}
             self._scores.put_many(lasting)
@@ -451,7 +451,7 @@ class Scorer:
                     _disk_key(specs[tool], key): score
                     for key, scores in found.items()
                     for tool, score in scores.items()
-                    if score.status in ("ok", "abstain")
+                    if _lasts(specs[tool], score)
                 }
             )
         return found
@@ -464,6 +464,11 @@ class _State:
         self.snapshot = snapshot
         self.standings = standings
         self.routes = routes
+
+
+def _lasts(spec: ToolSpec, score: Score) -> bool:
+    """A failure may pass; an answer stays, unless it depends on the group that it was given in."""
+    return score.status in ("ok", "abstain") and not needs_whole_groups(spec)
 
 
 def _disk_key(spec: ToolSpec, content: bytes) -> bytes:

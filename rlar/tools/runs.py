@@ -18,6 +18,7 @@ from rlar.errors import RlarError, boundary
 from rlar.tools.base import TOOL_KINDS, Resources, RewardTool, load_tool, module_hash
 from rlar.tools.batch import Batch, Slice, Waiting, Watched
 from rlar.tools.checked import score_checked
+from rlar.tools.groups import group_key, needs_whole_groups
 from rlar.tools.lanes import Lanes
 from rlar.tools.workers import WorkerPool
 from rlar.types import Sample, Score, ToolKind, ToolSpec, failed, timed_out
@@ -44,10 +45,9 @@ RUNS_OF_KIND: dict[ToolKind, Place] = {
     ToolKind.HTTP: "sandbox",
 }
 """Where tools of a kind run; library tools say it themselves. model: one thread, batches sorted by length."""
-SLICE_OF_KIND: dict[ToolKind, int] = {ToolKind.GENERATED: 64, ToolKind.COMPOSITE: 16, ToolKind.HTTP: 8}
-"""Samples a call of tools that run in many threads, at most; else 1. A tool's `batch_size` goes first."""
-THREADS_OF_KIND: dict[ToolKind, int] = {ToolKind.JUDGE: 8, ToolKind.HTTP: 16}
-"""Calls at a time of tools that wait for others; else as many as there are workers. A tool's `concurrency` goes first."""
+SLICE_OF_KIND: dict[ToolKind, int] = {kind: 16 for kind in ToolKind if kind is not ToolKind.LIBRARY}
+"""Samples a call of tools that run in many threads, at most; else 1, so that a hang is one sample's. A tool that has a
+`batch_size` says it itself; one with a `concurrency` says how many calls it wants at a time (else one a worker)."""
 
 
 def where(spec: ToolSpec) -> Place:
@@ -70,7 +70,28 @@ def unusable(spec: ToolSpec) -> str:
             return f"library tool {spec.name!r} ({spec.source}) is not in this version of rlar"
         if spec.code_hash and module_hash(spec.source.split(":")[0]) != spec.code_hash:
             return "its code has changed since it was certified; run `rlar agent build-tools` again"
+    if spec.kind is ToolKind.JUDGE:
+        from rlar.tools.judge import outdated
+
+        return outdated(spec)
+    if spec.kind is ToolKind.GENERATED:
+        from rlar.tools.generated import source_hash
+
+        if spec.code_hash != source_hash(spec.source):
+            return "it is not called as it was when it was certified; run `rlar agent build-tools` again"
     return ""
+
+
+def batch_size(spec: ToolSpec, samples: int, threads: int) -> int:
+    """Samples handed to a tool at once: few, so that many calls wait at the same time; many where a call is cheap.
+
+    A warm verifier costs ten times less in a full message than alone.
+    """
+    if spec.kind is ToolKind.GENERATED and spec.params.get("mode") == "warm":
+        from rlar.tools.generated import WARM_BATCH
+
+        return max(1, min(WARM_BATCH, -(-samples // threads)))
+    return max(1, min(SLICE_OF_KIND.get(spec.kind, 1), samples // (threads * 4)))
 
 
 class Breaker:
@@ -316,15 +337,15 @@ class _Feed:
             # Alike lengths side by side: a padded batch costs as much as its longest row.
             by_length = sorted(indices, key=lambda index: len(samples[index].prompt) + len(samples[index].completion))
             return _parts(by_length, MODEL_SLICE), 1
-        kind = self._batch.spec.kind
-        threads = int(getattr(tool, "concurrency", 0)) or THREADS_OF_KIND.get(kind, self._runner.threads)
-        if getattr(tool, "whole_groups", False):
-            groups: dict[tuple[str, str | None], list[int]] = {}
+        threads = int(getattr(tool, "concurrency", 0)) or self._runner.threads
+        size = int(getattr(tool, "batch_size", 0)) or batch_size(tool.spec, len(indices), threads)
+        if needs_whole_groups(tool.spec):
+            # A score depends on the other completions of its prompt.
+            groups: dict[str, list[int]] = {}
             for index in indices:
-                groups.setdefault((samples[index].prompt, samples[index].reference), []).append(index)
+                groups.setdefault(group_key(samples[index]), []).append(index)
             return list(groups.values()), threads
-        size = int(getattr(tool, "batch_size", 0)) or SLICE_OF_KIND.get(kind, 1)
-        return _parts(indices, max(1, min(size, -(-len(indices) // threads)))), threads
+        return _parts(indices, max(1, size)), threads
 
     def _work(self, tool: RewardTool) -> None:
         batch, breaker = self._batch, self._runner.breaker

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, text, upda
 
 from rlar.errors import RegistryError
 from rlar.tools import content
-from rlar.tools.records import RowRecord
+from rlar.tools.records import LlmCall, RowRecord
 from rlar.tools.schema import (
     AssignmentRow,
     BuildRow,
     CertificateRow,
     CounterRow,
     EventRow,
+    LlmCallRow,
     RecipeRow,
     RouterRow,
     TaskExampleRow,
@@ -27,13 +28,22 @@ from rlar.tools.schema import (
     table,
     to_json,
 )
-from rlar.types import Certificate, Contract, Example, Recipe, TaskSpec, ToolSpec, digest
+from rlar.types import Certificate, Contract, Example, Frozen, Recipe, TaskSpec, ToolSpec, Witness, digest
 
 Model = TypeVar("Model", bound=BaseModel)
 
 TASKS, EXAMPLES, TOOLS = table(TaskRow), table(TaskExampleRow), table(ToolRow)
 CERTIFICATES, RECIPES, ROWS = table(CertificateRow), table(RecipeRow), table(AssignmentRow)
 ROUTER, BUILDS, EVENTS, COUNTERS = table(RouterRow), table(BuildRow), table(EventRow), table(CounterRow)
+LLM_CALLS = table(LlmCallRow)
+
+
+class TaskDetails(Frozen):
+    """What tasks gained after the first schema; a row without it reads as empty."""
+
+    criteria: tuple[str, ...] = ()
+    witnesses: tuple[Witness, ...] = ()
+
 
 _ROW_COLUMNS = ("row_key", "prompt_key", "fingerprint", "confidence", "binding")
 _PUT_ROWS = text(
@@ -81,17 +91,21 @@ def read_tasks(connection: Connection, condition: Any, *, with_examples: bool) -
             bodies = bodies.where(EXAMPLES.c.fingerprint.in_([row.fingerprint for row in rows]))
         for fingerprint, body in connection.execute(bodies.order_by(EXAMPLES.c.fingerprint, EXAMPLES.c.position)):
             examples.setdefault(fingerprint, []).append(parsed(Example, body))
-    return [
-        TaskSpec(
+    tasks = []
+    for row in rows:
+        details = parsed(TaskDetails, row.details)
+        task = TaskSpec(
             fingerprint=row.fingerprint,
             label=row.label,
             contract=parsed(Contract, row.contract),
             rows=row.rows,
             description=row.description,
             examples=tuple(examples.get(row.fingerprint, ())),
+            criteria=details.criteria,
+            witnesses=details.witnesses,
         )
-        for row in rows
-    ]
+        tasks.append(task)
+    return tasks
 
 
 def write_task(connection: Connection, task: TaskSpec) -> None:
@@ -100,6 +114,7 @@ def write_task(connection: Connection, task: TaskSpec) -> None:
         "contract": to_json(content.plain(task.contract)),
         "rows": task.rows,
         "description": task.description,
+        "details": to_json(content.plain(TaskDetails(criteria=task.criteria, witnesses=task.witnesses))),
         "updated_at": now(),
     }
     if connection.execute(select(TASKS.c.rows).where(TASKS.c.fingerprint == task.fingerprint)).first():
@@ -190,3 +205,13 @@ def write_rows(connection: Connection, values: Sequence[tuple[Any, ...]]) -> Non
 def row_of(row: Row[Any]) -> RowRecord:
     binding = json.loads(row.binding) if row.binding is not None else {}
     return RowRecord(row.row_key.hex(), row.prompt_key.hex(), row.fingerprint, row.confidence, binding)
+
+
+def write_llm_call(connection: Connection, call: LlmCall) -> None:
+    values = {**content.plain(call), "request": to_json(call.request), "created_at": call.created_at or now()}
+    if connection.execute(update(LLM_CALLS).where(LLM_CALLS.c.key == call.key).values(values)).rowcount == 0:
+        connection.execute(insert(LLM_CALLS).values(values))
+
+
+def llm_call_of(row: Row[Any]) -> LlmCall:
+    return LlmCall.model_validate({**row._mapping, "request": json.loads(row.request)})

@@ -15,6 +15,7 @@ from rlar.tasks.shapes import final_answer
 from rlar.tools.policy import Budget
 from rlar.tools.probes.material import Material, Notes, Row, Tried, accepted_answers, equals_any
 from rlar.tools.probes.panel import general_floor, general_hacks
+from rlar.tools.probes.rules import provable, right_answers
 from rlar.types import AnswerKind, Example, Frozen, JsonObject, Sample, TaskSpec, digest
 
 Expectation = Literal["high", "low", "below", "same"]
@@ -85,6 +86,7 @@ MAKERS: dict[AnswerKind, str] = {
     AnswerKind.CODE_REFERENCE: "programs:code",
     AnswerKind.SQL: "programs:sql",
     AnswerKind.CONSTRAINTS: "instructions:constraints",
+    AnswerKind.RULE: "rules:rule",
 }
 """Who makes the material of an answer kind (imported when needed); kinds without an entry only labelled pairs can prove."""
 
@@ -114,7 +116,10 @@ def make_probes(
     """The probes of a task; the same for the same task, budget and seed, whatever the order of its examples.
 
     Without material of its own (no reference, nothing verifiable) the better halves of `labelled` stand in for references.
+    Of a task under a stated rule only the rows with proposed answers are tried.
     """
+    if task.contract.answer_kind is AnswerKind.RULE and role != "guard":
+        task = provable(task, labelled)
     ordered = _ordered(task, seed)
     examples = ordered[: budget.rows]
     bind = bind or _binder(task)
@@ -181,6 +186,8 @@ def _probes_of(
 
 
 def _nothing_to_try(task: TaskSpec) -> str:
+    if task.contract.answer_kind is AnswerKind.RULE:
+        return "nobody proposed a right answer to any row: an LLM that proposes some, or labelled pairs, could prove a tool"
     if not task.examples:
         return "the task has no example rows"
     if task.contract.answer_kind is AnswerKind.OPEN_ENDED:
@@ -208,6 +215,9 @@ def _row(example: Example, examples: Sequence[Example], binding: JsonObject, tas
     said = [_said(reference, kind) for reference in example.references]
     answers = tuple(dict.fromkeys((*accepted_answers(example, binding), *filter(None, said))))
     said_by_others = [_said(other.reference or "", kind) for other in others]
+    if kind is AnswerKind.RULE:
+        answers = right_answers(task, example)
+        said_by_others = [answer for other in others for answer in right_answers(task, other)[:1]]
     peers = dict.fromkeys(answer for answer in said_by_others if answer.strip() and not equals_any(answer, answers))
     return Row(example, binding, tuple(peers), task, rng, answers, _said(example.reference or "", kind))
 
