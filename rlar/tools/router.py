@@ -36,6 +36,7 @@ from rlar.types import (
     Score,
     TaskSpec,
     ToolScore,
+    abstain,
     digest,
 )
 
@@ -43,10 +44,20 @@ logger = logging.getLogger(__name__)
 
 
 class RoutedSample(Frozen):
-    """A completion with the row that it answers."""
+    """A completion with the row that it answers.
+
+    Its task is, in this order: what is stored for the row; what is stored under `row_key`; without a reference what
+    is stored for the prompt; `fingerprint`, where that is a known task; what the learned router says. A row without
+    a prompt is told its task all the same, but every tool abstains: an answer that only repeats the question can't
+    be told from a right one.
+    """
 
     example: Example
     completion: str
+    fingerprint: str | None = None
+    """The row's task, as whoever prepared the data knew it."""
+    row_key: str | None = None
+    """Example.key of the row as it was stored, where a host hands over a changed prompt."""
 
 
 class Scorer:
@@ -114,9 +125,8 @@ class Scorer:
         All samples of a call are scored by the same recipe versions; put a whole group into one call.
         """
         state = self._current()
-        examples = [sample.example for sample in samples]
-        identities = _identities(examples)
-        routes = self._route_all(state, examples, identities)
+        identities = _identities(samples)
+        routes = self._route_all(state, samples, identities)
         digests: dict[str, str] = {}
         plans = [
             self._plan(state, sample, identity, *route, digests)
@@ -135,7 +145,8 @@ class Scorer:
 
     def assign(self, examples: Sequence[Example]) -> list[Assignment]:
         """The task of every row: as stored for that very row, else as routed, else unknown."""
-        routes = self._route_all(self._current(), examples, _identities(examples))
+        samples = [RoutedSample(example=example, completion="") for example in examples]
+        routes = self._route_all(self._current(), samples, _identities(samples))
         return [assignment for assignment, _binding in routes]
 
     def standing(self, fingerprint: str) -> Standing:
@@ -231,18 +242,18 @@ class Scorer:
     # -------------------------------------------------------------------------------- from rows to tasks
 
     def _route_all(
-        self, state: _State, examples: Sequence[Example], identities: Sequence[str]
+        self, state: _State, samples: Sequence[RoutedSample], identities: Sequence[str]
     ) -> list[tuple[Assignment, JsonObject | None]]:
-        """Task and stored binding (None: none is stored for this row) of every example."""
+        """Task and stored binding (None: none is stored for this row) of every sample's row."""
         found: dict[str, tuple[Assignment, JsonObject | None]] = {}
-        missing: dict[str, Example] = {}
-        for identity, example in zip(identities, examples, strict=True):
+        missing: dict[str, RoutedSample] = {}
+        for identity, sample in zip(identities, samples, strict=True):
             if identity in found or identity in missing:
                 continue
             if (known := self._routes.get(identity)) is not None:
                 found[identity] = known
             else:
-                missing[identity] = example
+                missing[identity] = sample
         if missing:
             routed = self._route_new(state, missing)
             for identity, route in routed.items():
@@ -251,22 +262,35 @@ class Scorer:
         return [found[identity] for identity in identities]
 
     def _route_new(
-        self, state: _State, examples: Mapping[str, Example]
+        self, state: _State, samples: Mapping[str, RoutedSample]
     ) -> dict[str, tuple[Assignment, JsonObject | None]]:
         found: dict[str, tuple[Assignment, JsonObject | None]] = {}
-        by_key = self._registry.rows(example.key for example in examples.values())
-        bare = [item for item in examples.values() if item.key not in by_key and item.reference is None]
-        by_prompt = self._registry.rows_by_prompt(item.prompt_key for item in bare)
+        told_keys = {sample.row_key for sample in samples.values() if sample.row_key and _is_key(sample.row_key)}
+        by_key = self._registry.rows(told_keys | {sample.example.key for sample in samples.values()})
+        rows = {
+            identity: by_key.get(sample.example.key) or by_key.get(sample.row_key or "")
+            for identity, sample in samples.items()
+        }
+        bare = {
+            identity: sample.example.prompt_key
+            for identity, sample in samples.items()
+            if rows[identity] is None and sample.example.reference is None
+        }
+        by_prompt = self._registry.rows_by_prompt(bare.values())
         rest: dict[str, Example] = {}
-        for identity, example in examples.items():
-            row = by_key.get(example.key)
-            if row is None and example.reference is None:
-                row = by_prompt.get(example.prompt_key)
-            if row is None:
-                rest[identity] = example
-                continue
-            told = Assignment(fingerprint=row.fingerprint, confidence=row.confidence, reason="stored for this row")
-            found[identity] = (told, row.binding if row.fingerprint is not None else None)
+        for identity, sample in samples.items():
+            row = rows[identity] or by_prompt.get(bare.get(identity, ""))
+            if row is not None:
+                told = Assignment(fingerprint=row.fingerprint, confidence=row.confidence, reason="stored for this row")
+                found[identity] = (told, row.binding if row.fingerprint is not None else None)
+            elif sample.fingerprint in state.snapshot.tasks:
+                told = Assignment(fingerprint=sample.fingerprint, confidence=1.0, reason="told with the row")
+                found[identity] = (told, None)
+            elif not sample.example.text:
+                lost = "it came without a prompt, and neither its row key nor its fingerprint is known here"
+                found[identity] = (Assignment(fingerprint=None, confidence=0.0, reason=lost), None)
+            else:
+                rest[identity] = sample.example
         if rest and state.router is None:
             nothing = Assignment(fingerprint=None, confidence=0.0, reason="the registry holds no row router")
             return found | {identity: (nothing, None) for identity in rest}
@@ -291,6 +315,8 @@ class Scorer:
         tools = tool_ids(recipe) if recipe is not None else state.guards(fingerprint)
         if not tools:
             return _Plan(fingerprint, recipe, (), None, "")
+        if binding is None and not example.text:
+            binding = {}  # what could be bound is in the prompt, and every tool abstains without it
         if binding is None:
             from rlar.tasks.bindings import bind
 
@@ -330,6 +356,9 @@ class Scorer:
             for tool in plan.tools:
                 pair = (tool, plan.key)
                 if pair in scores or plan.key in wanted.get(tool, ()):
+                    continue
+                if not plan.sample.prompt:
+                    scores[pair] = abstain("the row came without its prompt")
                     continue
                 known = self._scores.get(pair)
                 if known is not None:
@@ -395,14 +424,24 @@ def _reward(state: _State, plan: _Plan, scores: Mapping[tuple[str, str], Score])
     return combine(plan.recipe, found)
 
 
-def _identities(examples: Sequence[Example]) -> list[str]:
-    """What makes each row a row of its own: its key and its other columns, where the tests may be."""
+def _identities(samples: Sequence[RoutedSample]) -> list[str]:
+    """What makes each row a row of its own: its key, its other columns (the tests may be there) and what it was told."""
     seen: dict[int, str] = {}
-    for example in examples:
+    identities = []
+    for sample in samples:
+        example = sample.example
         if id(example) not in seen:
             columns = json.dumps(example.columns, sort_keys=True, default=repr) if example.columns else ""
             seen[id(example)] = digest(example.key, columns, size=32) if columns else example.key
-    return [seen[id(example)] for example in examples]
+        identity = seen[id(example)]
+        if sample.fingerprint or sample.row_key:
+            identity = digest(identity, sample.fingerprint or "", sample.row_key or "", size=32)
+        identities.append(identity)
+    return identities
+
+
+def _is_key(text: str) -> bool:
+    return len(text) == 32 and all(letter in "0123456789abcdef" for letter in text)
 
 
 def default_workers() -> int:
