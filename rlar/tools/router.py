@@ -30,24 +30,19 @@ from rlar.tools.groups import needs_whole_groups
 from rlar.tools.lanes import Lanes
 from rlar.tools.records import RegistrySnapshot, Standing, tool_ids
 from rlar.tools.registry import Registry
-from rlar.tools.routes import KEY_BYTES, Route, Routes
+from rlar.tools.routes import KEY_BYTES, Route, RoutedSample, Routes
 from rlar.tools.unknown import UnknownQueue
-from rlar.types import Assignment, Example, Frozen, Reward, Sample, Score, TaskSpec, ToolScore, ToolSpec
+from rlar.types import Assignment, Example, Reward, Sample, Score, TaskSpec, ToolScore, ToolSpec
 
 if TYPE_CHECKING:
     from rlar.tools.lock import LockFile
+
+__all__ = ["RoutedSample", "Scorer", "default_workers", "load"]
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 10.0
 """After the registry could not be asked for news."""
-
-
-class RoutedSample(Frozen):
-    """A completion with the row that it answers."""
-
-    example: Example
-    completion: str
 
 
 class Scorer:
@@ -328,7 +323,7 @@ class Scorer:
 
     def _score(self, samples: Sequence[RoutedSample], waiting: Waiting) -> list[Reward]:
         state = self._current()
-        routes = state.routes.of([sample.example for sample in samples])
+        routes = state.routes.of(samples)
         self._mind_unknown(routes)
         keys: list[bytes] = []
         asked: dict[bytes, tuple[Route, str]] = {}

@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from rlar.errors import RegistryError, boundary
 from rlar.tools.cache import LruCache
-from rlar.tools.combine import tool_score
+from rlar.tools.combine import combine, tool_score
 from rlar.tools.records import RegistrySnapshot, Standing, tool_ids
 from rlar.types import (
     Assignment,
     Example,
+    Frozen,
     JsonObject,
     Recipe,
     Reward,
     Sample,
     Score,
     ToolScore,
+    abstain,
     canonical_json,
+    digest,
     failed,
 )
 
@@ -31,8 +34,37 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 16
 NOT_STORED = Assignment(fingerprint=None, confidence=0.0, reason="the registry holds no row router")
+PROMPTLESS = Assignment(
+    fingerprint=None,
+    confidence=0.0,
+    reason="it came without a prompt, and neither its row key nor its fingerprint is known here",
+)
 UNREADABLE = "registry"
 """Stands in the place of a tool where the registry could not be asked about a row."""
+
+
+class RoutedSample(Frozen):
+    """A completion with the row that it answers.
+
+    Its task is, in this order: what is stored for the row; what is stored under `row_key`; without a reference what
+    is stored for the prompt; `fingerprint`, where that is a known task; what the learned router says. A row without
+    a prompt is told its task all the same, but every tool abstains: an answer that only repeats the question can't
+    be told from a right one.
+    """
+
+    example: Example
+    completion: str
+    fingerprint: str | None = None
+    """The row's task, as whoever prepared the data knew it."""
+    row_key: str | None = None
+    """Example.key of the row as it was stored, where a host hands over a changed prompt."""
+
+    @property
+    def identity(self) -> str:
+        """What makes its row a row of its own: content, and what it was told."""
+        if not self.fingerprint and not self.row_key:
+            return self.example.identity
+        return digest(self.example.identity, self.fingerprint or "", self.row_key or "", size=32)
 
 
 class Serving:
@@ -72,13 +104,17 @@ class Route:
         if not serving.tools:
             self.nothing = Reward(reward=None, status="uncovered", fingerprint=fingerprint)
             return
+        if not self.example.text:
+            # What could be bound is in the prompt, and a certificate was made with one.
+            self.nothing = _broken(serving.tools, abstain("the row came without its prompt"), serving)
+            return
         if self.binding is None:
             from rlar.tasks.bindings import bind
 
             contract = snapshot.tasks[serving.fingerprint].contract
             found = boundary(lambda: bind(self.example, contract), _unbindable)
             if isinstance(found, Score):
-                self.nothing = _broken(serving.tools, found, fingerprint, is_covered=serving.recipe is not None)
+                self.nothing = _broken(serving.tools, found, serving)
                 return
             self.binding = found
         hasher = blake2b(digest_size=KEY_BYTES)
@@ -122,7 +158,7 @@ class Route:
     def unreadable(example: Example, why: str) -> Route:
         """A row about which the registry could not be asked: no reward, and no guess in its place."""
         route = Route(example, Assignment(fingerprint=None, confidence=0.0, reason=why), None)
-        route.nothing = _broken((UNREADABLE,), failed(why), None, is_covered=True)
+        route.nothing = _broken((UNREADABLE,), failed(why), None)
         return route
 
 
@@ -149,40 +185,33 @@ class Routes:
 
     def assign(self, examples: Sequence[Example]) -> list[Assignment]:
         """The task of every row. Raises RegistryError where the registry cannot be read."""
-        found = self._find({example.identity: example for example in examples})
+        found = self._find({example.identity: RoutedSample(example=example, completion="") for example in examples})
         return [found[example.identity].assignment for example in examples]
 
-    def of(self, examples: Sequence[Example]) -> list[Route]:
-        """The route of every row, ready to score; equal rows have the same one."""
-        by_identity: dict[str, Example] = {}
-        identities = [example.identity for example in examples]
-        for identity, example in zip(identities, examples, strict=True):
-            by_identity.setdefault(identity, example)
+    def of(self, samples: Sequence[RoutedSample]) -> list[Route]:
+        """The route of every sample's row, ready to score; equal rows have the same one."""
+        identities = [sample.identity for sample in samples]
+        rows = dict(zip(identities, samples, strict=True))
         try:
-            found = self._find(by_identity)
+            found = self._find(rows)
         except RegistryError as error:
-            return self._without_registry(examples, str(error))
+            found = self._without_registry(rows, str(error))
         for route in found.values():
             if route.serving is None and route.assignment.fingerprint is not None:
                 route.prepare(self._servings, self._snapshot)
         return [found[identity] for identity in identities]
 
-    def _without_registry(self, examples: Sequence[Example], why: str) -> list[Route]:
+    def _without_registry(self, rows: Mapping[str, RoutedSample], why: str) -> dict[str, Route]:
         """Rows that were seen before go on; the others wait for the registry."""
-        routes = []
-        for example in examples:
-            known = self._known.get(example.identity)
-            if known is not None and known.serving is None and known.nothing is not None:
-                known.prepare(self._servings, self._snapshot)
-            routes.append(known or Route.unreadable(example, why))
-        return routes
+        known = zip(rows.items(), self._known.get_many(rows), strict=True)
+        return {identity: route or Route.unreadable(sample.example, why) for (identity, sample), route in known}
 
-    def _find(self, examples: Mapping[str, Example]) -> dict[str, Route]:
+    def _find(self, rows: Mapping[str, RoutedSample]) -> dict[str, Route]:
         found: dict[str, Route] = {}
-        missing: dict[str, Example] = {}
-        for (identity, example), known in zip(examples.items(), self._known.get_many(examples), strict=True):
+        missing: dict[str, RoutedSample] = {}
+        for (identity, sample), known in zip(rows.items(), self._known.get_many(rows), strict=True):
             if known is None:
-                missing[identity] = example
+                missing[identity] = sample
             else:
                 found[identity] = known
         if missing:
@@ -191,21 +220,33 @@ class Routes:
             found |= new
         return found
 
-    def _look_up(self, examples: Mapping[str, Example]) -> dict[str, Route]:
+    def _look_up(self, samples: Mapping[str, RoutedSample]) -> dict[str, Route]:
         found: dict[str, Route] = {}
-        by_key = self._registry.rows(example.key for example in examples.values())
-        bare = [item for item in examples.values() if item.key not in by_key and item.reference is None]
-        by_prompt = self._registry.rows_by_prompt(item.prompt_key for item in bare)
+        told_keys = {sample.row_key for sample in samples.values() if sample.row_key and _is_key(sample.row_key)}
+        by_key = self._registry.rows(told_keys | {sample.example.key for sample in samples.values()})
+        stored = {
+            identity: by_key.get(sample.example.key) or by_key.get(sample.row_key or "")
+            for identity, sample in samples.items()
+        }
+        bare = {
+            identity: sample.example.prompt_key
+            for identity, sample in samples.items()
+            if stored[identity] is None and sample.example.reference is None
+        }
+        by_prompt = self._registry.rows_by_prompt(bare.values())
         rest: dict[str, Example] = {}
-        for identity, example in examples.items():
-            row = by_key.get(example.key)
-            if row is None and example.reference is None:
-                row = by_prompt.get(example.prompt_key)
-            if row is None:
+        for identity, sample in samples.items():
+            example, row = sample.example, stored[identity] or by_prompt.get(bare.get(identity, ""))
+            if row is not None:
+                told = Assignment(fingerprint=row.fingerprint, confidence=row.confidence, reason="stored for this row")
+                found[identity] = Route(example, told, row.binding if row.fingerprint is not None else None)
+            elif sample.fingerprint in self._snapshot.tasks:
+                told = Assignment(fingerprint=sample.fingerprint, confidence=1.0, reason="told with the row")
+                found[identity] = Route(example, told, None)
+            elif not example.text:
+                found[identity] = Route(example, PROMPTLESS, None)
+            else:
                 rest[identity] = example
-                continue
-            told = Assignment(fingerprint=row.fingerprint, confidence=row.confidence, reason="stored for this row")
-            found[identity] = Route(example, told, row.binding if row.fingerprint is not None else None)
         if rest and self._router is None:
             return found | {identity: Route(example, NOT_STORED, None) for identity, example in rest.items()}
         if rest:
@@ -239,10 +280,18 @@ def _unbindable(error: Exception) -> JsonObject | Score:
     return failed(f"this row's binding cannot be made: {type(error).__name__}: {error}")
 
 
-def _broken(tools: Sequence[str], score: Score, fingerprint: str | None, *, is_covered: bool) -> Reward:
+def _broken(tools: Sequence[str], score: Score, serving: Serving | None) -> Reward:
+    """The reward where every tool says the same, without being asked."""
+    found = {tool: tool_score(tool, score) for tool in tools}
+    if serving is not None and serving.recipe is not None:
+        return combine(serving.recipe, found)
     return Reward(
         reward=None,
-        status="failed" if is_covered else "uncovered",
-        fingerprint=fingerprint,
-        scores=tuple(tool_score(tool, score) for tool in tools),
+        status="uncovered" if serving is not None else "failed",
+        fingerprint=serving.fingerprint if serving is not None else None,
+        scores=tuple(found.values()),
     )
+
+
+def _is_key(text: str) -> bool:
+    return len(text) == 32 and all(letter in "0123456789abcdef" for letter in text)
