@@ -186,6 +186,7 @@ def _build(values: dict[str, Any], *, report: str, config_file: Path | None, as_
 
     from rlar.agent.build import Stop, build_tools
     from rlar.agent.progress import BuildProgress, ask_person, print_summary
+    from rlar.agent.telemetry import exported_spans
     from rlar.config import make_config, read_bytes, read_config, read_price
     from rlar.errors import ConfigError
 
@@ -211,7 +212,7 @@ def _build(values: dict[str, Any], *, report: str, config_file: Path | None, as_
     stop = Stop()
     before = signal.signal(signal.SIGTERM, lambda _number, _frame: stop())
     try:
-        with BuildProgress(sys.stderr) as progress:
+        with exported_spans(os.environ), BuildProgress(sys.stderr) as progress:
             decide = (lambda question: progress.pause(lambda: ask_person(question))) if may_ask else None
             summary = build_tools(settings, resume=resume, on_event=progress, decide=decide, stop=stop)
     finally:
