@@ -10,6 +10,9 @@ from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
 from rlar.types import AnswerKind, Certificate, TaskSpec, ToolSpec
 
+ROUNDS_BESIDE_REPAIRS = 3
+"""A first round, and two for a second writer when the first gives up; every writer stops by itself before."""
+
 
 def generate_tools(
     bench: Workbench,
@@ -45,7 +48,8 @@ def with_witnesses(bench: Workbench, config: BuildConfig, task: TaskSpec) -> tup
     They are proposed once and stored with the task: a certificate can be run again without the LLM.
     """
     llm = bench.llm(config)
-    if llm is None or task.contract.answer_kind is not AnswerKind.RULE or task.witnesses:
+    writes = bench.writer(config).name != "none"
+    if llm is None or not writes or task.contract.answer_kind is not AnswerKind.RULE or task.witnesses:
         return task, []
     from rlar.agent.write import propose_witnesses
 
@@ -59,5 +63,5 @@ def with_witnesses(bench: Workbench, config: BuildConfig, task: TaskSpec) -> tup
 def wants_writer(bench: Workbench, config: BuildConfig, certificates: list[Certificate], attempts: int) -> bool:
     """Whether to ask the writer (again): nothing that rewards is admitted yet and repairs are left."""
     rewarded = any(certificate.admitted and certificate.role != "guard" for certificate in certificates)
-    rounds = 1 if bench.writer(config).name == "none" else 1 + config.max_repairs
+    rounds = 1 if bench.writer(config).name == "none" else config.max_repairs + ROUNDS_BESIDE_REPAIRS
     return not rewarded and attempts < rounds

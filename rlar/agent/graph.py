@@ -72,8 +72,12 @@ def make_task_graph(bench: Workbench) -> Graph:
         task = TaskSpec.model_validate(state["task"])
         tools = [ToolSpec.model_validate(item) for item in state.get("candidates", [])]
         found = test_candidates(bench, make_config(state["settings"]), task, tools, get_stream_writer())
-        certificates = [*state.get("certificates", []), *(item.model_dump(mode="json") for item in found)]
-        return {"certificates": certificates, "candidates": []}
+        certificates = [item.model_dump(mode="json") for item in found.certificates]
+        return {
+            "certificates": [*state.get("certificates", []), *certificates],
+            "candidates": [],
+            "notes": [*state.get("notes", []), *found.notes],
+        }
 
     def after_self_test(state: TaskState) -> Literal["generate", "register"]:
         config = make_config(state["settings"])

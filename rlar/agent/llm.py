@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from rlar.agent import prompting
 from rlar.agent.budget import Budget, Price, Reservation, Spent
 from rlar.config import BuildConfig
 from rlar.errors import BudgetSpent, ChatError, ChatUnreadable
-from rlar.tools.chat import Chat, ChatReply, OpenAIChat, UnusableReply, parse_endpoint
+from rlar.tools.chat import Chat, ChatReply, Endpoint, OpenAIChat, UnusableReply, parse_endpoint
 from rlar.tools.records import LlmCall
 from rlar.types import Frozen, JsonObject, Message, canonical_json, digest
 
@@ -168,6 +168,48 @@ class Llm:
                 self._note(question, question.messages, stored.answer, cached=True)
                 return Answer(value, self._by(file), file.hash, calls=0, input_tokens=0, output_tokens=0)
             return self._ask_anew(question, key, answer)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it asks."""
+        return self._chat.endpoint
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        fingerprint: str,
+        schema: JsonObject | None = None,
+        schema_name: str = "answer",
+        temperature: float = 0.0,
+        max_tokens: int | None = None,
+        seed: int | None = None,
+    ) -> ChatReply:
+        """One answer within the budget, neither kept nor validated: for a judge on trial.
+
+        Raises:
+            BudgetSpent: before anything is asked that may pass a limit.
+            ChatError: see `Chat.complete`.
+        """
+        sent = sum(len(message.content.encode("utf-8", "replace")) for message in messages)
+        held = self._budget.reserve(sent + len(canonical_json(schema or {})))
+        limits = [limit for limit in (max_tokens, held.output_tokens) if limit is not None]
+        reply: ChatReply | None = None
+        try:
+            reply = self._chat.complete(
+                messages,
+                schema=schema,
+                schema_name=schema_name,
+                temperature=temperature,
+                max_tokens=min(limits, default=None),
+                seed=seed,
+            )
+            return reply
+        except UnusableReply as unusable:
+            reply = unusable.reply
+            raise
+        finally:
+            self._settle(fingerprint, held, reply)
 
     def spent(self, fingerprint: str | None = None) -> Spent:
         """What was spent on a task, or on everything, since this object was made."""

@@ -80,8 +80,8 @@ def _steps(graph: Graph, options: Any, fingerprint: str = "") -> Iterator[JsonOb
     """The steps of a graph, oldest first: what each node got, gave and raised; then those of its subgraphs."""
     for snapshot in reversed(list(graph.get_state_history(options))):
         for task in snapshot.tasks:
-            given = _given(snapshot.values, task)
-            own = fingerprint or given.get("task", {}).get("fingerprint", "")
+            given = dict(snapshot.values) if isinstance(snapshot.values, dict) else {}
+            own = fingerprint or _fingerprint_of(task)
             yield {
                 "node": task.name,
                 "fingerprint": own,
@@ -95,11 +95,10 @@ def _steps(graph: Graph, options: Any, fingerprint: str = "") -> Iterator[JsonOb
                 yield from _steps(graph, task.state, own)
 
 
-def _given(values: Any, task: Any) -> JsonObject:
-    """What a node got: its own input where it was sent one, else the state."""
-    sent = getattr(task, "input", None)
-    found = sent if isinstance(sent, dict) else values
-    return dict(found) if isinstance(found, dict) else {}
+def _fingerprint_of(task: Any) -> str:
+    """The task that a step of the outer graph worked on, from what its subgraph gave; "" where it is about them all."""
+    outcomes = task.result.get("outcomes") if isinstance(task.result, dict) else None
+    return str(outcomes[0]["fingerprint"]) if task.name == "build_task" and outcomes else ""
 
 
 def _task(registry: Registry, task: JsonObject, outcome: JsonObject, steps: list[JsonObject]) -> JsonObject:

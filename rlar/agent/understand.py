@@ -171,7 +171,7 @@ def corrected(group: Group, answer: GroupAnswer) -> tuple[Contract, str]:
     if group.wording:
         if said is AnswerKind.RULE and answer.rule.strip():
             return Contract(answer_kind=said, has_reference=False, wordings=(group.wording,)), "a task of its own"
-        return own, "stays with the open-ended rows"
+        return own, f"stays with the rows judged as {own.answer_kind.value}"
     if said is own.answer_kind:
         return own, ""
     share = group.fits.get(said, 0.0)

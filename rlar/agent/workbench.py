@@ -6,15 +6,23 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from rlar.agent.sources import CandidateSource, Found, LibrarySource, NoWriter, RegistrySource, ToolWriter, Tried
+from rlar.agent.sources import (
+    CandidateSource,
+    Found,
+    LibrarySource,
+    NoWriter,
+    PassedOver,
+    RegistrySource,
+    ToolWriter,
+    Tried,
+)
 from rlar.config import BuildConfig
 from rlar.tools.base import Resources
-from rlar.types import TaskSpec, canonical_json
+from rlar.types import AnswerKind, TaskSpec, canonical_json
 
 if TYPE_CHECKING:
     from rlar.agent.labelled import Labelled
     from rlar.agent.llm import Llm
-    from rlar.tools.chat import Chat
     from rlar.tools.probes import LabelledPair
     from rlar.tools.registry import Registry
     from rlar.tools.sandbox import Pool
@@ -36,15 +44,13 @@ class Workbench:
         *,
         sources: Callable[[BuildConfig], Sequence[CandidateSource]] | None = None,
         writer: Callable[[BuildConfig], ToolWriter] | None = None,
-        chat: Callable[[BuildConfig], Chat | None] | None = None,
     ) -> None:
         """
         Args:
-            sources, writer, chat: make a build's collaborators; None: what the configuration says.
+            sources, writer: make a build's collaborators; None: what the configuration says.
         """
         self._make_sources = sources or self._usual_sources
         self._make_writer = writer or self._usual_writer
-        self._make_chat = chat or usual_chat
         self._registries: dict[str, Registry] = {}
         self._resources: dict[tuple[str, bool], Resources] = {}
         self._made: dict[tuple[str, str], Any] = {}
@@ -72,7 +78,7 @@ class Workbench:
     # -------------------------------------------------------------------------------- of one build
 
     def llm(self, config: BuildConfig) -> Llm | None:
-        """The LLM of a build with what is left of its budget; None offline. Raises ChatDenied without a key."""
+        """The LLM of a build with what is left of its budget; None offline. Raises ConfigError without a key."""
         return self._once("llm", config, lambda: self._open_llm(config))
 
     def sources(self, config: BuildConfig) -> tuple[CandidateSource, ...]:
@@ -106,20 +112,11 @@ class Workbench:
             return cast(MadeT, self._made[key])
 
     def _open_llm(self, config: BuildConfig) -> Llm | None:
-        from rlar.agent.llm import Llm
+        from rlar.agent.llm import open_llm
 
-        chat = self._make_chat(config)
-        if chat is None:
+        if config.llm == "none":
             return None
-        return Llm(
-            chat,
-            registry=self.registry(config.registry),
-            price=config.llm_price,
-            max_calls=config.max_llm_calls,
-            max_tokens=config.max_llm_tokens,
-            max_cost=config.max_cost,
-            on_call=tell_call,
-        )
+        return open_llm(config, registry=self.registry(config.registry), on_call=tell_call)
 
     def _usual_sources(self, config: BuildConfig) -> Sequence[CandidateSource]:
         registry = self.registry(config.registry)
@@ -130,6 +127,7 @@ class Workbench:
         llm = self.llm(config)
         if llm is None:
             return NoWriter()
+        from rlar.agent.rubric import JudgeWriter
         from rlar.agent.write import VerifierWriter
         from rlar.tools.policy import load_policy
 
@@ -144,7 +142,7 @@ class Workbench:
             policy=load_policy(config.policy),
             seed=config.seed,
         )
-        return Writers([verifiers])
+        return Writers(verifiers, JudgeWriter(llm, llm.endpoint, labelled=pairs))
 
     # -------------------------------------------------------------------------------- closing
 
@@ -177,30 +175,29 @@ class Workbench:
 
 
 class Writers:
-    """Several writers, asked in turn until one has something to try."""
+    """Who writes code and who writes rubrics, the likelier one for the task first; the other when that one gives up."""
 
-    def __init__(self, writers: Sequence[ToolWriter]) -> None:
-        self._writers = tuple(writers)
-        self.name = "+".join(writer.name for writer in writers)
+    def __init__(self, verifiers: ToolWriter, judges: ToolWriter) -> None:
+        self._verifiers, self._judges = verifiers, judges
+        self.name = f"{verifiers.name}+{judges.name}"
 
     def write(self, task: TaskSpec, tried: Sequence[Tried]) -> Found:
-        """The first writer's new tools; the notes of all that were asked."""
+        """The first one's new tools; the notes of both where it had none."""
+        judged = task.contract.answer_kind in GRADED
+        order = (self._judges, self._verifiers) if judged else (self._verifiers, self._judges)
         notes: list[str] = []
-        for writer in self._writers:
+        passed_over: list[PassedOver] = []
+        for writer in order:
             found = writer.write(task, tried)
             notes += found.notes
+            passed_over += found.passed_over
             if found.tools:
-                return found.model_copy(update={"notes": tuple(notes)})
-        return Found(notes=tuple(notes))
+                break
+        return found.model_copy(update={"notes": tuple(notes), "passed_over": tuple(passed_over)})
 
 
-def usual_chat(config: BuildConfig) -> Chat | None:
-    """The client of the endpoint that the configuration names; None for "none"."""
-    if config.llm == "none":
-        return None
-    from rlar.tools.chat import OpenAIChat, parse_endpoint
-
-    return OpenAIChat(parse_endpoint(config.llm), timeout_seconds=config.llm_timeout_seconds)
+GRADED = frozenset({AnswerKind.OPEN_ENDED, AnswerKind.LONG_TEXT, AnswerKind.SUMMARY, AnswerKind.TRANSLATION})
+"""Kinds whose answers are better or worse: a reader judges them sooner than a program."""
 
 
 def tell_call(record: Any) -> None:

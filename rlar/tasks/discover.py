@@ -346,6 +346,8 @@ def _mark_references(settled: list[Contract | None], facts: Sequence[Facts]) -> 
 
 # ------------------------------------------------------------------------------------------ wordings and readers
 
+UNREFERENCED = (OPEN_ENDED, CONSTRAINTS)
+"""Contracts whose rows may be a task of their own by their wording: the parser reads some demands, not every rule."""
 READ_EXAMPLES = 8
 """Rows that a reader sees of a group."""
 LEAST_WORDED = 4
@@ -357,7 +359,7 @@ ALLOWS = 0.5
 
 
 def _apply_wordings(settled: list[Contract | None], texts: Sequence[str], known: Sequence[TaskSpec]) -> None:
-    """Open-ended rows that have the wording of a known task belong to it."""
+    """Rows without a reference that have the wording of a known task belong to it."""
     worded = [(wording, task.contract) for task in known for wording in task.contract.wordings]
     _settle_wordings(settled, texts, worded)
 
@@ -369,7 +371,7 @@ def _settle_wordings(
     if not ordered:
         return
     for row, contract in enumerate(settled):
-        if contract == OPEN_ENDED:
+        if contract in UNREFERENCED:
             text = normal_text(texts[row])
             settled[row] = next((its for wording, its in ordered if matches(wording, text)), contract)
 
@@ -386,11 +388,13 @@ def _read_groups(
     old = {task.contract for task in known}
     found = sorted({contract for contract in settled if contract is not None and contract not in old}, key=fingerprint)
     members = {contract: [row for row, own in enumerate(settled) if own == contract] for contract in found}
-    places = [row for row, own in enumerate(settled) if own == OPEN_ENDED]
+    places = [row for row, own in enumerate(settled) if own in UNREFERENCED]
     worded = find_wordings([texts[row] for row in places], support=max(LEAST_WORDED, smallest_task(len(rows))))
     groups = [_group(contract, "", members[contract], rows, facts) for contract in found]
     for item in worded[: MOST_WORDINGS * max(1, len({contract for contract in settled if contract is not None}))]:
-        groups.append(_group(OPEN_ENDED, item.wording, [places[row] for row in item.rows], rows, facts))
+        own_rows = [places[row] for row in item.rows]
+        usual = Counter(contract for row in own_rows if (contract := settled[row]) is not None).most_common(1)[0][0]
+        groups.append(_group(usual, item.wording, own_rows, rows, facts))
     readings = read(groups) if groups else ()
     assert len(readings) == len(groups), (len(readings), len(groups))
     told: dict[Contract, Reading] = {}

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from rlar.errors import RegistryError
 from rlar.tools.registry import Registry
-from rlar.types import Certificate, CheckResult, ToolSpec
+from rlar.types import Certificate, CheckResult, ToolKind, ToolSpec
 
 WATCHED = (
     "langgraph",
@@ -178,9 +178,10 @@ def show_tool(address: str, beginning: str) -> Listing:
     heading = [
         f"{tool.id}",
         f"kind        {tool.kind.value}",
-        f"source      {tool.source}",
+        f"source      {tool.source}" if tool.kind is not ToolKind.GENERATED else "source      code, below",
         f"code hash   {tool.code_hash}",
         *(f"{name:<11} {value}" for name, value in {**tool.params, **tool.provenance}.items()),
+        *(f"    {line}" for line in tool.source.splitlines() if tool.kind is ToolKind.GENERATED),
     ]
     listing = Listing(
         {

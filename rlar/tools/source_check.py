@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from rlar.tasks.python_text import all_nodes, python_blocks, syntax_tree
+from rlar.tools.answers import clean
 
 FUNCTION = "compute"
 PARAMETERS = ("prompt", "response", "reference", "binding")
@@ -123,6 +124,8 @@ def check_source(source: str, *, answers: Collection[str] = (), prompts: Collect
     """
     if len(source) > MAX_CHARACTERS:
         return SourceReport((f"{len(source)} characters, at most {MAX_CHARACTERS} are allowed",), "light")
+    if clean(source) != source:
+        return SourceReport(("invisible or control characters: write them as escapes",), "light")
     try:
         tree = syntax_tree(source)
     except SyntaxError as error:

@@ -15,7 +15,7 @@ def rule_task(name: str, rows: list[tuple[Example, tuple[str, ...], tuple[str, .
     return TaskSpec(
         fingerprint=f"f1-{name}",
         label=name.replace("_", " "),
-        contract=Contract(answer_kind=AnswerKind.RULE, has_reference=False, template=name),
+        contract=Contract(answer_kind=AnswerKind.RULE, has_reference=False, wordings=(name,)),
         rows=len(rows),
         examples=tuple(each for each, _, _ in rows),
         witnesses=tuple(Witness(row_key=each.key, right=right, wrong=wrong, by=BY) for each, right, wrong in rows),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import pickle
@@ -11,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -40,10 +42,16 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RLAR_LLM_KEY", KEY)
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedOpenAI]:
+@pytest.fixture(scope="module")
+def one_server() -> Iterator[ScriptedOpenAI]:
     with ScriptedOpenAI(key=KEY) as running:
         yield running
+
+
+@pytest.fixture
+def server(one_server: ScriptedOpenAI) -> ScriptedOpenAI:
+    one_server.clear()
+    return one_server
 
 
 def chat_with(server: ScriptedOpenAI, **options: float) -> OpenAIChat:
@@ -324,6 +332,49 @@ def test_json_with_a_wrong_content_type_is_read_all_the_same(server: ScriptedOpe
     assert chat_with(server).complete(HELLO).text == "fine"
 
 
+ODD = (None, 3, -1, 1.5, "x", [], {}, [{"type": "text"}], 10**30, "\ud800")
+PARTS = (
+    "choices",
+    "choices.0",
+    "choices.0.message",
+    "choices.0.message.content",
+    "choices.0.message.role",
+    "choices.0.message.refusal",
+    "choices.0.message.tool_calls",
+    "choices.0.finish_reason",
+    "usage",
+    "usage.prompt_tokens",
+    "usage.completion_tokens",
+    "model",
+    "error",
+)
+
+
+def test_any_part_of_an_answer_may_be_odd_and_nothing_foreign_is_raised(server: ScriptedOpenAI):
+    chat = chat_with(server, retries=0)
+    outcomes: dict[str, int] = {}
+    for part in PARTS:
+        for odd in ODD:
+            message = {"role": "assistant", "content": "fine"}
+            usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+            body: Any = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "usage": usage}
+            body["choices"] = [{"index": 0, "message": message, "finish_reason": "stop"}]
+            place = body
+            *way, last = [int(name) if name.isdigit() else name for name in part.split(".")]
+            for name in way:
+                place = place[name]
+            place[last] = odd
+            server.otherwise = Fault(200, body=json.dumps(body))
+            try:
+                reply = chat.complete(HELLO)
+                assert 0 <= reply.input_tokens <= 10**9 and 0 <= reply.output_tokens <= 10**9
+                outcomes["ok"] = outcomes.get("ok", 0) + 1
+            except ChatError as error:
+                outcomes[type(error).__name__] = outcomes.get(type(error).__name__, 0) + 1
+    assert sum(outcomes.values()) == len(PARTS) * len(ODD)
+    assert set(outcomes) == {"ok", "ChatUnavailable", "UnusableReply"}
+
+
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
@@ -445,7 +496,8 @@ def test_no_piece_of_the_key_is_in_an_error_a_log_or_a_repr(server: ScriptedOpen
     log = io.StringIO()
     handler = logging.StreamHandler(log)
     root = logging.getLogger()
-    monkeypatch.setattr(root, "level", logging.DEBUG)
+    level = root.level
+    root.setLevel(logging.DEBUG)
     root.addHandler(handler)
     chat = chat_with(server, retries=1)
     texts = [repr(chat), str(vars(chat)), repr(chat.endpoint), pickle.dumps(chat).decode("latin-1")]
@@ -465,6 +517,7 @@ def test_no_piece_of_the_key_is_in_an_error_a_log_or_a_repr(server: ScriptedOpen
         assert "your key is [key]!" in texts[-1]
     finally:
         root.removeHandler(handler)
+        root.setLevel(level)
     assert {asked.key for asked in server.requests} == {KEY}
     pieces = {KEY[start : start + 5] for start in range(len(KEY) - 4)}
     assert [text for text in (*texts, log.getvalue()) for piece in pieces if piece in text] == []

@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 import pytest
 from rule_tasks import BAD, BRACKETS, LADDER, NUMBER, TARGET, TASKS, returning, target_task
 
+import rlar
 from rlar.errors import SandboxRefused, ToolError
 from rlar.tools import runs
 from rlar.tools.base import Resources, load_tool
-from rlar.tools.certify import certify
+from rlar.tools.certify import build_recipe, certify
 from rlar.tools.generated import Running, generated_spec, keeps_state, score_in
+from rlar.tools.listing import show_tool
 from rlar.tools.policy import Policy, load_policy
+from rlar.tools.registry import Registry, RowRecord
 from rlar.tools.sandbox import Pool
 from rlar.tools.source_check import check_source
 from rlar.types import Certificate, Sample, Score, ToolSpec
@@ -291,6 +294,39 @@ with Resources() as resources:
     )
 
     assert found.stdout.split() == ["1.0"]
+
+
+def test_it_is_served_from_a_registry_and_shown_with_its_code(resources, tmp_path):
+    task = target_task()
+    spec = generated_spec("target", TARGET, Running(mode="warm"), {"model": "scripted"})
+    certificate = admitted(resources, TARGET, "target", policy=hasty(endless=False))
+    certificate = certificate.model_copy(update={"tool_id": spec.id})
+    recipe = build_recipe(task, [certificate], POLICY)
+    address = str(tmp_path / "registry.db")
+    with Registry.open(address, create=True) as registry:
+        registry.put_outcome(task, tools=[spec], certificates=[certificate], recipe=recipe)
+        registry.put_rows([RowRecord(row.key, row.prompt_key, task.fingerprint, 1.0, {}) for row in task.examples])
+
+    with rlar.load(address, resources=resources) as scorer:
+        rewards = scorer.score(
+            [
+                rlar.RoutedSample(example=row, completion=text)
+                for row, witness in zip(task.examples, task.witnesses, strict=True)
+                for text in (witness.right[0], witness.wrong[0])
+            ]
+        )
+
+    assert [reward.reward for reward in rewards] == [1.0, 0.0] * 8
+    assert "    def compute(prompt, response, reference, binding):" in show_tool(address, spec.id).heading
+
+
+@pytest.mark.slow
+def test_code_that_needs_numpy_gets_the_image_that_has_it(resources):
+    source = returning("float(np.array_equal(np.array([4]), np.array([int(response)])))", "import numpy as np")
+    spec = generated_spec("numpy", source, Running(mode="warm", image=check_source(source).image))
+
+    found = load_tool(spec, resources).score([Sample(prompt="p", completion=each) for each in ("4", "5", "x")])
+    assert [(score.value, score.status) for score in found] == [(1.0, "ok"), (0.0, "ok"), (None, "failed")]
 
 
 # ------------------------------------------------------------------------------------------ speed

@@ -39,7 +39,7 @@ def call(key: str = "k1", **changes: object) -> LlmCall:
 
 def task(**changes: object) -> TaskSpec:
     row = Example(id="1", prompt=(Message(role="user", content="Reach 24 with 4 6."),))
-    contract = Contract(answer_kind=AnswerKind.RULE, has_reference=False, template="Reach N")
+    contract = Contract(answer_kind=AnswerKind.RULE, has_reference=False, wordings=("reach …",))
     made = TaskSpec(fingerprint=FINGERPRINT, label="reach", contract=contract, rows=1, examples=(row,))
     return made.model_copy(update=changes)
 

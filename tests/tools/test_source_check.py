@@ -71,7 +71,8 @@ def test_what_only_a_trial_can_show_is_left_to_the_gate(name: str):
         (returning("1.0") + "#" * 20_000, "at most 20000 are allowed"),
         (HEAD + "    return [" + "1," * 9_000 + "]\n", "syntax nodes, at most"),
         (HEAD + "    return " + "(" * 300 + "1" + ")" * 300 + "\n", "this is not"),
-        ("def compute(\0)", "this is not"),
+        (returning("1.0") + "# \x1b[2J\n", "invisible or control characters"),
+        (returning("float(response == 'a\u202eb')"), "invisible or control characters"),
     ],
 )
 def test_every_problem_is_told_in_words_that_a_writer_can_act_on(source: str, told: str):
