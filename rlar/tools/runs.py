@@ -15,7 +15,7 @@ from typing import Literal
 from rlar.errors import RlarError, boundary
 from rlar.tools.base import TOOL_KINDS, Resources, RewardTool, load_tool, module_hash
 from rlar.tools.checked import score_checked
-from rlar.tools.groups import pieces
+from rlar.tools.groups import needs_whole_groups, pieces
 from rlar.tools.workers import Job, WorkerPool
 from rlar.types import Sample, Score, ToolKind, ToolSpec, failed, timed_out
 
@@ -33,8 +33,6 @@ RUNS_OF_KIND: dict[ToolKind, Literal["inline", "pool", "sandbox"]] = {
     ToolKind.HTTP: "sandbox",
 }
 """Where tools of a kind run; library tools say it themselves."""
-WAITS_BY_ITSELF = frozenset({ToolKind.JUDGE, ToolKind.HTTP})
-"""Kinds that keep many calls in flight within one batch: cutting it small would only hold them back."""
 
 
 def where(spec: ToolSpec) -> Literal["inline", "pool", "sandbox"]:
@@ -271,8 +269,10 @@ class _Threads:
         self._tool = tool
         self._samples = samples
         self._breaker = breaker
-        size = 64 if tool.spec.kind in WAITS_BY_ITSELF else batch_size(tool.spec, len(samples), threads)
-        self._queue = deque(pieces(tool.spec, samples, size))
+        # Tools that wait for an endpoint know best how much they can have in flight.
+        threads = int(getattr(tool, "concurrency", 0)) or threads
+        size = int(getattr(tool, "batch_size", 0)) or batch_size(tool.spec, len(samples), threads)
+        self._queue = deque(pieces(samples, size, whole_groups=needs_whole_groups(tool.spec)))
         self._found: dict[int, Score] = {}
         self._changed = threading.Condition()
         for _ in range(min(threads, len(self._queue))):
