@@ -87,9 +87,9 @@ class Budget:
         """Room for one call, counted as made. Waits while calls in flight may still leave room; else BudgetSpent."""
         asked = question_bytes // BYTES_PER_TOKEN + 1
         with self._changed:
-            if self._max_calls is not None and self._calls >= self._max_calls:
-                raise BudgetSpent(f"all {self._max_calls} LLM calls are made (max_llm_calls)")
             while True:
+                if self._max_calls is not None and self._calls >= self._max_calls:
+                    raise BudgetSpent(f"all {self._max_calls} LLM calls are made (max_llm_calls)")
                 room, limit = self._room(asked)
                 if room is None:
                     held = Reservation(asked, None)
@@ -101,9 +101,6 @@ class Budget:
                     continue
                 else:
                     raise BudgetSpent(limit)
-                # A wait lets others in, who may have made the last call.
-                if self._max_calls is not None and self._calls >= self._max_calls:
-                    raise BudgetSpent(f"all {self._max_calls} LLM calls are made (max_llm_calls)")
                 self._calls += 1
                 self._held.append(held)
                 return held

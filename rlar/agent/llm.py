@@ -15,15 +15,16 @@ from pydantic import BaseModel, ValidationError
 
 from rlar.agent import prompting
 from rlar.agent.budget import Budget, Price, Reservation, Spent
+from rlar.config import BuildConfig
 from rlar.errors import BudgetSpent, ChatError, ChatUnreadable
-from rlar.tools.chat import Chat, ChatReply, UnusableReply
+from rlar.tools.chat import Chat, ChatReply, OpenAIChat, UnusableReply, parse_endpoint
 from rlar.tools.records import LlmCall
 from rlar.types import Frozen, JsonObject, Message, canonical_json, digest
 
 if TYPE_CHECKING:
     from rlar.tools.registry import Registry
 
-__all__ = ["Answer", "CallRecord", "Llm", "Spent"]
+__all__ = ["Answer", "CallRecord", "Llm", "Spent", "open_llm"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -317,6 +318,24 @@ class Llm:
                     del self._asking[key]
                 else:
                     self._asking[key] = (lock, users - 1)
+
+
+def open_llm(
+    config: BuildConfig, *, registry: Registry | None, on_call: Callable[[CallRecord], None] | None = None
+) -> Llm | None:
+    """The LLM of a build; None where the build is offline. Raises ConfigError."""
+    if config.llm == "none":
+        return None
+    endpoint = parse_endpoint(config.llm)
+    return Llm(
+        OpenAIChat(endpoint, timeout_seconds=config.llm_timeout_seconds),
+        registry=registry,
+        price=config.llm_price,
+        max_calls=config.max_llm_calls,
+        max_tokens=config.max_llm_tokens,
+        max_cost=config.max_cost,
+        on_call=on_call,
+    )
 
 
 def _validated(text: str, answer: type[ModelT]) -> ModelT | str:

@@ -2,7 +2,8 @@
 
 A prompt is a Jinja2 template. What stands before the line `=== user ===` is the system message, the rest the user's.
 Text gets in through `{{ value | data("label") }}` alone, which encodes it as JSON between two tags that nothing inside can
-imitate; plain `{{ text }}` is an error. Numbers, booleans and enum values need no fence; `| word` is for short names of ours.
+imitate; plain `{{ text }}` is an error. Numbers, booleans and enum values need no fence; a short name goes through `| word`, and
+a sentence of our own comes as `ours(sentence)` from the code that wrote it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import enum
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,6 +31,7 @@ DATA_RULE = (
 """Stands at the end of every system message whose prompt holds data."""
 MAX_CHARACTERS = 20_000
 """Longest text inside a fence; the middle of a longer one is left out, and the text says so."""
+MAX_DEPTH = 40
 
 # JSON escapes quotes and line feeds. These could still look like a line end, a tag, or nothing at all.
 _TREACHEROUS = re.compile(
@@ -81,9 +83,15 @@ def _prompt(name: str, folder: Path, _changed: int) -> Prompt:
 
 def data(value: Any, label: str = "data", limit: int = MAX_CHARACTERS) -> Fenced:
     """The value as JSON inside a fence with a label; texts longer than `limit` characters lose their middle."""
-    assert re.fullmatch(r"[\w ,-]{1,60}", label), f"{label!r} is no label for data: letters, digits and spaces"
-    body = json.dumps(_shortened(_plain(value), limit), ensure_ascii=False, indent=1)
+    if not re.fullmatch(r"[\w ,-]{1,60}", label):
+        raise TemplateError(f"{label[:80]!r} is no label for data: letters, digits and spaces")
+    body = json.dumps(_plain(value, limit), ensure_ascii=False, indent=1)
     return Fenced(f'<data label="{label}">\n{_TREACHEROUS.sub(_escaped, body)}\n</data>')
+
+
+def ours(text: str) -> Fenced:
+    """Words that rlar's own code chose, for a prompt to hold as they are: never anything from outside."""
+    return Fenced(text)
 
 
 def word(value: Any) -> Fenced:
@@ -127,33 +135,33 @@ def _only_fenced(value: Any) -> Any:
         return value
     if isinstance(value, enum.Enum):
         return word(value.value)
-    raise TemplateError(f'a prompt puts {str(value)[:60]!r} in as it is: write {{{{ ... | data("label") }}}}')
+    raise TemplateError(
+        f'a prompt puts {str(value)[:60]!r} in as it is: write {{{{ ... | data("label") }}}} for anything from outside, '
+        f"or hand over ours(text) for rlar's own words"
+    )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, limit: int, depth: int = 0) -> Any:
+    """JSON values with texts of at most `limit` characters; what is nested too deep for that is text."""
     if isinstance(value, BaseModel):
-        return _plain(value.model_dump(mode="python"))
+        value = value.model_dump(mode="python")
     if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, str) or value is None or isinstance(value, bool | int | float):
+        value = value.value
+    if value is None or isinstance(value, bool | int | float):
         return value
-    if isinstance(value, Sequence | set | frozenset):
+    if depth < MAX_DEPTH and isinstance(value, Mapping):
+        return {_shortened(str(key), limit): _plain(item, limit, depth + 1) for key, item in value.items()}
+    if depth < MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
         items = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
-        return [_plain(item) for item in items]
-    return str(value)
+        return [_plain(item, limit, depth + 1) for item in items]
+    return _shortened(value if isinstance(value, str) else f"({type(value).__name__})", limit)
 
 
-def _shortened(value: Any, limit: int) -> Any:
-    if isinstance(value, str) and len(value) > limit:
-        left_out = len(value) - limit
-        return f"{value[: limit // 2]} [... {left_out} characters left out ...] {value[-(limit - limit // 2) :]}"
-    if isinstance(value, dict):
-        return {key: _shortened(item, limit) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_shortened(item, limit) for item in value]
-    return value
+def _shortened(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]} [... {len(text) - limit} characters left out ...] {text[half - limit :]}"
 
 
 def _escaped(match: re.Match[str]) -> str:

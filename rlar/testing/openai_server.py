@@ -46,9 +46,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from rlar.errors import ConfigError
 from rlar.types import JsonObject
@@ -62,7 +65,7 @@ if TYPE_CHECKING:
 MODEL = "scripted"
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Reply:
     """An answer. Exactly one of text, json, tool_calls and refusal is usual; none is an empty answer."""
 
@@ -84,7 +87,7 @@ class Reply:
         return self.text if self.json is None else json.dumps(self.json, ensure_ascii=False)
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Fault:
     """Something that goes wrong: an error status, or with status 200 a body that is none."""
 
@@ -111,6 +114,9 @@ class Fault:
 
 
 Step = Reply | Fault
+
+UNSCRIPTED = Fault(400, "the script has no answer to this", code="no_scripted_answer")
+"""What a new server says to everything; not worth a retry."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,7 @@ class ScriptedOpenAI:
         self.host, self.port = host, port
         self.requests: list[Asked] = []
         """Everything it was asked, refused requests included."""
-        self.otherwise: Answering = Fault(400, "the script has no answer to this", code="no_scripted_answer")
+        self.otherwise: Answering = UNSCRIPTED
         self._key, self._models = key, models
         self._rules: list[tuple[Callable[[Asked], bool], deque[Answering]]] = []
         self._script: deque[Answering] = deque()
@@ -197,6 +203,13 @@ class ScriptedOpenAI:
         """Answer what no rule fits with these, in order, once each."""
         self._script.extend(steps)
         return self
+
+    def clear(self) -> None:
+        """Forget rules, script and requests: as good as new, on the same port."""
+        self._rules.clear()
+        self._script.clear()
+        self.requests.clear()
+        self.otherwise = UNSCRIPTED
 
     def _next(self, asked: Asked) -> Answering:
         for fits, steps in self._rules:
@@ -330,23 +343,15 @@ def read_script(path: str | Path) -> ScriptedOpenAI:
 def _read_step(step: Any, where: str) -> Step:
     if not isinstance(step, dict):
         raise ConfigError(f"{where}: an answer is an object, not {step!r}")
-    kind: type[Reply] | type[Fault] = Reply
-    values = dict(step)
-    if "fault" in values:
-        kind, values = Fault, values.pop("fault") if len(values) == 1 else {"fault": None}
-    elif "reply" in values:
-        values["text"] = values.pop("reply")
-    if not isinstance(values, dict):
-        raise ConfigError(f"{where}: a fault is an object, not {values!r}")
-    known = {item.name for item in fields(kind)}
-    if unknown := sorted(set(values) - known):
-        raise ConfigError(f"{where}: unknown or out of place: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
-    if kind is Fault:
-        return Fault(**values)
-    for name in ("tool_calls", "usage"):
-        if name in values:
-            values[name] = tuple(tuple(item) if isinstance(item, list) else item for item in values[name])
-    return Reply(**values)
+    is_fault = "fault" in step and len(step) == 1
+    values = step["fault"] if is_fault else {{"reply": "text"}.get(name, name): value for name, value in step.items()}
+    kind: type[Step] = Fault if is_fault else Reply
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        named = ".".join(map(str, first["loc"])) or "the answer"
+        raise ConfigError(f"{where}: {named}: {first['msg']}") from error
 
 
 # -------------------------------------------------------------------------------------------- on the wire

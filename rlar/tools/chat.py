@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, ValidationError, model_validator
@@ -30,6 +30,7 @@ SERVER_KEY = "RLAR_LLM_KEY"
 FORMS = '"openai:MODEL" or "http(s)://host[:port]/v1#MODEL"'
 CHARACTERS_PER_TOKEN = 3
 """Assumed where a server reports no usage: on the high side for English, so that a budget is not overrun."""
+MOST_TOKENS = 1_000_000_000
 
 
 # -------------------------------------------------------------------------------------------- endpoints
@@ -140,6 +141,13 @@ class UnusableReply(ChatUnreadable):
         return type(self), (str(self), self.reply)
 
 
+class _Said(NamedTuple):
+    """What came back, usable or not."""
+
+    reply: ChatReply
+    refusal: str
+
+
 class Chat(Protocol):
     """Something that answers messages."""
 
@@ -228,7 +236,7 @@ class OpenAIChat:
             response_format = _response_format(form, schema, schema_name)
             outcome = self._patiently(asked, {**self._spelled(options), **response_format})
             if not isinstance(outcome, Failure):
-                return self._reply(outcome, asked, time.monotonic() - started, is_json=schema is not None)
+                return self._usable(outcome, time.monotonic() - started, is_json=schema is not None)
             refused = outcome.refused_option({*options, *([form] if form else [])})
             if refused is None:
                 raise outcome.error()
@@ -241,7 +249,7 @@ class OpenAIChat:
         rest = {name: value for name, value in options.items() if name != "max_tokens"}
         return {**rest, "extra_body": {"max_tokens": options["max_tokens"]}}
 
-    def _patiently(self, asked: list[tuple[str, str]], options: JsonObject) -> AIMessage | Failure:
+    def _patiently(self, asked: list[tuple[str, str]], options: JsonObject) -> _Said | Failure:
         from tenacity import (
             RetryCallState,
             Retrying,
@@ -258,7 +266,7 @@ class OpenAIChat:
             wanted = outcome.wait_seconds if isinstance(outcome, Failure) else None
             return backoff(state) if wanted is None else wanted
 
-        def give_up(state: RetryCallState) -> AIMessage | Failure:
+        def give_up(state: RetryCallState) -> _Said | Failure:
             outcome = _outcome(state)
             assert isinstance(outcome, Failure), outcome
             return outcome.after(state.attempt_number, self.patience_seconds)
@@ -269,38 +277,44 @@ class OpenAIChat:
             wait=wait,
             retry_error_callback=give_up,
         )
-        found: AIMessage | Failure = retrying(self._once, asked, options)
+        found: _Said | Failure = retrying(self._once, asked, options)
         return found
 
-    def _once(self, asked: list[tuple[str, str]], options: JsonObject) -> AIMessage | Failure:
+    def _once(self, asked: list[tuple[str, str]], options: JsonObject) -> _Said | Failure:
         # Caught here and raised anew by `complete`, outside of any handler: foreign errors hold the request with its
-        # key, and must not even be the context of ours.
-        def ask() -> AIMessage | Failure:
-            answer: AIMessage = self._model.invoke(asked, **options)
-            return answer
+        # key, and must not even be the context of ours. An answer is read in here, too: any part of it may be odd.
+        def ask() -> _Said | Failure:
+            return self._read(self._model.invoke(asked, **options), asked)
 
-        def explain(error: Exception) -> AIMessage | Failure:
-            return _cut_off(error) or failure_of(error, self.endpoint.name, self.timeout_seconds, self._redactor)
+        def explain(error: Exception) -> _Said | Failure:
+            return failure_of(error, self.endpoint.name, self.timeout_seconds, self._redactor)
 
-        return boundary(ask, explain)
+        def explain_unless_paid(error: Exception) -> _Said | Failure:
+            message = _cut_off(error)
+            return self._read(message, asked) if message is not None else explain(error)
 
-    def _reply(self, message: AIMessage, asked: list[tuple[str, str]], seconds: float, *, is_json: bool) -> ChatReply:
+        return boundary(lambda: boundary(ask, explain_unless_paid), explain)
+
+    def _read(self, message: AIMessage, asked: list[tuple[str, str]]) -> _Said:
         said = message.response_metadata
-        text = self._redactor.in_reply(str(message.text))
-        used = message.usage_metadata
+        text = self._redactor.in_reply(_sendable(str(message.text)))
+        used: Any = message.usage_metadata or {}
         sent = sum(len(content) for _role, content in asked)
         reply = ChatReply(
-            text=_json_text(text) if is_json else text,
-            model=self._redactor.in_reply(str(said.get("model_name") or self.endpoint.model)),
-            input_tokens=max(0, used["input_tokens"]) if used else sent // CHARACTERS_PER_TOKEN + 1,
-            output_tokens=max(0, used["output_tokens"]) if used else len(text) // CHARACTERS_PER_TOKEN + 1,
-            seconds=seconds,
+            text=text,
+            model=self._redactor.in_reply(_sendable(str(said.get("model_name") or self.endpoint.model))),
+            input_tokens=_tokens(used.get("input_tokens"), sent),
+            output_tokens=_tokens(used.get("output_tokens"), len(text)),
+            seconds=0.0,
             finish_reason=str(said.get("finish_reason") or ""),
         )
+        return _Said(reply, self._redactor.in_message(str(message.additional_kwargs.get("refusal") or "")))
+
+    def _usable(self, said: _Said, seconds: float, *, is_json: bool) -> ChatReply:
+        reply = said.reply.model_copy(update={"seconds": seconds})
         problem = None
-        refusal = message.additional_kwargs.get("refusal")
-        if refusal:
-            problem = f"refused to answer: {self._redactor.in_message(str(refusal))}"
+        if said.refusal:
+            problem = f"refused to answer: {said.refusal}"
         elif reply.finish_reason == "length":
             problem = f"was cut off after {reply.output_tokens} tokens"
         elif reply.finish_reason == "content_filter":
@@ -309,11 +323,18 @@ class OpenAIChat:
             problem = "answered nothing"
         if problem is not None:
             raise UnusableReply(f"{self.endpoint.name} {problem}", reply)
-        return reply
+        return reply.model_copy(update={"text": _json_text(reply.text)}) if is_json else reply
 
 
 def _reopened(endpoint: Endpoint, timeout_seconds: float, retries: int, patience_seconds: float) -> OpenAIChat:
     return OpenAIChat(endpoint, timeout_seconds=timeout_seconds, retries=retries, patience_seconds=patience_seconds)
+
+
+def _tokens(told: Any, characters: int) -> int:
+    """What a server counted, or an estimate where it counted nothing that can be a number of tokens."""
+    if isinstance(told, int) and 0 <= told <= MOST_TOKENS:
+        return told
+    return characters // CHARACTERS_PER_TOKEN + 1
 
 
 def _outcome(state: Any) -> Any:

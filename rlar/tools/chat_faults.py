@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import email.utils
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,13 +35,13 @@ class Redactor:
         return line if len(line) <= SHOWN_CHARACTERS else line[:SHOWN_CHARACTERS] + "..."
 
     def in_reply(self, text: str) -> str:
-        """A model's answer without the key; shorter pieces may be ordinary words."""
-        return self._without(text, run=12)
+        """A model's answer without the key. Short pieces, and short keys ("EMPTY"), may be ordinary words in it."""
+        return self._without(text, run=12) if self._key and len(self._key) >= 12 else text
 
     def _without(self, text: str, run: int) -> str:
         """The text with every piece of the key of at least `run` characters (or all of a shorter key) blotted out."""
         key = self._key
-        if not key:
+        if not key or len(key) < 4:
             return text
         size = min(run, len(key))
         hidden = bytearray(len(text))
@@ -64,8 +67,8 @@ class Failure:
     wait_seconds: float | None = None
     """What the server asks for before the next try."""
     status: int | None = None
-    param: str = ""
-    """The option that the server complains about, where it says so."""
+    said: str = ""
+    """The server's own words, redacted, and the option that it complains about."""
 
     def error(self) -> ChatError:
         """What to raise."""
@@ -83,7 +86,7 @@ class Failure:
         """The option among those sent that the server says it does not know."""
         if self.status not in (400, 404, 422):
             return None
-        told = f"{self.param} {self.message}".lower()
+        told = self.said.lower()
         for form in ("json_schema", "json_object"):
             # "response_format" alone is a complaint about whichever form was sent.
             if form in sent and (form in told or "response_format" in told or "structured output" in told):
@@ -108,13 +111,14 @@ def failure_of(error: Exception, name: str, timeout_seconds: float, redactor: Re
     def say(text: object) -> str:
         return redactor.in_message(str(text))
 
-    if isinstance(error, openai.APITimeoutError):
+    causes = _causes(error)
+    kinds = {type(cause).__name__ for cause in causes}
+    if isinstance(error, openai.APITimeoutError) and "ConnectTimeout" not in kinds:
         return Failure(ChatUnavailable, f"{name} gave no answer within {timeout_seconds:g} s", may_pass=True)
     if isinstance(error, openai.APIConnectionError):
-        causes = _causes(error)
         # The system's own words are at the bottom, below httpx's and httpcore's.
         said = say(next((cause for cause in reversed(causes) if str(cause)), error))
-        if any(type(cause).__name__ == "ConnectError" for cause in causes):
+        if kinds & {"ConnectError", "ConnectTimeout"}:
             text = f"cannot reach {name}: {said}; is the server running, and its address right? --llm names another"
         else:
             text = f"the connection to {name} broke: {said}"
@@ -125,40 +129,34 @@ def failure_of(error: Exception, name: str, timeout_seconds: float, redactor: Re
     return Failure(ChatUnavailable, text, may_pass=True)
 
 
-def _status_failure(error: Any, name: str, say: Any) -> Failure:
+def _status_failure(error: Any, name: str, say: Callable[[object], str]) -> Failure:
     status: int = error.status_code
-    said = say(re.sub(r"^Error code: \d+ - ", "", error.message))
-    headers = error.response.headers
-    code = str(error.code or "")
+    line = say(re.sub(r"^Error code: \d+ - ", "", error.message))
+    said = f"{say(error.param or '')} {line}"
     if status in (401, 403):
         # The servers' own messages repeat part of the key.
         return Failure(ChatDenied, f"{name} does not accept the key (HTTP {status}); check it in the environment")
-    if status == 429 and "insufficient_quota" in (code, error.type):
-        return Failure(ChatDenied, f"the quota at {name} is used up (HTTP 429): {said}")
-    if 300 <= status < 400:
+    if status == 402 or (status == 429 and "insufficient_quota" in (error.code, error.type)):
+        return Failure(ChatDenied, f"the quota at {name} is used up (HTTP {status}): {line}")
+    if status < 400:
         text = f"{name} redirects elsewhere (HTTP {status}), which is not followed; name the final address in --llm"
         return Failure(ChatUnavailable, text)
-    may_pass = status in PASSING_STATUSES or status >= 500
-    if (told := headers.get("x-should-retry")) in ("true", "false"):
-        may_pass = told == "true"
-    if may_pass:
+    if status in PASSING_STATUSES or status >= 500:
         what = "is asked too often" if status == 429 else "fails"
-        text = f"{name} {what} (HTTP {status}): {said}"
-        return Failure(ChatUnavailable, text, may_pass=True, wait_seconds=_wait(headers), status=status)
+        text = f"{name} {what} (HTTP {status}): {line}"
+        headers = error.response.headers
+        may_pass = headers.get("x-should-retry") != "false"
+        return Failure(ChatUnavailable, text, may_pass, _wait_seconds(headers), status, said)
     if status == 404:
-        text = f"{name}: no such model, or no such address (HTTP 404): {said}; the address usually ends with /v1"
-        return Failure(ChatDenied, text, status=status, param=str(error.param or ""))
-    if status >= 500:
-        return Failure(ChatUnavailable, f"{name} fails (HTTP {status}): {said}", status=status)
-    text = f"{name} does not accept the question (HTTP {status}): {said}"
-    return Failure(ChatUnreadable, text, status=status, param=str(error.param or ""))
+        text = f"{name}: no such model, or no such address (HTTP 404): {line}; the address usually ends with /v1"
+        return Failure(ChatDenied, text, status=status, said=said)
+    return Failure(
+        ChatUnreadable, f"{name} does not accept the question (HTTP {status}): {line}", status=status, said=said
+    )
 
 
-def _wait(headers: Any) -> float | None:
+def _wait_seconds(headers: Any) -> float | None:
     """Seconds that the server asks to wait; None where it says nothing that can be read."""
-    import email.utils
-    import time
-
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name)
         if value is None:
