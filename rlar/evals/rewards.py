@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rlar.evals import systems
+from rlar.evals.hub_sets import load_sets, record_of
 from rlar.evals.measure import Measure, measure
 from rlar.evals.record import make_record
 from rlar.evals.scoring import Measuring
-from rlar.evals.sets import LabelledSet, load_set
+from rlar.evals.sets import LabelledSet
 from rlar.evals.systems import Raw, Scored
 from rlar.types import Calibration, JsonObject, ToolKind
 
@@ -47,11 +48,8 @@ def evaluate_rewards(
         DatasetError: a set cannot be used.
         RegistryError: the registry cannot be used.
     """
-    sets = [load_set(path, reference=reference, limit=limit) for path in paths]
-    data = [
-        {"name": each.name, "sha256": each.sha256, "layout": each.layout, "items": len(each.items), "limit": limit}
-        for each in sets
-    ]
+    sets = [each for path in paths for each in load_sets(path, reference=reference, limit=limit)]
+    data = [record_of(each, limit=limit) for each in sets]
     record = make_record("rewards", command=command, seed=seed, registry=registry, data=data)
     results: list[JsonObject] = []
     notes: list[str] = []
