@@ -88,6 +88,13 @@ class Example(Frozen):
         """Content key of prompt and references: 32 hex digits. Row assignments and bindings are stored under it."""
         return digest(self.text, *self.references, size=32)
 
+    @cached_property
+    def identity(self) -> str:
+        """Content key of the whole row, its other columns (where the tests may be) included: 32 hex digits."""
+        if not self.columns:
+            return self.key
+        return digest(self.key, json.dumps(self.columns, sort_keys=True, default=repr), size=32)
+
 
 # ------------------------------------------------------------------------------------------ tasks
 
@@ -283,7 +290,7 @@ class Reward(Frozen):
     """The combined number of one completion, or why there is none."""
 
     reward: float | None
-    """In [0, 1], or None."""
+    """In [0, 1], or None. With `combination="group_z"` centred on 0 instead."""
     status: RewardStatus
     fingerprint: str | None = None
     recipe_version: int | None = None
