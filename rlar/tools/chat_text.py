@@ -74,18 +74,18 @@ def answer_of(query: str, prompt: str | None) -> str | None:
     if prompt:
         at = query.find(prompt, 0, len(prompt) + 256)
         if at >= 0:
-            return _final(query[at + len(prompt) :])
+            return completion_of(query[at + len(prompt) :])
         wanted = sum(1 for _ in _HEADER.finditer(prompt))
         headers = list(_HEADER.finditer(query))
         if not wanted or len(headers) < wanted or _role(headers[wanted - 1]) != "assistant":
             return None
-        return _final(query[headers[wanted - 1].end() :])
+        return completion_of(query[headers[wanted - 1].end() :])
     answers = [header for header in _HEADER.finditer(query) if _role(header) == "assistant"]
     # With several, which one the model wrote itself cannot be told, and guessing would let it choose what is scored.
-    return _final(query[answers[0].end() :]) if len(answers) == 1 else None
+    return completion_of(query[answers[0].end() :]) if len(answers) == 1 else None
 
 
-def _final(text: str) -> str:
+def completion_of(text: str) -> str:
     """A completion without its end; of one in channels (Harmony) what the last "final" channel says."""
     return without_end(text[text.rfind(_FINAL_CHANNEL) + len(_FINAL_CHANNEL) :] if _FINAL_CHANNEL in text else text)
 
