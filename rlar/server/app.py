@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
@@ -141,6 +142,7 @@ def create_app(settings: ServeSettings, *, scorer: Scorer | None = None, metrics
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        service.batcher.is_draining = False
         if scorer is not None:
             yield
             await service.batcher.drain()
@@ -250,7 +252,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         tasks = await asyncio.to_thread(service.scorer.tasks)  # reads the registry: RegistryError is a 503
         return _json({"status": "ready", "tasks": len(tasks)})
 
-    @app.get("/metrics", summary="Counters for Prometheus")
+    @app.get("/metrics", response_class=PlainTextResponse, summary="Counters for Prometheus")
     async def metrics() -> Response:
         return Response(service.metrics.render(), media_type=CONTENT_TYPE)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from rlar.types import JsonObject, RewardStatus
 
@@ -23,13 +24,13 @@ Status = RewardStatus | Literal["unusable"]
 
 
 class Row(_Open):
-    """One row with its completion(s); every other field is a column of the row (reference, tests, schema ...)."""
+    """One row with `completion` or `completions`; every other field is a column of the row (reference, tests ...)."""
 
     prompt: Text | Messages | None = None
     messages: Messages | None = None
     """The prompt, for those who call it so."""
-    completion: Completion | None = None
-    completions: Annotated[list[Completion], Field(min_length=1)] | None = None
+    completion: Completion | SkipJsonSchema[None] = None
+    completions: Annotated[list[Completion], Field(min_length=1)] | SkipJsonSchema[None] = None
     fingerprint: Text | None = None
     """The row's task, where the caller knows it."""
     rlar_row_key: Text | None = None
