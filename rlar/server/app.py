@@ -20,8 +20,6 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 import rlar
 from rlar.errors import RlarError
-from rlar.server import hosts
-from rlar.server.batch import Batcher, Broken, Draining, QueueFull
 from rlar.server.guard import Guard
 from rlar.server.metrics import CONTENT_TYPE, Metrics
 from rlar.server.settings import ServeSettings
@@ -38,13 +36,14 @@ from rlar.server.wire import (
     VerifyResponse,
 )
 from rlar.tasks.rows import MAX_DEPTH, too_deep
+from rlar.tools import hosts
 from rlar.tools.base import Resources
+from rlar.tools.batcher import Batcher, Broken, Draining, QueueFull
 from rlar.tools.router import RoutedSample, Scorer, default_workers
 from rlar.types import JsonObject, Reward
 
 logger = logging.getLogger(__name__)
 
-STATUSES = ("ok", "abstain", "failed", "timeout", "unknown", "uncovered", "unusable")
 ROUTES = frozenset({"/score", "/get_reward", "/rm", "/verify", "/healthz", "/readyz", "/metrics"})
 
 
@@ -193,7 +192,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         items: list[hosts.Item] = []
         places: list[tuple[int, int]] = []
         for index, row in enumerate(body.rows):
-            mine = hosts.of_row(row, index)
+            mine = hosts.of_row(row.columns(), row.said(), origin=f"rows[{index}]")
             items += mine
             places += [(index, number) for number in range(len(mine))]
         found = await service.outcomes("/score", items)
@@ -203,20 +202,18 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         "/get_reward", responses={**problems, 200: {"model": RemoteRewardResponse}}, summary="OpenRLHF's remote reward"
     )
     async def get_reward(body: RemoteRewardRequest) -> Response:
-        items = hosts.of_openrlhf(body)
+        items = hosts.of_openrlhf(body.query, body.prompts, body.labels)
         if isinstance(items, str):
             raise HTTPException(422, items)
         checked(len(items))
         found = await service.outcomes("/get_reward", items)
         numbers = [service.forced("/get_reward", outcome) for outcome in found]
-        # Always the same names, whatever came: OpenRLHF stacks the logs of all samples.
-        logs = {f"rlar_{name}": [float(outcome.status == name) for outcome in found] for name in STATUSES}
         statuses = [outcome.status for outcome in found]
-        return _json({"rewards": numbers, "scores": numbers, "extra_logs": logs, "statuses": statuses})
+        return _json({**hosts.openrlhf_answer(statuses, numbers), "statuses": statuses})
 
     @app.post("/rm", responses={**problems, 200: {"model": RmDetail | Number}}, summary="slime's remote reward")
     async def rm(body: RmRequest, detail: bool = False) -> Response:
-        (outcome,) = await service.outcomes("/rm", [hosts.of_slime(body)])
+        (outcome,) = await service.outcomes("/rm", [hosts.of_slime(body.prompt, body.response, body.label)])
         number = service.forced("/rm", outcome)
         if not detail:
             return _json(number)
@@ -225,21 +222,9 @@ def _add_routes(app: FastAPI, service: Service) -> None:
 
     @app.post("/verify", responses={**problems, 200: {"model": VerifyResponse}}, summary="NeMo-Gym's verify")
     async def verify(body: VerifyRequest) -> Response:
-        (outcome,) = await service.outcomes("/verify", [hosts.of_nemo_gym(body)])
-        answer = body.model_dump()
-        answer |= {
-            "reward": service.forced("/verify", outcome),
-            "rlar_status": outcome.status,
-            "rlar_fingerprint": outcome.fingerprint,
-        }
-        if outcome.number is None:
-            # NeMo-Gym keeps such rows out of its figures; a terminal one is not tried again.
-            answer |= {
-                "_ng_failure_class": "judge_failed",
-                "_ng_failure_judge_error": f"rlar gave no reward: {outcome.status}" + _because(outcome),
-                "_ng_failure_terminal": outcome.status not in ("failed", "timeout"),
-            }
-        return _json(answer)
+        (outcome,) = await service.outcomes("/verify", [hosts.of_nemo_gym(body.model_dump())])
+        number = service.forced("/verify", outcome)
+        return _json(hosts.nemo_gym_answer(body.model_dump(), outcome.reward, number, outcome.error))
 
     @app.get("/healthz", summary="The process is there")
     async def healthz() -> JsonObject:
@@ -272,13 +257,6 @@ def _reward(row: int, completion: int, outcome: Outcome) -> JsonObject:
         ],
         "error": outcome.error,
     }
-
-
-def _because(outcome: Outcome) -> str:
-    if outcome.reward is None:
-        return f" ({outcome.error})"
-    said = [score.explanation for score in outcome.reward.scores if score.status != "ok" and score.explanation]
-    return f" ({said[0][:300]})" if said else ""
 
 
 # ------------------------------------------------------------------------------------------ the scorer

@@ -77,7 +77,9 @@ def read_host_row(row: Mapping[str, Any], *, origin: str = "") -> HostRow | Reje
     return example if isinstance(example, RejectedRow) else HostRow(example, fingerprint, row_key)
 
 
-def read_templated(prompt: Any, label: Any, *, origin: str = "") -> HostRow | RejectedRow:
+def read_templated(
+    prompt: Any, label: Any, *, origin: str = "", metadata: Mapping[str, Any] | None = None
+) -> HostRow | RejectedRow:
     """The row behind a prompt that went through a chat template (or a message list) and a label.
 
     A plain label is the reference. Templates add system turns of their own: then the row is also looked for under the
@@ -85,7 +87,7 @@ def read_templated(prompt: Any, label: Any, *, origin: str = "") -> HostRow | Re
     """
     if isinstance(prompt, str) and prompt:
         prompt = [turn.model_dump() for turn in turns_of(prompt)]
-    found = read_host_row({"prompt": prompt, "label": label}, origin=origin)
+    found = read_host_row({"prompt": prompt, "label": label, "metadata": metadata or None}, origin=origin)
     if isinstance(found, RejectedRow) or found.row_key is not None:
         return found
     asked = tuple(turn for turn in found.example.prompt if turn.role != "system")

@@ -15,9 +15,10 @@ pytest.importorskip("prometheus_client")
 import serving_rows as rows
 from fastapi.testclient import TestClient
 
-from rlar.server.app import STATUSES, create_app
+from rlar.server.app import create_app
 from rlar.server.settings import ServeSettings
 from rlar.tools.host_rows import carried
+from rlar.tools.hosts import STATUSES
 from rlar.tools.library import LIBRARY
 from rlar.tools.router import RoutedSample, Scorer
 

@@ -55,7 +55,7 @@ def test_no_body_gives_a_500_or_an_answer_that_is_not_described(app: Any, route:
         pytest.skip("there is nothing to get wrong")
     seen = []
 
-    @settings(KEPT, max_examples=30)
+    @settings(KEPT, max_examples=8 if route == "/score" else 25)
     @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
     def check(case: Any) -> None:
         response = case.call(headers={"host": "127.0.0.1"})
@@ -95,7 +95,7 @@ OBJECTS = st.recursive(
 def test_our_own_words_in_any_place_never_give_a_500(app: Any, route: str):
     web = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
 
-    @settings(KEPT, max_examples=40)
+    @settings(KEPT, max_examples=30)
     @given(
         extra=st.dictionaries(st.sampled_from(NAMES), OBJECTS, max_size=6),
         row=st.dictionaries(st.sampled_from(NAMES), OBJECTS, max_size=6),

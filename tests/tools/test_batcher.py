@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rlar.errors import RegistryError
-from rlar.server.batch import Batcher, Broken, Draining, QueueFull
+from rlar.tools.batcher import Batcher, Broken, Draining, QueueFull
 from rlar.tools.router import RoutedSample
 from rlar.types import Example, Message, Reward
 
