@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlar.errors import RegistryError, boundary
 from rlar.tools.cache import LruCache
@@ -22,7 +22,9 @@ from rlar.types import (
     Sample,
     Score,
     ToolScore,
+    abstain,
     canonical_json,
+    digest,
     failed,
 )
 
@@ -33,6 +35,27 @@ KEY_BYTES = 16
 NOT_STORED = Assignment(fingerprint=None, confidence=0.0, reason="the registry holds no row router")
 UNREADABLE = "registry"
 """Stands in the place of a tool where the registry could not be asked about a row."""
+
+
+WITHOUT_PROMPT = "the row came without its prompt"
+
+
+class RowAsked(NamedTuple):
+    """A row with what whoever hands it over knows of it."""
+
+    example: Example
+    fingerprint: str | None = None
+    """Its task, as whoever prepared the data knew it."""
+    row_key: str | None = None
+    """Example.key of the row as it was stored."""
+
+    @property
+    def identity(self) -> str:
+        """What makes it a row of its own."""
+        own = self.example.identity
+        if self.fingerprint is None and self.row_key is None:
+            return own
+        return digest(own, self.fingerprint or "", self.row_key or "", size=32)
 
 
 class Serving:
@@ -71,6 +94,9 @@ class Route:
             return
         if not serving.tools:
             self.nothing = Reward(reward=None, status="uncovered", fingerprint=fingerprint)
+            return
+        if not self.example.text:
+            self.nothing = _without_prompt(serving)
             return
         if self.binding is None:
             from rlar.tasks.bindings import bind
@@ -147,42 +173,43 @@ class Routes:
             for fingerprint, found in standings.items()
         }
 
-    def assign(self, examples: Sequence[Example]) -> list[Assignment]:
+    def assign(self, rows: Sequence[RowAsked]) -> list[Assignment]:
         """The task of every row. Raises RegistryError where the registry cannot be read."""
-        found = self._find({example.identity: example for example in examples})
-        return [found[example.identity].assignment for example in examples]
+        identities = [row.identity for row in rows]
+        found = self._find(dict(zip(identities, rows, strict=True)))
+        return [found[identity].assignment for identity in identities]
 
-    def of(self, examples: Sequence[Example]) -> list[Route]:
+    def of(self, rows: Sequence[RowAsked]) -> list[Route]:
         """The route of every row, ready to score; equal rows have the same one."""
-        by_identity: dict[str, Example] = {}
-        identities = [example.identity for example in examples]
-        for identity, example in zip(identities, examples, strict=True):
-            by_identity.setdefault(identity, example)
+        by_identity: dict[str, RowAsked] = {}
+        identities = [row.identity for row in rows]
+        for identity, row in zip(identities, rows, strict=True):
+            by_identity.setdefault(identity, row)
         try:
             found = self._find(by_identity)
         except RegistryError as error:
-            return self._without_registry(examples, str(error))
+            return self._without_registry(rows, identities, str(error))
         for route in found.values():
             if route.serving is None and route.assignment.fingerprint is not None:
                 route.prepare(self._servings, self._snapshot)
         return [found[identity] for identity in identities]
 
-    def _without_registry(self, examples: Sequence[Example], why: str) -> list[Route]:
+    def _without_registry(self, rows: Sequence[RowAsked], identities: Sequence[str], why: str) -> list[Route]:
         """Rows that were seen before go on; the others wait for the registry."""
         routes = []
-        for example in examples:
-            known = self._known.get(example.identity)
+        for row, identity in zip(rows, identities, strict=True):
+            known = self._known.get(identity)
             if known is not None and known.serving is None and known.nothing is not None:
                 known.prepare(self._servings, self._snapshot)
-            routes.append(known or Route.unreadable(example, why))
+            routes.append(known or Route.unreadable(row.example, why))
         return routes
 
-    def _find(self, examples: Mapping[str, Example]) -> dict[str, Route]:
+    def _find(self, rows: Mapping[str, RowAsked]) -> dict[str, Route]:
         found: dict[str, Route] = {}
-        missing: dict[str, Example] = {}
-        for (identity, example), known in zip(examples.items(), self._known.get_many(examples), strict=True):
+        missing: dict[str, RowAsked] = {}
+        for (identity, row), known in zip(rows.items(), self._known.get_many(rows), strict=True):
             if known is None:
-                missing[identity] = example
+                missing[identity] = row
             else:
                 found[identity] = known
         if missing:
@@ -191,21 +218,35 @@ class Routes:
             found |= new
         return found
 
-    def _look_up(self, examples: Mapping[str, Example]) -> dict[str, Route]:
+    def _look_up(self, asked: Mapping[str, RowAsked]) -> dict[str, Route]:
         found: dict[str, Route] = {}
-        by_key = self._registry.rows(example.key for example in examples.values())
-        bare = [item for item in examples.values() if item.key not in by_key and item.reference is None]
-        by_prompt = self._registry.rows_by_prompt(item.prompt_key for item in bare)
+        told_keys = {row.row_key for row in asked.values() if row.row_key is not None and _is_key(row.row_key)}
+        by_key = self._registry.rows(told_keys | {row.example.key for row in asked.values()})
+        stored = {
+            identity: by_key.get(row.example.key) or by_key.get(row.row_key or "") for identity, row in asked.items()
+        }
+        bare = {
+            identity: row.example.prompt_key
+            for identity, row in asked.items()
+            if stored[identity] is None and row.example.reference is None
+        }
+        by_prompt = self._registry.rows_by_prompt(bare.values())
         rest: dict[str, Example] = {}
-        for identity, example in examples.items():
-            row = by_key.get(example.key)
-            if row is None and example.reference is None:
-                row = by_prompt.get(example.prompt_key)
-            if row is None:
-                rest[identity] = example
-                continue
-            told = Assignment(fingerprint=row.fingerprint, confidence=row.confidence, reason="stored for this row")
-            found[identity] = Route(example, told, row.binding if row.fingerprint is not None else None)
+        for identity, row in asked.items():
+            record = stored[identity] or by_prompt.get(bare.get(identity, ""))
+            if record is not None:
+                told = Assignment(
+                    fingerprint=record.fingerprint, confidence=record.confidence, reason="stored for this row"
+                )
+                found[identity] = Route(row.example, told, record.binding if record.fingerprint is not None else None)
+            elif row.fingerprint in self._snapshot.tasks:
+                told = Assignment(fingerprint=row.fingerprint, confidence=1.0, reason="told with the row")
+                found[identity] = Route(row.example, told, None)
+            elif not row.example.text:
+                lost = "it came without a prompt, and neither its row key nor its fingerprint is known here"
+                found[identity] = Route(row.example, Assignment(fingerprint=None, confidence=0.0, reason=lost), None)
+            else:
+                rest[identity] = row.example
         if rest and self._router is None:
             return found | {identity: Route(example, NOT_STORED, None) for identity, example in rest.items()}
         if rest:
@@ -232,6 +273,21 @@ def _guards(snapshot: RegistrySnapshot, fingerprint: str) -> tuple[str, ...]:
         tool_id
         for tool_id, certificate in snapshot.certificates.get(fingerprint, {}).items()
         if certificate.admitted and certificate.role == "guard" and not runs.unusable(snapshot.tools[tool_id])
+    )
+
+
+def _is_key(text: str) -> bool:
+    return len(text) == 32 and all(letter in "0123456789abcdef" for letter in text)
+
+
+def _without_prompt(serving: Serving) -> Reward:
+    """An answer that only repeats the question cannot be told from a right one without the question."""
+    return Reward(
+        reward=None,
+        status="abstain" if serving.recipe is not None else "uncovered",
+        fingerprint=serving.fingerprint,
+        recipe_version=serving.recipe.version if serving.recipe is not None else None,
+        scores=tuple(tool_score(tool, abstain(WITHOUT_PROMPT)) for tool in serving.tools),
     )
 
 
