@@ -44,11 +44,11 @@ def _rewards(result: JsonObject) -> list[Block]:
                 "coverage is the share of completions that got a number. Bounds know the labels.",
                 *result["notes"],
             ],
-            ("system", "accuracy", "coverage", "failed", "seconds", "tokens"),
-            [[row[name] for name in ("system", "value", "coverage", "failed", "seconds", "tokens")] for row in overall],
+            REWARD_COLUMNS,
+            [[row["system"], row["value"], _interval(row), *(row[name] for name in REWARD_COLUMNS[3:])] for row in overall],
             [row["kind"] for row in overall],
             NUMBERS,
-            [svg.intervals("Accuracy, macro average over sets", [(row["system"], row["value"], None, None, row["kind"]) for row in overall])],
+            [svg.intervals("Accuracy, macro average over sets", [(row["system"], row["value"], row["low"], row["high"], row["kind"]) for row in overall])],
         )
     ]  # fmt: skip
     for each in result["sets"]:

@@ -209,11 +209,20 @@ class _Actors:
                 self.ray.init(log_to_driver=False, include_dashboard=False)
                 self._owns_ray = True
             if place not in self._actors:
-                wanted = self._wanted[place]
-                if wanted is None:
-                    wanted = int(self.ray.available_resources().get("CPU", 1.0) // max(self._cpus, 0.01))
-                self._actors[place] = [_Actor(self._start(place)) for _ in range(max(1, wanted))]
+                self._actors[place] = [_Actor(self._start(place)) for _ in range(self._count(place))]
             return list(self._actors[place])
+
+    def _count(self, place: Place) -> int:
+        free = float(self.ray.available_resources().get("CPU", 0.0))
+        wanted = self._wanted[place]
+        if wanted is None:
+            wanted = max(1, int(free // max(self._cpus, 0.01)))
+        if place == "cpu" and wanted * self._cpus > free:
+            logger.warning(
+                "Ray has %g free CPUs for %d workers of %g: those that find no place wait until one is given back",
+                free, wanted, self._cpus,
+            )  # fmt: skip
+        return wanted
 
     def _start(self, place: Place) -> Any:
         options: dict[str, Any] = {"num_cpus": self._cpus, "max_restarts": 0, "max_task_retries": 0}

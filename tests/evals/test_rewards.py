@@ -99,6 +99,21 @@ def test_diff_shows_changed_numbers_and_other_conditions(result, tmp_path):
         compare_results(one, tmp_path / "c.json")
 
 
+def test_the_interval_of_the_macro_average_is_narrower_than_that_of_each_set(registry, tmp_path):
+    one = write(tmp_path / "one.jsonl", [labelled(index) for index in range(24)])
+    two = write(tmp_path / "two.jsonl", [labelled(index) for index in range(40, 64)])
+    found = evaluate_rewards(registry, [one, two], without=())
+    for row in found["overall"]:
+        sets = [next(mine for mine in each["systems"] if mine["system"] == row["system"]) for each in found["sets"]]
+        assert row["low"] <= row["value"] <= row["high"]
+        assert row["value"] == pytest.approx(sum(each["value"] for each in sets) / 2, abs=1e-6)
+        # Two independent errors of one size: their mean has 1/sqrt(2) of it.
+        widths = [each["high"] - each["low"] for each in sets]
+        assert row["high"] - row["low"] <= sum(widths) / 2 + 1e-9
+    random = next(row for row in found["overall"] if row["system"] == "random")
+    assert random["high"] - random["low"] > 0.1
+
+
 def test_the_commands_write_reports(folder, registry, result, tmp_path):
     run = CliRunner().invoke
     out = run(app, ["eval", "rewards", "-r", registry, "-d", str(folder / "lab.jsonl"), "--limit", "4", "--without", "router", "--report", str(tmp_path / "r")])  # fmt: skip
