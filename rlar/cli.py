@@ -341,6 +341,9 @@ def tools_test_command(
     store: Annotated[
         bool, typer.Option("--store", help="Store the new certificates: the latest decides what is served.")
     ] = False,
+    labelled: Annotated[
+        Path | None, typer.Option(help="The labelled pairs that a judge's or model's certificate rests on.")
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Run the admission probes again and compare with the stored certificates.
@@ -350,7 +353,7 @@ def tools_test_command(
     from rlar.tools.retest import retest
 
     def run() -> None:
-        listing = retest(registry, tool, store=store)
+        listing = retest(registry, tool, store=store, labelled=str(labelled) if labelled else None)
         _show(listing, as_json=json_output)
         if listing.changed:
             raise typer.Exit(1)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from rlar.errors import RlarError, boundary
+from rlar.errors import boundary
 from rlar.types import AnswerKind, Frozen, TaskSpec
 
 BACKENDS = ("duckduckgo", "brave", "mojeek")

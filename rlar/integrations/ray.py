@@ -14,10 +14,11 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from rlar.errors import ConfigError
 from rlar.tools import runs
+from rlar.tools.batch import Waiting
 from rlar.tools.registry import Registry
 from rlar.tools.router import RoutedSample, Scorer
 from rlar.types import Sample, Score, ToolKind, ToolSpec, failed, timed_out
@@ -41,14 +42,6 @@ PATIENCE_SECONDS = 600.0
 """Workers mind deadlines of their own; so long without any result is a cluster that does not work."""
 NEVER = 1 << 31
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class Waiting(Protocol):
-    """How long one call of `score` waits."""
-
-    until: float
-    """Of time.monotonic()."""
-    is_cancelled: bool
 
 
 class RayScorer(Scorer):
@@ -290,7 +283,9 @@ class _Runner:
         self.breaker = local.breaker
         self.rescored = 0
 
-    def run(self, batches: Sequence[tuple[ToolSpec, Sequence[Sample]]], *waiting: Waiting) -> list[list[Score]]:
+    def run(
+        self, batches: Sequence[tuple[ToolSpec, Sequence[Sample]]], waiting: Waiting | None = None
+    ) -> list[list[Score]]:
         """The scores of every batch, in order."""
         found: list[list[Score]] = [[] for _ in batches]
         here: list[tuple[int, tuple[ToolSpec, Sequence[Sample]]]] = []
@@ -303,9 +298,9 @@ class _Runner:
                 there.append((position, _Batch(spec, samples, place, SMALLEST_CHUNK[where])))
             else:
                 here.append((position, (spec, samples)))
-        call = _Call(self, [batch for _position, batch in there], waiting[0] if waiting else None)
+        call = _Call(self, [batch for _position, batch in there], waiting)
         call.fill()
-        for (position, _pair), scores in zip(here, self._local.run([pair for _p, pair in here], *waiting), strict=True):
+        for (position, _pair), scores in zip(here, self._local.run([pair for _p, pair in here], waiting), strict=True):
             found[position] = scores
         call.finish()
         for position, batch in there:

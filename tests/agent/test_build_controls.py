@@ -14,13 +14,13 @@ import pytest
 from test_build import ROOT, write_rows
 
 from rlar.agent.build import Stop, build_tools
-from rlar.agent.labelled import labelled_pairs
 from rlar.agent.sources import Approval, Found, NoWriter, PassedOver
 from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
 from rlar.errors import ApprovalNeeded, BuildStopped, ChatDenied, ChatUnavailable, DatasetError
 from rlar.tasks.discover import discover
 from rlar.testing.openai_server import Fault, Reply, ScriptedOpenAI
+from rlar.tools.labelled import labelled_pairs
 from rlar.tools.library import library_spec
 from rlar.tools.registry import Registry
 from rlar.types import Example, Message
