@@ -376,13 +376,29 @@ def tools_lock_command(
 def tools_diff_command(
     old: Annotated[str, typer.Argument(help="A registry or a lock file.")],
     new: Annotated[str, typer.Argument(help="A registry or a lock file.")],
+    on: Annotated[
+        Path | None, typer.Option("--on", help="Stored rollouts: rows with `completion` or `completions`.")
+    ] = None,
+    registry: Annotated[
+        str | None, typer.Option("--registry", "-r", help="With --on: the registry whose rows the lock files use.")
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Show what changed between two registries or lock files. Exit status 1 when anything did."""
+    """Show what changed between two registries or lock files. Exit status 1 when anything did.
+
+    With --on, score the rollouts under both and show which rewards changed and why (recipe, tool, calibration, status).
+
+    Example: rlar tools diff old.lock registry.db --on rollouts.jsonl
+    """
     from rlar.tools.listing import diff
 
     def run() -> None:
-        listing = diff(old, new)
+        if on is None:
+            listing = diff(old, new)
+        else:
+            from rlar.tools.rescore import rescore
+
+            listing = rescore(old, new, on, registry=registry)
         _show(listing, as_json=json_output)
         if listing.changed:
             raise typer.Exit(1)

@@ -30,34 +30,19 @@ from rlar.tools.groups import needs_whole_groups
 from rlar.tools.lanes import Lanes
 from rlar.tools.records import RegistrySnapshot, Standing, tool_ids
 from rlar.tools.registry import Registry
-from rlar.tools.routes import KEY_BYTES, Route, Routes, RowAsked
+from rlar.tools.routes import KEY_BYTES, Route, RoutedSample, Routes
 from rlar.tools.unknown import UnknownQueue
-from rlar.types import Assignment, Example, Frozen, Reward, Sample, Score, TaskSpec, ToolScore, ToolSpec
+from rlar.types import Assignment, Example, Reward, Sample, Score, TaskSpec, ToolScore, ToolSpec
 
 if TYPE_CHECKING:
     from rlar.tools.lock import LockFile
+
+__all__ = ["RoutedSample", "Scorer", "default_workers", "load"]
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 10.0
 """After the registry could not be asked for news."""
-
-
-class RoutedSample(Frozen):
-    """A completion with the row that it answers.
-
-    Its task is, in this order: what is stored for the row; what is stored under `row_key`; without a reference what
-    is stored for the prompt; `fingerprint`, where that is a known task; what the learned router says. A row without
-    a prompt is told its task all the same, but every tool abstains: an answer that only repeats the question can't
-    be told from a right one.
-    """
-
-    example: Example
-    completion: str
-    fingerprint: str | None = None
-    """The row's task, as whoever prepared the data knew it."""
-    row_key: str | None = None
-    """Example.key of the row as it was stored, where a host hands over a changed prompt."""
 
 
 class Scorer:
@@ -220,7 +205,7 @@ class Scorer:
 
     def assign(self, examples: Sequence[Example]) -> list[Assignment]:
         """The task of every row: as stored for that very row, else as routed, else unknown."""
-        return self._current().routes.assign([RowAsked(example) for example in examples])
+        return self._current().routes.assign(examples)
 
     def standing(self, fingerprint: str) -> Standing:
         """What this scorer serves for a task, or why nothing."""
@@ -338,7 +323,7 @@ class Scorer:
 
     def _score(self, samples: Sequence[RoutedSample], waiting: Waiting) -> list[Reward]:
         state = self._current()
-        routes = state.routes.of([RowAsked(sample.example, sample.fingerprint, sample.row_key) for sample in samples])
+        routes = state.routes.of(samples)
         self._mind_unknown(routes)
         keys: list[bytes] = []
         asked: dict[bytes, tuple[Route, str]] = {}

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rlar.errors import RegistryError, boundary
 from rlar.tools.cache import LruCache
-from rlar.tools.combine import tool_score
+from rlar.tools.combine import combine, tool_score
 from rlar.tools.records import RegistrySnapshot, Standing, tool_ids
 from rlar.types import (
     Assignment,
     Example,
+    Frozen,
     JsonObject,
     Recipe,
     Reward,
@@ -33,29 +34,37 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 16
 NOT_STORED = Assignment(fingerprint=None, confidence=0.0, reason="the registry holds no row router")
+PROMPTLESS = Assignment(
+    fingerprint=None,
+    confidence=0.0,
+    reason="it came without a prompt, and neither its row key nor its fingerprint is known here",
+)
 UNREADABLE = "registry"
 """Stands in the place of a tool where the registry could not be asked about a row."""
 
 
-WITHOUT_PROMPT = "the row came without its prompt"
+class RoutedSample(Frozen):
+    """A completion with the row that it answers.
 
-
-class RowAsked(NamedTuple):
-    """A row with what whoever hands it over knows of it."""
+    Its task is, in this order: what is stored for the row; what is stored under `row_key`; without a reference what
+    is stored for the prompt; `fingerprint`, where that is a known task; what the learned router says. A row without
+    a prompt is told its task all the same, but every tool abstains: an answer that only repeats the question can't
+    be told from a right one.
+    """
 
     example: Example
+    completion: str
     fingerprint: str | None = None
-    """Its task, as whoever prepared the data knew it."""
+    """The row's task, as whoever prepared the data knew it."""
     row_key: str | None = None
-    """Example.key of the row as it was stored."""
+    """Example.key of the row as it was stored, where a host hands over a changed prompt."""
 
     @property
     def identity(self) -> str:
-        """What makes it a row of its own."""
-        own = self.example.identity
-        if self.fingerprint is None and self.row_key is None:
-            return own
-        return digest(own, self.fingerprint or "", self.row_key or "", size=32)
+        """What makes its row a row of its own: content, and what it was told."""
+        if not self.fingerprint and not self.row_key:
+            return self.example.identity
+        return digest(self.example.identity, self.fingerprint or "", self.row_key or "", size=32)
 
 
 class Serving:
@@ -96,7 +105,8 @@ class Route:
             self.nothing = Reward(reward=None, status="uncovered", fingerprint=fingerprint)
             return
         if not self.example.text:
-            self.nothing = _without_prompt(serving)
+            # What could be bound is in the prompt, and a certificate was made with one.
+            self.nothing = _broken(serving.tools, abstain("the row came without its prompt"), serving)
             return
         if self.binding is None:
             from rlar.tasks.bindings import bind
@@ -104,7 +114,7 @@ class Route:
             contract = snapshot.tasks[serving.fingerprint].contract
             found = boundary(lambda: bind(self.example, contract), _unbindable)
             if isinstance(found, Score):
-                self.nothing = _broken(serving.tools, found, fingerprint, is_covered=serving.recipe is not None)
+                self.nothing = _broken(serving.tools, found, serving)
                 return
             self.binding = found
         hasher = blake2b(digest_size=KEY_BYTES)
@@ -148,7 +158,7 @@ class Route:
     def unreadable(example: Example, why: str) -> Route:
         """A row about which the registry could not be asked: no reward, and no guess in its place."""
         route = Route(example, Assignment(fingerprint=None, confidence=0.0, reason=why), None)
-        route.nothing = _broken((UNREADABLE,), failed(why), None, is_covered=True)
+        route.nothing = _broken((UNREADABLE,), failed(why), None)
         return route
 
 
@@ -173,43 +183,35 @@ class Routes:
             for fingerprint, found in standings.items()
         }
 
-    def assign(self, rows: Sequence[RowAsked]) -> list[Assignment]:
+    def assign(self, examples: Sequence[Example]) -> list[Assignment]:
         """The task of every row. Raises RegistryError where the registry cannot be read."""
-        identities = [row.identity for row in rows]
-        found = self._find(dict(zip(identities, rows, strict=True)))
-        return [found[identity].assignment for identity in identities]
+        found = self._find({example.identity: RoutedSample(example=example, completion="") for example in examples})
+        return [found[example.identity].assignment for example in examples]
 
-    def of(self, rows: Sequence[RowAsked]) -> list[Route]:
-        """The route of every row, ready to score; equal rows have the same one."""
-        by_identity: dict[str, RowAsked] = {}
-        identities = [row.identity for row in rows]
-        for identity, row in zip(identities, rows, strict=True):
-            by_identity.setdefault(identity, row)
+    def of(self, samples: Sequence[RoutedSample]) -> list[Route]:
+        """The route of every sample's row, ready to score; equal rows have the same one."""
+        identities = [sample.identity for sample in samples]
+        rows = dict(zip(identities, samples, strict=True))
         try:
-            found = self._find(by_identity)
+            found = self._find(rows)
         except RegistryError as error:
-            return self._without_registry(rows, identities, str(error))
+            found = self._without_registry(rows, str(error))
         for route in found.values():
             if route.serving is None and route.assignment.fingerprint is not None:
                 route.prepare(self._servings, self._snapshot)
         return [found[identity] for identity in identities]
 
-    def _without_registry(self, rows: Sequence[RowAsked], identities: Sequence[str], why: str) -> list[Route]:
+    def _without_registry(self, rows: Mapping[str, RoutedSample], why: str) -> dict[str, Route]:
         """Rows that were seen before go on; the others wait for the registry."""
-        routes = []
-        for row, identity in zip(rows, identities, strict=True):
-            known = self._known.get(identity)
-            if known is not None and known.serving is None and known.nothing is not None:
-                known.prepare(self._servings, self._snapshot)
-            routes.append(known or Route.unreadable(row.example, why))
-        return routes
+        known = zip(rows.items(), self._known.get_many(rows), strict=True)
+        return {identity: route or Route.unreadable(sample.example, why) for (identity, sample), route in known}
 
-    def _find(self, rows: Mapping[str, RowAsked]) -> dict[str, Route]:
+    def _find(self, rows: Mapping[str, RoutedSample]) -> dict[str, Route]:
         found: dict[str, Route] = {}
-        missing: dict[str, RowAsked] = {}
-        for (identity, row), known in zip(rows.items(), self._known.get_many(rows), strict=True):
+        missing: dict[str, RoutedSample] = {}
+        for (identity, sample), known in zip(rows.items(), self._known.get_many(rows), strict=True):
             if known is None:
-                missing[identity] = row
+                missing[identity] = sample
             else:
                 found[identity] = known
         if missing:
@@ -218,35 +220,33 @@ class Routes:
             found |= new
         return found
 
-    def _look_up(self, asked: Mapping[str, RowAsked]) -> dict[str, Route]:
+    def _look_up(self, samples: Mapping[str, RoutedSample]) -> dict[str, Route]:
         found: dict[str, Route] = {}
-        told_keys = {row.row_key for row in asked.values() if row.row_key is not None and _is_key(row.row_key)}
-        by_key = self._registry.rows(told_keys | {row.example.key for row in asked.values()})
+        told_keys = {sample.row_key for sample in samples.values() if sample.row_key and _is_key(sample.row_key)}
+        by_key = self._registry.rows(told_keys | {sample.example.key for sample in samples.values()})
         stored = {
-            identity: by_key.get(row.example.key) or by_key.get(row.row_key or "") for identity, row in asked.items()
+            identity: by_key.get(sample.example.key) or by_key.get(sample.row_key or "")
+            for identity, sample in samples.items()
         }
         bare = {
-            identity: row.example.prompt_key
-            for identity, row in asked.items()
-            if stored[identity] is None and row.example.reference is None
+            identity: sample.example.prompt_key
+            for identity, sample in samples.items()
+            if stored[identity] is None and sample.example.reference is None
         }
         by_prompt = self._registry.rows_by_prompt(bare.values())
         rest: dict[str, Example] = {}
-        for identity, row in asked.items():
-            record = stored[identity] or by_prompt.get(bare.get(identity, ""))
-            if record is not None:
-                told = Assignment(
-                    fingerprint=record.fingerprint, confidence=record.confidence, reason="stored for this row"
-                )
-                found[identity] = Route(row.example, told, record.binding if record.fingerprint is not None else None)
-            elif row.fingerprint in self._snapshot.tasks:
-                told = Assignment(fingerprint=row.fingerprint, confidence=1.0, reason="told with the row")
-                found[identity] = Route(row.example, told, None)
-            elif not row.example.text:
-                lost = "it came without a prompt, and neither its row key nor its fingerprint is known here"
-                found[identity] = Route(row.example, Assignment(fingerprint=None, confidence=0.0, reason=lost), None)
+        for identity, sample in samples.items():
+            example, row = sample.example, stored[identity] or by_prompt.get(bare.get(identity, ""))
+            if row is not None:
+                told = Assignment(fingerprint=row.fingerprint, confidence=row.confidence, reason="stored for this row")
+                found[identity] = Route(example, told, row.binding if row.fingerprint is not None else None)
+            elif sample.fingerprint in self._snapshot.tasks:
+                told = Assignment(fingerprint=sample.fingerprint, confidence=1.0, reason="told with the row")
+                found[identity] = Route(example, told, None)
+            elif not example.text:
+                found[identity] = Route(example, PROMPTLESS, None)
             else:
-                rest[identity] = row.example
+                rest[identity] = example
         if rest and self._router is None:
             return found | {identity: Route(example, NOT_STORED, None) for identity, example in rest.items()}
         if rest:
@@ -276,29 +276,22 @@ def _guards(snapshot: RegistrySnapshot, fingerprint: str) -> tuple[str, ...]:
     )
 
 
-def _is_key(text: str) -> bool:
-    return len(text) == 32 and all(letter in "0123456789abcdef" for letter in text)
-
-
-def _without_prompt(serving: Serving) -> Reward:
-    """An answer that only repeats the question cannot be told from a right one without the question."""
-    return Reward(
-        reward=None,
-        status="abstain" if serving.recipe is not None else "uncovered",
-        fingerprint=serving.fingerprint,
-        recipe_version=serving.recipe.version if serving.recipe is not None else None,
-        scores=tuple(tool_score(tool, abstain(WITHOUT_PROMPT)) for tool in serving.tools),
-    )
-
-
 def _unbindable(error: Exception) -> JsonObject | Score:
     return failed(f"this row's binding cannot be made: {type(error).__name__}: {error}")
 
 
-def _broken(tools: Sequence[str], score: Score, fingerprint: str | None, *, is_covered: bool) -> Reward:
+def _broken(tools: Sequence[str], score: Score, serving: Serving | None) -> Reward:
+    """The reward where every tool says the same, without being asked."""
+    found = {tool: tool_score(tool, score) for tool in tools}
+    if serving is not None and serving.recipe is not None:
+        return combine(serving.recipe, found)
     return Reward(
         reward=None,
-        status="failed" if is_covered else "uncovered",
-        fingerprint=fingerprint,
-        scores=tuple(tool_score(tool, score) for tool in tools),
+        status="uncovered" if serving is not None else "failed",
+        fingerprint=serving.fingerprint if serving is not None else None,
+        scores=tuple(found.values()),
     )
+
+
+def _is_key(text: str) -> bool:
+    return len(text) == 32 and all(letter in "0123456789abcdef" for letter in text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 Place = Literal["inline", "pool", "sandbox", "model"]
 
+LEAVES = (SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError)
+"""What a tool may raise beside an Exception; it would end the thread and leave the caller waiting."""
 STARTED: tuple[Place, ...] = ("model", "sandbox", "pool", "inline")
 
 INLINE_CHARACTERS = 20_000
@@ -362,14 +365,10 @@ class _Feed:
             samples = [batch.samples[index] for index in part.indices]
             # Only our own tools are known to go through their samples one after the other.
             is_watched = self._place == "inline" and batch.spec.kind is ToolKind.LIBRARY
-            scores: list[Score] | None = None
             try:
                 scores = score_checked(tool, Watched(samples, part) if is_watched else samples)
-            finally:
-                if scores is None:
-                    # SystemExit and the like: they end this thread, and nothing else.
-                    batch.finish(part, [failed("the tool ended its thread")] * len(part.indices))
-                    self._runner.lane(lambda: self._work(tool))
+            except LEAVES as error:
+                scores = [failed(f"the tool raised {type(error).__name__}")] * len(samples)
             if part.is_dropped:
                 return  # another thread has taken over
             batch.finish(part, scores)
