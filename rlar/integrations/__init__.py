@@ -1,1 +1,1 @@
-"""Where rlar meets other frameworks: each file is small, and imports its framework only when it is used."""
+"""rlar inside other trainers: one small module a host. rlar's core imports none of these hosts, nor do most modules here."""

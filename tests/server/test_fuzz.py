@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 pytest.importorskip("fastapi")
-schemathesis = pytest.importorskip("schemathesis")
+pytest.importorskip("schemathesis")
+import schemathesis
 import serving_rows as rows
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
