@@ -1,0 +1,1 @@
+"""Stand-ins that speak the real protocols, for testing one's own builds without a network."""
