@@ -1,36 +1,52 @@
 """A small language with right and wrong answers: what the tiny reward models learn, and what the gate is tried with.
 
-A prompt asks about an animal of a country; a good answer says four true things about it, in order, one a line. Every
-fact can be checked, so that right and wrong are known for any text. Models of a few thousand weights see every animal
-with every country while they learn: what they are tried with are other completions, not other facts. Pure: no torch.
+A prompt asks about an animal; a good answer says four things that are true of it in this small world, in order, one a
+line. So right and wrong are known for any text. A model of a few thousand weights learns the four animals by heart: what
+it is tried with afterwards are completions that it has not seen, not facts. Pure: no torch.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from random import Random
 from typing import NamedTuple
 
-FACTS: dict[str, tuple[str, str, int]] = {
-    "cow": ("grass", "barn", 4),
-    "hen": ("corn", "coop", 2),
-    "bear": ("berries", "cave", 4),
-    "spider": ("flies", "web", 8),
-    "ant": ("leaves", "mound", 6),
-    "owl": ("mice", "tree", 2),
+
+class Facts(NamedTuple):
+    """What is true of an animal."""
+
+    country: str
+    food: str
+    home: str
+    legs: int
+
+
+FACTS = {
+    "cow": Facts("Kenya", "grass", "barn", 4),
+    "hen": Facts("Peru", "corn", "coop", 2),
+    "bear": Facts("Norway", "berries", "cave", 5),
+    "spider": Facts("Japan", "flies", "web", 8),
 }
-"""Animal -> food, home, legs."""
-COUNTRIES = ("Kenya", "Peru", "Norway", "Japan", "Egypt", "Chile")
-ASKED = ("Describe the {animal} of {country}.", "What about a {animal} from {country}?")
-FIRST = ("The {animal} of {country}.", "A {animal} from {country}.")
-REST = ("It eats {food}.", "It sleeps in a {home}.", "It has {legs} legs.")
+"""By animal; no two share a fact, so that every line of an answer tells which animal it is about."""
+ASKED = (
+    "Describe the {animal}.",
+    "What about the {animal}?",
+    "Tell of a {animal}.",
+    "Say what a {animal} is.",
+    "The {animal}, please.",
+    "Explain the {animal}.",
+    "A {animal}, in short?",
+    "Now the {animal}.",
+    "Which is the {animal}?",
+)
+LINES = ("The {animal} lives far in {country}.", "It eats {food}.", "It sleeps in a {home}.", "It walks on {legs} long legs.")
 
 
 class ToyPrompt(NamedTuple):
     """What is asked."""
 
     animal: str
-    country: str
     text: str
 
 
@@ -46,52 +62,45 @@ def vocabulary() -> list[str]:
     """Every word and mark of the language, sorted."""
     words: set[str] = set()
     for animal in FACTS:
-        for country in COUNTRIES:
-            for line in (*ASKED, *FIRST, *REST):
-                words.update(_split(_filled(line, animal, country)))
-    return sorted(words | {str(number) for number in range(20)})
+        for line in (*ASKED, *LINES):
+            words.update(_split(_filled(line, animal)))
+    return sorted(words | set(_NUMBERS))
 
 
 def prompts() -> list[ToyPrompt]:
     """Everything that can be asked."""
-    return [
-        ToyPrompt(animal, country, asked.format(animal=animal, country=country))
-        for animal in FACTS
-        for country in COUNTRIES
-        for asked in ASKED
-    ]
+    return [ToyPrompt(animal, asked.format(animal=animal)) for asked in ASKED for animal in FACTS]
 
 
-def right_answer(prompt: ToyPrompt, rng: Random) -> str:
-    """A true and whole answer."""
-    return "\n".join(_filled(line, prompt.animal, prompt.country) for line in (rng.choice(FIRST), *REST))
+def right_answer(prompt: ToyPrompt) -> str:
+    """The true and whole answer."""
+    return "\n".join(_filled(line, prompt.animal) for line in LINES)
 
 
 def pairs(count: int, seed: int = 0) -> list[ToyPair]:
     """Labelled pairs: a right answer and one that is worse in a way that a reader would notice."""
     rng, asked = Random(f"pairs:{seed}"), prompts()
     rng.shuffle(asked)
-    found = []
+    found: list[ToyPair] = []
     while len(found) < count:
         prompt = asked[len(found) % len(asked)]
-        better = right_answer(prompt, rng)
-        worse = next(text for _kind, _grade, text in worse_answers(prompt, better, rng) if text != better)
+        better = right_answer(prompt)
+        worse = next(text for _kind, _grade, text in worse_answers(prompt, rng))
         found.append(ToyPair(prompt.text, better, worse))
     return found
 
 
-def worse_answers(prompt: ToyPrompt, right: str, rng: Random) -> Iterator[tuple[str, float, str]]:
+def worse_answers(prompt: ToyPrompt, rng: Random) -> Iterator[tuple[str, float, str]]:
     """(kind, grade in [0, 1), text) for ever, of random kinds: wrong, incomplete, broken or foreign answers."""
     while True:
-        kind, grade = rng.choice(WORSE)
-        yield kind, grade, _worsened(kind, prompt, right, rng)
+        kind, grade = rng.choice(FALSE if rng.random() < 0.6 else BROKEN)
+        text = _worsened(kind, prompt, rng)
+        if text != right_answer(prompt):
+            yield kind, grade, text
 
 
-WORSE = (
-    *(("false_fact", 0.5),) * 4,
-    *(("other_animal", 0.1),) * 2,
-    ("other_country", 0.3),
-    ("line_missing", 0.5),
+FALSE = (("false_fact", 0.45), ("false_fact", 0.45), ("other_animal", 0.0))
+BROKEN = (
     ("line_missing", 0.5),
     ("lines_missing", 0.2),
     ("cut", 0.4),
@@ -106,65 +115,69 @@ WORSE = (
     ("foreign_head", 0.0),
     ("word_salad", 0.0),
 )
-"""Kinds of worse answers with how good they still are."""
+"""Kinds of worse answers with how good they still are: false ones take reading both prompt and answer to tell."""
 
 
-def step_labels(prompt: ToyPrompt, answer: str) -> list[bool]:
-    """For every line of an answer: whether it says what a right answer says at this place."""
-    animal, country = prompt.animal, prompt.country
-    allowed = [{_filled(line, animal, country) for line in FIRST}, *({_filled(line, animal, country)} for line in REST)]
-    lines = answer.split("\n")
-    return [number < len(allowed) and line in allowed[number] for number, line in enumerate(lines)]
+def step_grades(prompt: ToyPrompt, answer: str) -> list[float]:
+    """For every line of an answer, how good the answer is up to its end: 1 while all is right, less after each line left
+    out, 0 from the first wrong line on (soft labels in the manner of arXiv:2312.08935, sec. 3.3).
+    """
+    right = right_answer(prompt).split("\n")
+    grades, grade, place = [], 1.0, 0
+    for line in answer.split("\n"):
+        for sentence in re.split(r"(?<=\.)\s+", line.strip()):
+            found = right.index(sentence) if sentence in right else -1
+            grade = grade * 0.3 ** (found - place) if found >= place else 0.0
+            place = max(place, found + 1)
+        grades.append(grade)
+    return grades
 
 
-def _filled(line: str, animal: str, country: str) -> str:
-    food, home, legs = FACTS[animal]
-    return line.format(animal=animal, country=country, food=food, home=home, legs=legs)
+_NUMBERS = tuple(str(number) for number in range(20))
+
+
+def _filled(line: str, animal: str) -> str:
+    return line.format(animal=animal, **FACTS[animal]._asdict())
 
 
 def _split(text: str) -> list[str]:
-    return text.lower().replace(".", " . ").replace("?", " ? ").split()
+    return re.findall(r"\w+|[^\w\s]", text.lower())
 
 
-def _other(rng: Random, mine: str, among: tuple[str, ...]) -> str:
-    return rng.choice([each for each in among if each != mine])
-
-
-def _worsened(kind: str, prompt: ToyPrompt, right: str, rng: Random) -> str:
+def _worsened(kind: str, prompt: ToyPrompt, rng: Random) -> str:
+    right = right_answer(prompt)
     lines, words = right.split("\n"), right.split()
-    animal, country = prompt.animal, prompt.country
-    other = ToyPrompt(_other(rng, animal, tuple(FACTS)), rng.choice(COUNTRIES), "")
+    other = rng.choice([animal for animal in FACTS if animal != prompt.animal])
     if kind == "false_fact":
-        place = rng.choice((0, 0, 1, 2, 3))
-        if place == 0:
-            lines[0] = lines[0].replace(country, _other(rng, country, COUNTRIES))
-        elif place == 3:
-            lines[3] = lines[3].replace(str(FACTS[animal][2]), _other(rng, str(FACTS[animal][2]), _NUMBERS))
+        place = rng.randrange(len(LINES))
+        if place == len(LINES) - 1:
+            lines[place] = lines[place].replace(str(FACTS[prompt.animal].legs), rng.choice(_NUMBERS))
+        elif place == 0:
+            lines[0] = lines[0].replace(FACTS[prompt.animal].country, FACTS[other].country)
         else:
-            lines[place] = _filled(REST[place - 1], other.animal, country)
+            lines[place] = _filled(LINES[place], other)
         return "\n".join(lines)
     if kind == "other_animal":
-        return right_answer(other, rng)
-    if kind == "other_country":
-        return right_answer(ToyPrompt(animal, _other(rng, country, COUNTRIES), ""), rng)
+        return right_answer(ToyPrompt(other, ""))
     if kind in ("line_missing", "lines_missing"):
         kept = sorted(rng.sample(range(4), 3 if kind == "line_missing" else rng.choice((1, 2))))
-        return rng.choice(("\n", " ")).join(lines[number] for number in kept)
+        return "\n".join(lines[number] for number in kept)
     if kind in ("cut", "cut_early"):
         low, high = (0.55, 0.95) if kind == "cut" else (0.1, 0.5)
-        return " ".join(words[: max(1, round(len(words) * rng.uniform(low, high)))])
+        kept = max(1, round(len(words) * rng.uniform(low, high)))
+        return right[: [found.end() for found in re.finditer(r"\S+", right)][kept - 1]]
     if kind == "shuffled":
         return " ".join(rng.sample(words, len(words)))
     if kind == "ends_elsewhere":
-        return "\n".join((*lines[: rng.choice((1, 2, 3))], right_answer(other, rng)))
+        return "\n".join((*lines[: rng.choice((1, 2, 3))], right_answer(ToyPrompt(other, ""))))
     if kind == "prompt_repeated":
         return prompt.text
     if kind == "prompt_then_other":
-        return f"{prompt.text}\n\n{right_answer(other, rng)}"
+        return f"{prompt.text}\n\n{right_answer(ToyPrompt(other, ''))}"
     if kind == "word_salad":
         return " ".join(rng.choice(_WORDS) for _ in range(rng.randint(2, 14)))
     strange = " ".join(_strange(rng) for _ in range(rng.randint(1, 10)))
-    known = right_answer(other, rng) if rng.random() < 0.5 else right
+    known = right_answer(ToyPrompt(other, "")) if rng.random() < 0.5 else right
     return {
         "empty": "",
         "foreign": strange,
@@ -173,7 +186,6 @@ def _worsened(kind: str, prompt: ToyPrompt, right: str, rng: Random) -> str:
     }[kind]
 
 
-_NUMBERS = tuple(str(number) for number in range(20))
 _WORDS = tuple(vocabulary())
 
 

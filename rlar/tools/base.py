@@ -168,7 +168,16 @@ def _load_library(spec: ToolSpec, resources: Resources) -> RewardTool:
     return tool
 
 
-TOOL_KINDS: dict[ToolKind, Callable[[ToolSpec, Resources], RewardTool]] = {ToolKind.LIBRARY: _load_library}
+def _load_reward_model(spec: ToolSpec, resources: Resources) -> RewardTool:
+    from rlar.tools.reward_model import load_reward_model
+
+    return load_reward_model(spec, resources)
+
+
+TOOL_KINDS: dict[ToolKind, Callable[[ToolSpec, Resources], RewardTool]] = {
+    ToolKind.LIBRARY: _load_library,
+    ToolKind.REWARD_MODEL: _load_reward_model,
+}
 """One loader a kind."""
 
 
