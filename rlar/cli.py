@@ -186,6 +186,7 @@ def _build(values: dict[str, Any], *, report: str, config_file: Path | None, as_
 
     from rlar.agent.build import Stop, build_tools
     from rlar.agent.progress import BuildProgress, ask_person, print_summary
+    from rlar.agent.telemetry import exported_spans
     from rlar.config import make_config, read_bytes, read_config, read_price
     from rlar.errors import ConfigError
 
@@ -211,7 +212,7 @@ def _build(values: dict[str, Any], *, report: str, config_file: Path | None, as_
     stop = Stop()
     before = signal.signal(signal.SIGTERM, lambda _number, _frame: stop())
     try:
-        with BuildProgress(sys.stderr) as progress:
+        with exported_spans(os.environ), BuildProgress(sys.stderr) as progress:
             decide = (lambda question: progress.pause(lambda: ask_person(question))) if may_ask else None
             summary = build_tools(settings, resume=resume, on_event=progress, decide=decide, stop=stop)
     finally:
@@ -340,6 +341,9 @@ def tools_test_command(
     store: Annotated[
         bool, typer.Option("--store", help="Store the new certificates: the latest decides what is served.")
     ] = False,
+    labelled: Annotated[
+        Path | None, typer.Option(help="The labelled pairs that a judge's or model's certificate rests on.")
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Run the admission probes again and compare with the stored certificates.
@@ -349,7 +353,7 @@ def tools_test_command(
     from rlar.tools.retest import retest
 
     def run() -> None:
-        listing = retest(registry, tool, store=store)
+        listing = retest(registry, tool, store=store, labelled=str(labelled) if labelled else None)
         _show(listing, as_json=json_output)
         if listing.changed:
             raise typer.Exit(1)
@@ -711,6 +715,115 @@ def _report(result: Any, folder: Path) -> None:
     from rlar.evals.report import write_report
 
     _tell(f"report   {write_report(result, folder)}")
+
+
+# ---------------------------------------------------------------------------------------------- data
+
+data_app = typer.Typer(help="Datasets for the trainers that rlar gives rewards to.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+
+@data_app.command("export")
+def data_export_command(
+    dataset: Annotated[
+        list[Path], typer.Option("--dataset", "-d", help="JSONL, JSONL.gz or Parquet; give it again for more files.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .parquet, .jsonl or .jsonl.gz file, or a folder.")],
+    to: Annotated[str, typer.Option(help="Whose row shape: verl, trl or openrlhf (slime reads that one, too).")],
+    registry: RegistryOption = "registry.db",
+    prompt_as: Annotated[str, typer.Option(help="messages (the host applies a chat template) or text.")] = "messages",
+    keep_unscored: Annotated[
+        bool, typer.Option("--keep-unscored", help="Keep rows of unknown and uncovered tasks, which get no reward.")
+    ] = False,
+    prompt_column: Annotated[str | None, typer.Option(help="Column of the prompt, if it has an unusual name.")] = None,
+    reference_column: Annotated[str | None, typer.Option(help="Column of the expected answer, if unusual.")] = None,
+    max_bad_fraction: Annotated[float, typer.Option(help="A larger share of unusable rows is an error.")] = 0.1,
+) -> None:
+    """Write a dataset for a trainer, each row with what finds its task again when the trainer passes no prompt.
+
+    Example: rlar data export --registry registry.db --dataset mix.jsonl --to verl --output export/
+    """
+
+    def run() -> None:
+        from rlar.errors import ConfigError
+        from rlar.integrations.export import export_data
+        from rlar.tasks.data import ColumnMap
+
+        for name, value, choices in (("--to", to, ("verl", "trl", "openrlhf")),
+                                     ("--prompt-as", prompt_as, ("messages", "text"))):  # fmt: skip
+            if value not in choices:
+                raise ConfigError(f"{name} {value}: expected one of {', '.join(choices)}")
+        columns = ColumnMap(prompt=prompt_column, reference=reference_column)
+        _tell(
+            export_data(
+                registry, dataset, output, to=to, prompt_as=prompt_as, keep_unscored=keep_unscored,  # type: ignore[arg-type]
+                columns=columns, max_bad_fraction=max_bad_fraction,
+            )
+        )  # fmt: skip
+
+    _guard(run)
+
+
+# ---------------------------------------------------------------------------------------------- serve
+
+
+@app.command("serve")
+def serve_command(
+    registry: RegistryOption = "registry.db",
+    host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    token_variable: Annotated[
+        str, typer.Option(help="Environment variable that holds the token clients must show.")
+    ] = "RLAR_TOKEN",
+    workers: Annotated[int, typer.Option(min=1, help="Server processes over the one registry.")] = 1,
+    max_body_mb: Annotated[float, typer.Option(help="A larger request is refused (413).")] = 16.0,
+    max_queue: Annotated[
+        int, typer.Option(min=1, help="Completions waiting in a process; beyond that 503 and Retry-After.")
+    ] = 8192,
+    max_concurrency: Annotated[int, typer.Option(min=1, help="Batches scored at the same time in a process.")] = 4,
+    max_samples: Annotated[int, typer.Option(min=1, help="Completions in one request.")] = 1024,
+    batch_window_ms: Annotated[float, typer.Option(min=0, help="How long a request waits for others.")] = 3.0,
+    neutral: Annotated[
+        float, typer.Option(help="The number for hosts that cannot be told 'no reward'; see docs/serving.md.")
+    ] = 0.0,
+    sandbox_tier: Annotated[str, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm.")] = "auto",
+    accept_unsafe: Annotated[
+        bool, typer.Option("--accept-unsafe-execution", help="Run code WITHOUT isolation where there is none.")
+    ] = False,
+    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first; again for more.")] = None,
+) -> None:
+    """Serve rewards over HTTP: /score, and the remote-reward routes of OpenRLHF, slime and NeMo-Gym.
+
+    Answers only this machine unless a token is set. SIGTERM finishes what was accepted.
+
+    Example: rlar serve --registry registry.db --port 8000
+    """
+
+    def run() -> None:
+        import os
+
+        from pydantic import ValidationError
+
+        from rlar.errors import ConfigError
+        from rlar.server.serve import serve
+        from rlar.server.settings import ServeSettings
+
+        token = os.environ.get(token_variable)
+        if token is None and token_variable != "RLAR_TOKEN":
+            raise ConfigError(f"--token-variable {token_variable}: there is no such environment variable")
+        try:
+            settings = ServeSettings.model_validate({
+                "registry": registry, "host": host, "port": port, "token": token, "workers": workers,
+                "max_body_mb": max_body_mb, "max_queue": max_queue, "max_concurrency": max_concurrency,
+                "max_samples": max_samples, "batch_window_ms": batch_window_ms, "neutral": neutral,
+                "sandbox_tier": sandbox_tier, "accept_unsafe": accept_unsafe, "plugins": tuple(plugin or ()),
+            })  # fmt: skip
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        serve(settings, token_variable=token_variable, tell=_tell)
+
+    _guard(run)
 
 
 @app.command("doctor")

@@ -21,6 +21,7 @@ from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
 from rlar.errors import ApprovalNeeded, BuildStopped, ConfigError, DatasetError
 from rlar.tasks.fingerprint import FINGERPRINT_VERSION
+from rlar.tools.engine import keep_secrets, place
 from rlar.types import canonical_json
 
 NAMESPACE = uuid.UUID("5f0f3b7e-6f0e-5d0c-9a53-7c1a52f0a1ce")
@@ -44,8 +45,7 @@ def datasets_digest(paths: tuple[str, ...]) -> str:
 def run_identity(config: BuildConfig) -> str:
     """What makes two builds the same: datasets by content, settings, registry, fingerprint version."""
     settings = config.model_dump(mode="json", exclude={"dataset", *NOT_IDENTITY})
-    if "://" not in config.registry:
-        settings["registry"] = str(Path(config.registry).absolute())
+    settings["registry"] = place(config.registry)
     return canonical_json([datasets_digest(config.dataset), settings, FINGERPRINT_VERSION])
 
 
@@ -114,6 +114,8 @@ def build_tools(
     """
     started = time.monotonic()
     check_settings(config)
+    # The configuration goes into checkpoints, the registry, the summary and the report.
+    config = config.model_copy(update={"registry": keep_secrets(config.registry)})
     identity = run_identity(config)
     trace = trace_path(config.registry)
     trace_is_new = not trace.exists()

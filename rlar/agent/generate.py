@@ -8,6 +8,7 @@ from rlar.agent.retrieve import sort_by_standing
 from rlar.agent.sources import Tried
 from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
+from rlar.tools.probes import pairs_digest
 from rlar.types import AnswerKind, Certificate, TaskSpec, ToolSpec
 
 ROUNDS_BESIDE_REPAIRS = 3
@@ -30,7 +31,8 @@ def generate_tools(
     tried = [Tried(tool=by_id[each.tool_id], certificate=each) for each in certificates if each.tool_id in by_id]
     found = bench.writer(config).write(task, tried)
     fresh = [tool for tool in found.tools if tool.id not in by_id]
-    waiting, standing = sort_by_standing(bench.registry(config.registry), config, task, fresh)
+    evidence = pairs_digest(bench.labelled(config).get(task.fingerprint, ()))
+    waiting, standing = sort_by_standing(bench.registry(config.registry), config, task, fresh, evidence)
     return {
         "candidates": [tool.model_dump(mode="json") for tool in waiting],
         "tools": [tool.model_dump(mode="json") for tool in [*tools, *fresh]],

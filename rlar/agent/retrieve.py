@@ -8,6 +8,7 @@ from typing import Any
 from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
 from rlar.tools.policy import load_policy
+from rlar.tools.probes import pairs_digest
 from rlar.tools.registry import Registry
 from rlar.types import Certificate, TaskSpec, ToolSpec
 
@@ -33,7 +34,8 @@ def retrieve_candidates(
         downloaded += int(found.cost.get("bytes", 0))
         for tool in found.tools:
             candidates.setdefault(tool.id, tool)
-    waiting, standing = sort_by_standing(registry, config, task, list(candidates.values()))
+    evidence = pairs_digest(bench.labelled(config).get(task.fingerprint, ()))
+    waiting, standing = sort_by_standing(registry, config, task, list(candidates.values()), evidence)
     if standing:
         notes.append(f"reused: {len(standing)} certificate(s) of an earlier build still hold")
     return {
@@ -49,14 +51,20 @@ def retrieve_candidates(
 
 
 def sort_by_standing(
-    registry: Registry, config: BuildConfig, task: TaskSpec, tools: list[ToolSpec]
+    registry: Registry, config: BuildConfig, task: TaskSpec, tools: list[ToolSpec], evidence: str
 ) -> tuple[list[ToolSpec], list[Certificate]]:
-    """The tools that the gate must try, and the certificates of those that it need not try again."""
+    """The tools that the gate must try, and the certificates of those that it need not try again.
+
+    Args:
+        evidence: digest of the user's labelled pairs for the task: with others a certificate is another one.
+    """
     policy = load_policy(config.policy)
     waiting: list[ToolSpec] = []
     standing: list[Certificate] = []
     for tool in tools:
         held = None if config.retest else standing_certificate(registry, tool, task, policy.id, config.seed)
+        if held is not None and held.environment.get("labelled", "") != evidence and evidence:
+            held = None
         if held is None:
             waiting.append(tool)
         else:

@@ -21,8 +21,8 @@ from rlar.tools.base import Resources
 from rlar.types import AnswerKind, TaskSpec, canonical_json
 
 if TYPE_CHECKING:
-    from rlar.agent.labelled import Labelled
     from rlar.agent.llm import Llm
+    from rlar.tools.labelled import Labelled
     from rlar.tools.probes import LabelledPair
     from rlar.tools.registry import Registry
     from rlar.tools.sandbox import Pool
@@ -93,8 +93,8 @@ class Workbench:
         """The user's labelled pairs by task; asked for after the tasks are stored. Raises DatasetError."""
 
         def read() -> Labelled:
-            from rlar.agent.labelled import labelled_pairs
             from rlar.tasks.route import RowRouter
+            from rlar.tools.labelled import labelled_pairs
 
             if config.labelled is None:
                 return {}

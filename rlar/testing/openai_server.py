@@ -115,6 +115,9 @@ class Fault:
 
 Step = Reply | Fault
 
+UNSCRIPTED = Fault(400, "the script has no answer to this", code="no_scripted_answer")
+"""What a new server says to everything; not worth a retry."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -174,7 +177,7 @@ class ScriptedOpenAI:
         self.host, self.port = host, port
         self.requests: list[Asked] = []
         """Everything it was asked, refused requests included."""
-        self.otherwise: Answering = Fault(400, "the script has no answer to this", code="no_scripted_answer")
+        self.otherwise: Answering = UNSCRIPTED
         self._key, self._models = key, models
         self._rules: list[tuple[Callable[[Asked], bool], deque[Answering]]] = []
         self._script: deque[Answering] = deque()
@@ -200,6 +203,13 @@ class ScriptedOpenAI:
         """Answer what no rule fits with these, in order, once each."""
         self._script.extend(steps)
         return self
+
+    def clear(self) -> None:
+        """Forget rules, script and requests: as good as new, on the same port."""
+        self._rules.clear()
+        self._script.clear()
+        self.requests.clear()
+        self.otherwise = UNSCRIPTED
 
     def _next(self, asked: Asked) -> Answering:
         for fits, steps in self._rules:

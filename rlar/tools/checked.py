@@ -7,7 +7,7 @@ from typing import Any
 
 from rlar.errors import boundary
 from rlar.tools.base import RewardTool
-from rlar.tools.groups import pieces
+from rlar.tools.groups import needs_whole_groups, pieces
 from rlar.types import Sample, Score, ToolKind, failed
 
 UNIT_RANGE = frozenset({ToolKind.LIBRARY, ToolKind.GENERATED, ToolKind.JUDGE, ToolKind.COMPOSITE})
@@ -24,7 +24,7 @@ def score_checked(tool: RewardTool, samples: Sequence[Sample]) -> list[Score]:
     found: Any = boundary(lambda: tool.score(samples), _raised)
     if isinstance(found, list) and len(found) == len(samples):
         return [_valid(tool, score) for score in found]
-    smaller = pieces(tool.spec, samples, 1)
+    smaller = pieces(samples, 1, whole_groups=needs_whole_groups(tool.spec))
     if len(smaller) > 1:
         scores: dict[int, Score] = {}
         for indices in smaller:

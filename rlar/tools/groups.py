@@ -29,9 +29,9 @@ def group_indices(samples: Sequence[Sample]) -> list[list[int]]:
     return list(found.values())
 
 
-def pieces(spec: ToolSpec, samples: Sequence[Sample], size: int) -> list[list[int]]:
-    """Indices in pieces of about `size`; a tool that needs whole groups gets none cut in two."""
-    if not needs_whole_groups(spec):
+def pieces(samples: Sequence[Sample], size: int, *, whole_groups: bool) -> list[list[int]]:
+    """Indices in pieces of at most `size`; with `whole_groups` no group is cut in two, however large."""
+    if not whole_groups:
         indices = list(range(len(samples)))
         return [indices[start : start + size] for start in range(0, len(indices), size)]
     found: list[list[int]] = []

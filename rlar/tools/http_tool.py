@@ -365,10 +365,10 @@ def _filled(template: str, prompt: str, answer: str) -> str:
 
 def _row(sample: Sample) -> JsonObject:
     row: JsonObject = {"prompt": clean(sample.prompt), "completion": clean(sample.completion)}
-    if sample.reference is not None:
-        row["reference"] = sample.reference
     if len(sample.references) > 1:
-        row["references"] = list(sample.references)
+        row["reference"] = [clean(reference) for reference in sample.references]
+    elif sample.reference is not None:
+        row["reference"] = clean(sample.reference)
     return row
 
 
@@ -376,7 +376,10 @@ def _scores(params: HttpParams, answer: Any, count: int) -> list[Score]:
     """One Score per completion of a call. Raises _Trouble where the answer is not one."""
     if params.protocol == "rlar":
         rewards = _list(_dict(answer, "the answer").get("rewards"), "rewards", count)
-        return [_reward(_dict(each, "a reward")) for each in rewards]
+        found = [_dict(each, "a reward") for each in rewards]
+        if any(each.get("row", place) != place for place, each in enumerate(found)):
+            raise _Trouble("the rewards are not in the order of the rows")
+        return [_reward(each) for each in found]
     if params.protocol == "tei":
         rows = _list(answer, "the answer", count)
         return [ok(_number(_dict(_single(row), "a prediction").get("score"))) for row in rows]
@@ -463,6 +466,9 @@ class HttpTool:
         """Raises ToolError: wrong params, no token, or (with `check_on_load`) the server is down or another."""
         self.spec = spec
         self.params = _params(spec.params, spec.source)
+        self.whole_groups = self.params.whole_groups
+        self.concurrency = self.params.at_once
+        self.batch_size = self.params.batch
         self._server = _server(spec.source, self.params, resources)
         if self.params.check_on_load:
             found = self._server.identity().get("served")
@@ -477,7 +483,9 @@ class HttpTool:
         if problem := self._server.changed():
             return [failed(problem)] * len(samples)
         size = 1 if self.params.form == "messages" else self.params.batch
-        parts = pieces(self.spec, samples, size)
+        # Behind another rlar there may be judges that compare.
+        whole = self.params.protocol == "rlar" or self.params.whole_groups
+        parts = pieces(samples, size, whole_groups=whole)
         jobs: list[Callable[[], list[Score]]] = [
             partial(self._score_part, [samples[index] for index in part]) for part in parts
         ]
@@ -502,7 +510,7 @@ class HttpTool:
             if isinstance(trouble, _Again):
                 self._server.forget()
             # One completion that is too long makes a server refuse the whole call: find out which.
-            if trouble.status in (400, 413, 422) and len(samples) > 1 and not self.params.whole_groups:
+            if trouble.status in (400, 413, 422) and len(samples) > 1 and self.params.protocol != "rlar":
                 return [self._score_part([sample])[0] for sample in samples]
             return [trouble.score()] * len(samples)
 

@@ -316,6 +316,9 @@ class Judge:
             raise ToolError(f"judge {spec.id}: prompt and whole_groups do not fit the form {params.form!r}")
         if problem := outdated(spec):
             raise ToolError(f"judge {spec.id}: {problem}")
+        self.whole_groups = params.whole_groups
+        self.concurrency = params.at_once
+        self.batch_size = 16
         self._names = [f"c{number}" for number in range(1, len(params.criteria) + 1)]
         self._chat = chat if chat is not None else _chat_of(spec, params, resources)
         self._slots = resources.shared(f"judge.slots:{spec.source}:{params.at_once}", lambda: Slots(params.at_once))
@@ -619,15 +622,15 @@ def _why(error: Exception) -> str:
 
 
 def share_chat(resources: Resources, chat: Chat) -> None:
-    """Let the judges of these resources ask through this chat wherever they ask its endpoint (a build counts so)."""
-    resources.shared(_chat_name(chat.endpoint), lambda: _Held(chat))
+    """Let judges that are loaded from now on ask through this chat wherever they ask its endpoint: a build counts so."""
+    resources.shared(_chat_name(chat.endpoint), lambda: _Held(chat)).chat = chat
 
 
-@dataclass(frozen=True)
 class _Held:
-    """A chat among the shared things; closed with them where it can be."""
+    """The chat of an endpoint among the shared things; closed with them where it can be."""
 
-    chat: Chat
+    def __init__(self, chat: Chat) -> None:
+        self.chat = chat
 
     def close(self) -> None:
         close = getattr(self.chat, "close", None)

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rlar.errors import RegistryError
+from rlar.tools.engine import shown
 from rlar.tools.registry import Registry
 from rlar.types import Certificate, CheckResult, ToolKind, ToolSpec
 
@@ -220,7 +221,7 @@ def write_lock(address: str, output: Path) -> str:
     with Registry.open(address, readonly=True) as registry:
         lock = make_lock(registry)
     lock.write(output)
-    return f"{address} -> {output}: {len(lock.tools)} tools, {len(lock.recipes)} recipes"
+    return f"{shown(address)} -> {output}: {len(lock.tools)} tools, {len(lock.recipes)} recipes"
 
 
 def diff(old: str, new: str) -> Listing:

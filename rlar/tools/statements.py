@@ -1,10 +1,14 @@
-"""The registry's SQL: functions over an open connection, used by `rlar.tools.registry` alone."""
+"""The registry's SQL: functions over an open connection, used by `rlar.tools.registry` alone.
+
+Names are sorted here and not by the database: a server sorts text by its locale, and a digest must not depend on that.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -58,6 +62,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def plain_text(value: str) -> str:
+    """The text as every database can store it: without NUL and lone surrogates, which data from outside may hold."""
+    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
+
+
 def key_bytes(key: str) -> bytes:
     try:
         raw = bytes.fromhex(key)
@@ -82,8 +91,8 @@ def read_data_version(connection: Connection) -> int:
 
 
 def read_tasks(connection: Connection, condition: Any, *, with_examples: bool) -> list[TaskSpec]:
-    query = select(TASKS).order_by(TASKS.c.fingerprint)
-    rows = connection.execute(query if condition is None else query.where(condition)).all()
+    query = select(TASKS) if condition is None else select(TASKS).where(condition)
+    rows = sorted(connection.execute(query), key=attrgetter("fingerprint"))
     examples: dict[str, list[Example]] = {}
     if with_examples:
         bodies = select(EXAMPLES.c.fingerprint, EXAMPLES.c.body)
@@ -110,10 +119,10 @@ def read_tasks(connection: Connection, condition: Any, *, with_examples: bool) -
 
 def write_task(connection: Connection, task: TaskSpec) -> None:
     values = {
-        "label": task.label,
+        "label": plain_text(task.label),
         "contract": to_json(content.plain(task.contract)),
         "rows": task.rows,
-        "description": task.description,
+        "description": plain_text(task.description),
         "details": to_json(content.plain(TaskDetails(criteria=task.criteria, witnesses=task.witnesses))),
         "updated_at": now(),
     }
@@ -167,8 +176,8 @@ def read_latest_certificates(connection: Connection, fingerprint: str | None) ->
     if fingerprint is not None:
         newest = newest.where(CERTIFICATES.c.fingerprint == fingerprint)
     query = select(CERTIFICATES.c.body).where(CERTIFICATES.c.id.in_(newest))
-    ordered = query.order_by(CERTIFICATES.c.fingerprint, CERTIFICATES.c.tool_id)
-    return [parsed(Certificate, body) for body in connection.execute(ordered).scalars()]
+    found = [parsed(Certificate, body) for body in connection.execute(query).scalars()]
+    return sorted(found, key=attrgetter("fingerprint", "tool_id"))
 
 
 def read_latest_recipes(connection: Connection, fingerprint: str | None = None) -> list[Recipe]:
@@ -177,8 +186,8 @@ def read_latest_recipes(connection: Connection, fingerprint: str | None = None) 
         newest = newest.where(RECIPES.c.fingerprint == fingerprint)
     latest = newest.group_by(RECIPES.c.fingerprint).subquery()
     is_latest = (RECIPES.c.fingerprint == latest.c.fingerprint) & (RECIPES.c.version == latest.c.version)
-    query = select(RECIPES.c.body).join(latest, is_latest).order_by(RECIPES.c.fingerprint)
-    return [parsed(Recipe, body) for body in connection.execute(query).scalars()]
+    query = select(RECIPES.c.body).join(latest, is_latest)
+    return sorted((parsed(Recipe, body) for body in connection.execute(query).scalars()), key=attrgetter("fingerprint"))
 
 
 def write_recipe(connection: Connection, recipe: Recipe) -> Recipe:

@@ -9,7 +9,6 @@ import pytest
 from probing_tasks import code_tests_task, long_text_task, open_task
 from scripted_judges import Question, answering, bad_judges, honest
 
-from rlar.agent.budget import Budget
 from rlar.agent.llm import Llm
 from rlar.agent.metered import MeteredChat
 from rlar.agent.rubric import NOT_PROVABLE, JudgeWriter
@@ -17,7 +16,7 @@ from rlar.agent.sources import Tried
 from rlar.testing.openai_server import Asked, Fault, Reply, ScriptedOpenAI
 from rlar.tools.base import Resources, load_tool
 from rlar.tools.certify import certify
-from rlar.tools.chat import Endpoint, OpenAIChat, parse_endpoint
+from rlar.tools.chat import OpenAIChat, parse_endpoint
 from rlar.tools.judge import Criterion, judge_spec, share_chat
 from rlar.tools.policy import Policy, load_policy
 from rlar.tools.probes import LabelledPair
@@ -261,23 +260,25 @@ def test_a_fooled_judge_is_rejected_and_its_revision_admitted(server: ScriptedOp
 def test_what_judges_ask_counts_in_the_budget_and_ends_there(server: ScriptedOpenAI):
     verdict = {"on_task": "yes", "c1": {"reason": "so", "verdict": 4}}
     server.when(lambda asked: True, Reply(json=verdict, usage=(50, 5)))
-    endpoint: Endpoint = parse_endpoint(server.endpoint)
-    seen: list[tuple[int, int]] = []
+    llm = Llm(OpenAIChat(parse_endpoint(server.endpoint), timeout_seconds=10, retries=0), max_calls=3)
+    meter = MeteredChat(llm, "f1-task")
     with Resources() as resources:
-        chat = OpenAIChat(endpoint, timeout_seconds=10, retries=0)
-        share_chat(resources, MeteredChat(chat, Budget(max_calls=3), lambda *tokens: seen.append(tokens)))
-        told = judge_spec(endpoint.model_dump(mode="json"), [Criterion(text="Is right.")], at_once=1)
+        share_chat(resources, meter)
+        told = judge_spec(llm.endpoint.model_dump(mode="json"), [Criterion(text="Is right.")], at_once=1)
         scores = load_tool(told, resources).score([Sample(prompt="p", completion=f"c{n}") for n in range(5)])
     assert [score.status for score in scores] == ["ok"] * 3 + ["failed"] * 2
-    assert "max_llm_calls" in (scores[-1].error or "")
-    assert seen == [(50, 5)] * 3 and len(server.requests) == 3
+    assert "max_llm_calls" in (scores[-1].error or "") and "max_llm_calls" in meter.trouble
+    spent = llm.spent("f1-task")
+    assert (spent.calls, spent.input_tokens, spent.output_tokens) == (3, 150, 15) and len(server.requests) == 3
 
 
-def test_a_call_that_breaks_gives_its_room_back(server: ScriptedOpenAI):
-    server.script(Fault(400), Reply(text="hello", usage=(10, 1)))
-    budget = Budget(max_tokens=20_000)
-    chat = MeteredChat(OpenAIChat(parse_endpoint(server.endpoint), retries=0), budget)
-    messages = [Message(role="user", content="hi")]
-    with pytest.raises(Exception, match="400"):
-        chat.complete(messages)
-    assert chat.complete(messages).text == "hello"
+def test_the_chat_that_was_shared_last_is_the_one_that_is_asked(server: ScriptedOpenAI):
+    verdict = {"on_task": "yes", "c1": {"reason": "so", "verdict": 4}}
+    server.when(lambda asked: True, Reply(json=verdict))
+    builds = [Llm(OpenAIChat(parse_endpoint(server.endpoint), timeout_seconds=10, retries=0)) for _ in range(2)]
+    told = judge_spec(builds[0].endpoint.model_dump(mode="json"), [Criterion(text="Is right.")])
+    with Resources() as resources:
+        for number, llm in enumerate(builds):
+            share_chat(resources, MeteredChat(llm, "f1-task"))
+            load_tool(told, resources).score([Sample(prompt="p", completion=f"c{number}")])
+    assert [llm.spent().calls for llm in builds] == [1, 1]

@@ -22,10 +22,16 @@ from rlar.testing.openai_server import Fault, Reply, ScriptedOpenAI, read_script
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedOpenAI]:
+@pytest.fixture(scope="module")
+def one_server() -> Iterator[ScriptedOpenAI]:
     with ScriptedOpenAI() as running:
         yield running
+
+
+@pytest.fixture
+def server(one_server: ScriptedOpenAI) -> ScriptedOpenAI:
+    one_server.clear()
+    return one_server
 
 
 def client_of(server: ScriptedOpenAI, key: str = "any") -> Any:

@@ -42,10 +42,16 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RLAR_LLM_KEY", KEY)
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedOpenAI]:
+@pytest.fixture(scope="module")
+def one_server() -> Iterator[ScriptedOpenAI]:
     with ScriptedOpenAI(key=KEY) as running:
         yield running
+
+
+@pytest.fixture
+def server(one_server: ScriptedOpenAI) -> ScriptedOpenAI:
+    one_server.clear()
+    return one_server
 
 
 def chat_with(server: ScriptedOpenAI, **options: float) -> OpenAIChat:
@@ -490,7 +496,8 @@ def test_no_piece_of_the_key_is_in_an_error_a_log_or_a_repr(server: ScriptedOpen
     log = io.StringIO()
     handler = logging.StreamHandler(log)
     root = logging.getLogger()
-    monkeypatch.setattr(root, "level", logging.DEBUG)
+    level = root.level
+    root.setLevel(logging.DEBUG)
     root.addHandler(handler)
     chat = chat_with(server, retries=1)
     texts = [repr(chat), str(vars(chat)), repr(chat.endpoint), pickle.dumps(chat).decode("latin-1")]
@@ -510,6 +517,7 @@ def test_no_piece_of_the_key_is_in_an_error_a_log_or_a_repr(server: ScriptedOpen
         assert "your key is [key]!" in texts[-1]
     finally:
         root.removeHandler(handler)
+        root.setLevel(level)
     assert {asked.key for asked in server.requests} == {KEY}
     pieces = {KEY[start : start + 5] for start in range(len(KEY) - 4)}
     assert [text for text in (*texts, log.getvalue()) for piece in pieces if piece in text] == []

@@ -32,19 +32,19 @@ def test_a_group_is_one_prompt_with_one_reference():
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
 def test_no_piece_holds_a_part_of_a_group(size: int):
     batch = [said(prompt) for prompt in "abcabcaabbbbbbd"]
-    cut = pieces(COMPARES, batch, size)
+    cut = pieces(batch, size, whole_groups=True)
     assert sorted(index for piece in cut for index in piece) == list(range(len(batch)))
     for group in group_indices(batch):
         assert sum(bool(set(group) & set(piece)) for piece in cut) == 1
 
 
 def test_tools_that_do_not_compare_are_cut_by_number():
-    assert pieces(PLAIN, [said("a")] * 5, 2) == [[0, 1], [2, 3], [4]]
+    assert pieces([said("a")] * 5, 2, whole_groups=False) == [[0, 1], [2, 3], [4]]
     assert not needs_whole_groups(PLAIN) and needs_whole_groups(COMPARES)
 
 
 def test_nothing_is_cut_into_nothing():
-    assert pieces(COMPARES, [], 3) == pieces(PLAIN, [], 3) == []
+    assert pieces([], 3, whole_groups=True) == pieces([], 3, whole_groups=False) == []
 
 
 def test_a_late_call_gives_its_place_to_the_next():

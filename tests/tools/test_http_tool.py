@@ -112,6 +112,7 @@ def test_the_three_outcomes_of_another_rlar_stay_apart():
         {"reward": 1.0, "status": "failed"},
         {"reward": 1.0, "status": "unknown"},
         {"reward": 1.0},
+        {"reward": 1.0, "status": "ok", "row": 3},
         {"score": 1.0},
         1.0,
     ],

@@ -17,7 +17,7 @@ from rlar.tools.certify.stats import fit_calibration, own_scale
 from rlar.tools.certify.trials import Timed, determinism, sanity
 from rlar.tools.groups import needs_whole_groups
 from rlar.tools.policy import Limits, Policy, Role, RunClass
-from rlar.tools.probes import LabelledPair, ProbeSet, make_probes
+from rlar.tools.probes import LabelledPair, ProbeSet, make_probes, pairs_digest
 from rlar.tools.probes.make import Binder
 from rlar.types import Calibration, Certificate, CheckResult, JsonObject, Sample, TaskSpec, ToolKind, ToolSpec
 
@@ -263,7 +263,8 @@ def _certificate(
         ]
     tiers = sorted({str(each["tier"]) for each in details if each.get("tier")})
     notes = {"probe_notes": list(probe_set.notes)} if probe_set and probe_set.notes else {}
-    found: dict[str, Any] = {**environment(spec.kind), **notes, **_asked(details)}
+    evidence = {"labelled": pairs_digest(probe_set.labelled)} if probe_set and probe_set.labelled else {}
+    found: dict[str, Any] = {**environment(spec.kind), **notes, **evidence, **_asked(details)}
     discrimination = by_name.get("discrimination")
     return Certificate(
         tool_id=spec.id,

@@ -16,7 +16,7 @@ from rlar.tools.policy import Budget
 from rlar.tools.probes.material import Material, Notes, Row, Tried, accepted_answers, equals_any
 from rlar.tools.probes.panel import general_floor, general_hacks
 from rlar.tools.probes.rules import provable, right_answers
-from rlar.types import AnswerKind, Example, Frozen, JsonObject, Sample, TaskSpec, digest
+from rlar.types import AnswerKind, Example, Frozen, JsonObject, Sample, TaskSpec, canonical_json, digest
 
 Expectation = Literal["high", "low", "below", "same"]
 Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "labelled"]
@@ -66,6 +66,8 @@ class ProbeSet:
     rows: int
     """Distinct rows that gave probes."""
     notes: tuple[str, ...]
+    labelled: tuple[LabelledPair, ...] = ()
+    """The user's pairs among its evidence."""
 
     def of(self, check: Check) -> list[int]:
         """Indices of the probes of one check."""
@@ -150,7 +152,12 @@ def make_probes(
         key = digest(pair.prompt)
         probes.append(Probe("labelled", "better", _labelled_sample(pair, pair.better), "high", key, -1, "better"))
         probes.append(Probe("labelled", "worse", _labelled_sample(pair, pair.worse), "below", key, -1, "better"))
-    return ProbeSet(tuple(probes), rows, notes.lines)
+    return ProbeSet(tuple(probes), rows, notes.lines, tuple(labelled))
+
+
+def pairs_digest(labelled: Sequence[LabelledPair]) -> str:
+    """16 hex digits over labelled pairs: a certificate that rests on them holds for these and no others."""
+    return digest(*(canonical_json(pair.model_dump(mode="json")) for pair in labelled)) if labelled else ""
 
 
 def _probes_of(
