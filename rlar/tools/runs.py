@@ -50,7 +50,7 @@ RUNS_OF_KIND: dict[ToolKind, Place] = {
 """Where tools of a kind run; library tools say it themselves. model: one thread, batches sorted by length."""
 SLICE_OF_KIND: dict[ToolKind, int] = {kind: 16 for kind in ToolKind if kind is not ToolKind.LIBRARY}
 """Samples a call of tools that run in many threads, at most; else 1, so that a hang is one sample's. A tool that has a
-`batch_size` says it itself; one with a `concurrency` says how many calls it wants at a time (else one a worker)."""
+`batch_size` says it itself; one with a `concurrency` says how many calls it wants at a time (else two a worker)."""
 
 
 def where(spec: ToolSpec) -> Place:
@@ -343,7 +343,8 @@ class _Feed:
             threads = max(1, concurrency)
             fair = -(-len(indices) // (2 * threads)) if threads > 1 else MODEL_SLICE
             return _parts(by_length, max(1, min(MODEL_SLICE, fair))), threads
-        threads = concurrency or self._runner.threads
+        # Twice as many as there are workers: what a call does in this process must not leave the sandbox waiting.
+        threads = concurrency or 2 * self._runner.threads
         size = int(getattr(tool, "batch_size", 0)) or batch_size(tool.spec, len(indices), threads)
         if needs_whole_groups(tool.spec):
             # A score depends on the other completions of its prompt.
