@@ -62,6 +62,7 @@ QUERIES: tuple[dict[str, Any], ...] = (
     {"filter": ["reward-model"]},
     {"filter": ["reward model"]},
     {"filter": ["prm"]},
+    {"filter": ["process-reward-model"]},
     {"search": "rm", "pipeline_tag": "text-classification"},
 )
 """What every task asks; ids are searched, tags filtered. No family of reward models has one tag in common."""
@@ -425,7 +426,11 @@ class HubSource:
 
     def _readable_size(self, facts: ModelFacts, name: str) -> bool:
         """Whether a small file is small. Raises HubError for one that is needed and is not."""
-        limit = {INDEX: LONGEST_JSON, CARD: self._hub.max_card_bytes}.get(name, self._hub.max_config_bytes)
+        limit = {
+            "config.json": self._hub.max_config_bytes,
+            "tokenizer_config.json": self._hub.max_tokenizer_bytes,
+            CARD: self._hub.max_card_bytes,
+        }.get(name, LONGEST_JSON)
         size = facts.bytes_of([name])
         if size > limit and name != CARD:
             raise HubError(f"{name} has {_size(size)}, more than {_size(limit)}")

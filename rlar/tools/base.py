@@ -186,11 +186,18 @@ def _load_generated(spec: ToolSpec, resources: Resources) -> RewardTool:
     return GeneratedTool(spec, resources)
 
 
+def _load_reward_model(spec: ToolSpec, resources: Resources) -> RewardTool:
+    from rlar.tools.reward_model import load_reward_model
+
+    return load_reward_model(spec, resources)
+
+
 TOOL_KINDS: dict[ToolKind, Callable[[ToolSpec, Resources], RewardTool]] = {
     ToolKind.LIBRARY: _load_library,
     ToolKind.JUDGE: _load_judge,
     ToolKind.HTTP: _load_http,
     ToolKind.GENERATED: _load_generated,
+    ToolKind.REWARD_MODEL: _load_reward_model,
 }
 """One loader a kind."""
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 from huggingface_hub import HfApi
@@ -121,16 +122,13 @@ def test_queries_hold_fixed_words_only(everything):
     _found, requests = everything
     listings = [each.query for each in requests if each.path == "/api/models"]
     assert len(listings) == len(hub_module.QUERIES)
-    words = {word for query in listings for word in re.findall(r"(?:search|filter|pipeline_tag)=([^&]*)", query)}
-    assert words == {
-        "reward",
-        "rm",
-        "reward-trainer",
-        "reward-model",
-        "reward+model",
-        "prm",
-        "text-classification",
-    } or (words == {"reward", "rm", "reward-trainer", "reward-model", "reward%20model", "prm", "text-classification"})
+    words = {unquote_plus(word) for query in listings for word in re.findall("=([^&]*)", query)}
+    fixed = {word for query in hub_module.QUERIES for value in query.values() for word in as_list(value)}
+    assert words == fixed | {*hub_module.EXPAND, "downloads", str(POLICY.hub.listed)}
+
+
+def as_list(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
 
 
 def test_a_tool_says_everything_that_loading_and_auditing_need(everything, served):
