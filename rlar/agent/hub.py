@@ -75,6 +75,8 @@ PATIENCE = (4, 0.5, 20.0)
 """Tries of one request, seconds before the second, most seconds between two."""
 PAUSE_SECONDS = 60.0
 """How long the Hub is left alone after it did not answer."""
+UNREACHABLE = "the Hub cannot be reached"
+"""As rlar.tools.model_files.told says it."""
 _REFUSED = re.compile(r"Error 4\d\d")
 """An answer to this very query; another one may be answered."""
 BUSY = frozenset({429, 502, 503, 504})
@@ -322,6 +324,10 @@ class HubSource:
                         return
                     looked_at += 1
                     looked = self._look(facts, search)
+                    if looked is None and UNREACHABLE in search.passed_over[-1].reason:
+                        # Each further model would wait half a minute to hear the same.
+                        self._leave(ranked[place:], UNREACHABLE, place + 1, search)
+                        return
                     if looked is None:
                         continue
                     facts = looked
