@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rlar.tools.certify.stats import interval
 from rlar.tools.policy import Limits, Policy
@@ -28,6 +28,8 @@ class Measured:
     """Whether the order among wrong answers counts, too (quality tools)."""
     silence_is_high: bool = False
     """Whether abstaining says "no objection" (guards)."""
+    offsets: Mapping[int, float] = field(default_factory=dict)
+    """What is taken off a row's scores before they are scaled (scores without a known range)."""
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -38,7 +40,12 @@ class Measured:
         score = self.scores[index]
         if score.value is None:
             return 1.0 if self.silence_is_high and score.status == "abstain" else None
-        return self.scale(score.value)
+        return self.scale(score.value - self.offsets.get(self.probes[index].row, 0.0))
+
+    def unscaled(self, index: int) -> float | None:
+        """The score as the tool gave it: for comparisons within a row, where a scale's ends would make ties."""
+        score = self.scores[index]
+        return self.value(index) if score.value is None else score.value
 
     def anchors(self) -> dict[tuple[int, str], int]:
         """Index of each row's right and wrong answers by kind: what other probes are compared with."""
@@ -217,7 +224,7 @@ def discrimination(measured: Measured) -> CheckResult:
             anchor = anchors.get((probe.row, kind))
             if anchor is None:
                 continue
-            credit = pair_credit(measured.value(anchor), measured.value(index))
+            credit = pair_credit(measured.unscaled(anchor), measured.unscaled(index))
             by_row[probe.row].append(credit)
             by_kind[probe.kind if kind == compared[0] else f"{probe.kind}<{kind}"].append(credit)
             if credit < 1:
@@ -340,7 +347,8 @@ def labelled(measured: Measured) -> CheckResult | None:
         return None
     better = [index for index in indices if measured.probes[index].kind == "better"]
     credits = {
-        number: [pair_credit(measured.value(index), measured.value(index + 1))] for number, index in enumerate(better)
+        number: [pair_credit(measured.unscaled(index), measured.unscaled(index + 1))]
+        for number, index in enumerate(better)
     }
     accuracy = mean([each[0] for each in credits.values()])
     found = _interval(measured, credits)
