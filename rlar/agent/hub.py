@@ -23,7 +23,6 @@ from rlar.agent.vetting import (
     looks_like_reward_model,
     plan,
     rank,
-    spoken,
     summary,
     vet,
 )
@@ -191,7 +190,7 @@ class HubSource:
     # -------------------------------------------------------------------------------------- asking the Hub
 
     def _listing(self) -> tuple[dict[str, ModelFacts], tuple[str, ...]]:
-        """Every model that the queries list, and what went wrong; asked once."""
+        """Every model that the queries list, and what went wrong; asked once, since the client itself asks long enough."""
         with self._lock:
             if self._listed is None:
                 found: dict[str, ModelFacts] = {}
@@ -205,8 +204,6 @@ class HubSource:
                             break  # the other queries would wait for the same
                         continue
                     found.update({facts.id: facts for facts in rows})
-                if notes and not found:
-                    return found, tuple(notes)  # asked again for the next task
                 self._listed = (found, tuple(notes))
             return self._listed
 
@@ -349,11 +346,10 @@ class HubSource:
         params = RewardModelParams(
             reading=reading, files=hashes, max_length=planned.max_length, endpoint=self._endpoint()
         )
-        breakdown = {**ranked.ranking.breakdown, **({"card speaks of it": spoken(card)} if spoken(card) else {})}
         provenance: JsonObject = {
             "found_by": ranked.by,
             "commit": facts.sha,
-            "ranking": {"points": ranked.ranking.points, "breakdown": breakdown},
+            "ranking": {"points": ranked.ranking.points, "breakdown": ranked.ranking.breakdown},
             "licence": facts.licence,
             "gated": facts.gated,
             "allowed": {"how": "auto" if self._approve == "auto" else "a person", "reasons": list(approved)}

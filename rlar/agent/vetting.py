@@ -26,7 +26,6 @@ REWARD_TAGS = frozenset(
 )
 PROCESS_TAGS = frozenset({"prm", "prm-trainer", "process-reward-model", "process reward model"})
 NAME = re.compile(r"(?<![a-z])(reward|rm|prm|orm|preference)(?![a-z])", re.IGNORECASE)
-SPOKEN = re.compile(r"reward model|preference model|bradley.terry|rlhf", re.IGNORECASE)
 LICENCE_TAG = "license:"
 USUAL_PARAMETERS = (3e8, 1e10)
 """Sizes of published reward models that one machine can serve; outside of these a model loses points."""
@@ -138,11 +137,6 @@ def _fitness(facts: ModelFacts, now: datetime | None) -> dict[str, float]:
         years = max(0.0, (now - changed).days / 365)
         found["recency"] = max(0.0, 1.0 - 0.5 * years)
     return found
-
-
-def spoken(card: str) -> float:
-    """Points for a card that calls its model a reward model: a half, however often it says so."""
-    return 0.5 if SPOKEN.search(card) else 0.0
 
 
 def vet(facts: ModelFacts, policy: HubPolicy) -> Verdict:
