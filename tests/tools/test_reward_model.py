@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+import torch
 from tiny_hub import SHA, cached, planted_models, resources_at, spec_of
 
 from rlar.errors import ToolError
