@@ -69,7 +69,7 @@ OBJECTIVES = ("verbosity", "helpfulness", "complexity", "correctness", "coherenc
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>", "\n", "user", "assistant")
 PAD, UNKNOWN, BEGIN, END, NEWLINE, USER, ASSISTANT = range(len(SPECIAL))
 WIDTH = 32
-STEPS = 380
+STEPS = 420
 
 
 def make_models(root: str | Path, *, trained: bool = True) -> Path:
@@ -137,7 +137,7 @@ def _decoder_parts() -> DecoderParts:
     return DecoderParts(body, score.weight, step.weight, step.bias)
 
 
-def _train_decoder(pairs_a_step: int = 12, learning_rate: float = 7e-3) -> DecoderParts:
+def _train_decoder(pairs_a_step: int = 11, learning_rate: float = 7e-3) -> DecoderParts:
     """One backbone for two heads, from a fixed seed: chats and text pairs teach the score, rows in steps the verdicts on lines.
 
     The lines of the others are judged, too, while it learns: so it finds out sooner what a text is good for.
@@ -145,7 +145,7 @@ def _train_decoder(pairs_a_step: int = 12, learning_rate: float = 7e-3) -> Decod
     import torch
     import torch.nn.functional as F
 
-    parts, rng, encode = _decoder_parts(), Random(0), _encoder()
+    parts, rng, encode = _decoder_parts(), Random(7), _encoder()
     weights = [*parts.body.parameters(), parts.score, parts.step, parts.step_bias]
     learn = _learner(weights, learning_rate, STEPS)
     for _ in range(STEPS):
@@ -156,7 +156,7 @@ def _train_decoder(pairs_a_step: int = 12, learning_rate: float = 7e-3) -> Decod
             row = [BEGIN, USER, *asked, END, BEGIN, ASSISTANT] if chat else [BEGIN, *asked, END]
             rows.append(lines.added(row, len(rows), prompt, text, encode, last=END))
             grades.append(grade)
-        for prompt, text, _grade in _graded(rng, pairs_a_step // 4):
+        for prompt, text, _grade in _graded(rng, pairs_a_step // 2):
             row = [BEGIN, *encode(prompt.text)]
             rows.append(lines.added(row, len(rows), prompt, text, encode, last=NEWLINE))
         ids, mask, ends = _padded(rows)
