@@ -109,7 +109,8 @@ def _vocabulary() -> dict[str, int]:
 def _decoder_config(**more: Any) -> Any:
     from transformers import Qwen3Config
 
-    return Qwen3Config(
+    kind: Any = Qwen3Config
+    return kind(
         vocab_size=len(_vocabulary()),
         hidden_size=WIDTH,
         intermediate_size=2 * WIDTH,
@@ -149,7 +150,8 @@ def _train_decoder(pairs_a_step: int = 11, learning_rate: float = 7e-3) -> Decod
     weights = [*parts.body.parameters(), parts.score, parts.step, parts.step_bias]
     learn = _learner(weights, learning_rate, STEPS)
     for _ in range(STEPS):
-        rows, grades, lines = [], [], _Lines()
+        rows: list[list[int]] = []
+        grades, lines = [], _Lines()
         for prompt, text, grade in _graded(rng, pairs_a_step):
             chat = len(rows) % 6 < 4
             asked = encode(prompt.text)
