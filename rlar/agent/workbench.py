@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rlar.agent.sources import (
@@ -121,7 +122,26 @@ class Workbench:
     def _usual_sources(self, config: BuildConfig) -> Sequence[CandidateSource]:
         registry = self.registry(config.registry)
         found: list[CandidateSource] = [RegistrySource(registry), LibrarySource()]
+        if config.hub or config.web:
+            found.append(self._hub_source(config))
         return found
+
+    def _hub_source(self, config: BuildConfig) -> CandidateSource:
+        from rlar.agent.hub import DownloadBudget, HubSource
+        from rlar.agent.web import DdgsSearch, find_models
+        from rlar.tools.policy import load_policy
+
+        return HubSource(
+            load_policy(config.policy),
+            budget=DownloadBudget(config.max_download),
+            approve=config.approve,
+            cache_dir=config.hub_cache,
+            web=partial(find_models, DdgsSearch()) if config.web else None,
+            labelled=partial(self._pairs_of, config),
+        )
+
+    def _pairs_of(self, config: BuildConfig, task: TaskSpec) -> Sequence[LabelledPair]:
+        return self.labelled(config).get(task.fingerprint, ())
 
     def _usual_writer(self, config: BuildConfig) -> ToolWriter:
         llm = self.llm(config)
@@ -131,9 +151,7 @@ class Workbench:
         from rlar.agent.write import VerifierWriter
         from rlar.tools.policy import load_policy
 
-        def pairs(task: TaskSpec) -> Sequence[LabelledPair]:
-            return self.labelled(config).get(task.fingerprint, ())
-
+        pairs = partial(self._pairs_of, config)
         verifiers = VerifierWriter(
             llm,
             self.resources(config),
