@@ -74,8 +74,8 @@ def build_tools_command(
     llm: Annotated[
         str | None,
         typer.Option(
-            help="Who writes tools: openai:MODEL, http://host:8000/v1#MODEL, or none (offline).  "
-            "[default: $RLAR_LLM; a small OpenAI model if OPENAI_API_KEY is set; else none]",
+            help="Who writes tools: openai:MODEL, http://host:8000/v1#MODEL, or none (offline). "
+            "Left out: $RLAR_LLM, else a small OpenAI model if OPENAI_API_KEY is set, else none.",
             show_default=False,
         ),
     ] = None,
@@ -86,8 +86,8 @@ def build_tools_command(
     approve: Annotated[
         str | None,
         typer.Option(
-            help="What the policy does not allow by itself (licence, gated model): ask, never, auto.  "
-            "[default: ask in a terminal, else never]",
+            help="What the policy does not allow by itself (licence, gated model): ask, never, auto. "
+            "Left out: ask in a terminal, else never.",
             show_default=False,
         ),
     ] = None,
@@ -101,10 +101,10 @@ def build_tools_command(
         str | None, typer.Option(help="Price of a million input and output tokens: '0.4,1.6'.")
     ] = None,
     max_download: Annotated[
-        str | None, typer.Option(help="Model files in all, e.g. 500MB.  [default: 20GB]", show_default=False)
+        str | None, typer.Option(help="Model files in all, e.g. 500MB; 20GB unless said.", show_default=False)
     ] = None,
     max_repairs: Annotated[
-        int | None, typer.Option(help="Repairs of a tool that failed the gate.  [default: 3]", show_default=False)
+        int | None, typer.Option(help="Repairs of a tool that failed the gate; 3 unless said.", show_default=False)
     ] = None,
     report: Annotated[str, typer.Option(help="Folder of the HTML report; '' writes none.")] = "report",
     json_summary: Annotated[bool, typer.Option("--json", help="Print one JSON summary on stdout.")] = False,
