@@ -115,19 +115,19 @@ def build_tools_command(
     prompt_column: Annotated[str | None, typer.Option(help="Column of the prompt, if it has an unusual name.")] = None,
     reference_column: Annotated[str | None, typer.Option(help="Column of the expected answer, if unusual.")] = None,
     max_bad_fraction: Annotated[
-        float | None, typer.Option(help="A larger share of unusable rows is an error.  [default: 0.1]")
+        float | None, typer.Option(help="A larger share of unusable rows is an error; 0.1 unless said.")
     ] = None,
     sample_size: Annotated[
-        int | None, typer.Option(help="Rows that discovery looks at; the rest is assigned.  [default: 20000]")
+        int | None, typer.Option(help="Rows that discovery looks at; the rest is assigned; 20000 unless said.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of sampling and probes.  [default: 0]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of sampling and probes; 0 unless said.")] = None,
     policy: Annotated[str | None, typer.Option(help="Admission thresholds: a TOML file of your own.")] = None,
-    parallel_tasks: Annotated[int | None, typer.Option(help="Tasks worked on at once.  [default: 2]")] = None,
+    parallel_tasks: Annotated[int | None, typer.Option(help="Tasks worked on at once; 2 unless said.")] = None,
     retest: Annotated[
         bool, typer.Option("--retest", help="Run the gate again for tools that already passed it.")
     ] = False,
     sandbox_tier: Annotated[
-        str | None, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm.  [default: auto]")
+        str | None, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm; auto unless said.")
     ] = None,
     accept_unsafe: Annotated[
         bool,
