@@ -552,7 +552,8 @@ def eval_rewards_command(
         str | None, typer.Option(help="Where rows keep the expected answer, e.g. meta.ground_truth.")
     ] = None,
     without: Annotated[
-        list[str] | None, typer.Option(help="Ablations: library, generated, hub, gate, calibration, router. [all]")
+        list[str] | None,
+        typer.Option(help="Ablations: library, generated, hub, gate, calibration, router; all unless said."),
     ] = None,
     limit: Annotated[int, typer.Option(help="At most so many prompts of a set; 0: all.")] = 0,
     seed: SeedOption = 0,
