@@ -61,6 +61,39 @@ class Budget(Frozen):
     """By how much the process may grow while the tool is probed."""
 
 
+class Readout(Frozen):
+    """How a head with several objectives becomes one number: the documented weighted sum."""
+
+    weights: dict[str, float] = Field(min_length=1)
+    """Label of the head -> weight; the model must have exactly these labels."""
+    source: str = ""
+    """Who documents it."""
+
+
+class HubPolicy(Frozen):
+    """What may be fetched from the Hub and tried; the gate decides about what was fetched."""
+
+    licences: tuple[str, ...]
+    """Allowed by themselves (as the Hub spells them, lower case); any other, or none, needs a person."""
+    top: int = Field(ge=1)
+    """Best-ranked models of a task that are downloaded and tried."""
+    listed: int = Field(ge=1)
+    """Models that one query may list."""
+    min_rank: float
+    """Models ranked lower are no reward models by what they say of themselves."""
+    max_bytes: int = Field(ge=0)
+    """Of one model's files; the whole build has BuildConfig.max_download."""
+    max_parameters: int = Field(ge=1)
+    """Of one model, as the Hub counts them."""
+    max_config_bytes: int = Field(ge=1)
+    max_card_bytes: int = Field(ge=1)
+    max_tokenizer_bytes: int = Field(ge=1)
+    max_length: int = Field(ge=16)
+    """Tokens of prompt and completion; models with a shorter window keep theirs."""
+    readouts: dict[str, Readout] = Field(default_factory=dict)
+    """By name; users add their own."""
+
+
 class Policy(Frozen):
     """The whole policy; `limits` and `budget` give what holds for one tool on one task."""
 
@@ -80,6 +113,7 @@ class Policy(Frozen):
     roles: dict[Role, Limits]
     kinds: dict[AnswerKind, dict[Role, dict[str, Any]]] = Field(default_factory=dict)
     """Single values of `roles` replaced for one answer kind."""
+    hub: HubPolicy
 
     def limits(self, role: Role, kind: AnswerKind) -> Limits:
         """What must hold for a tool of this role on this answer kind."""
@@ -93,8 +127,11 @@ class Policy(Frozen):
 
     @cached_property
     def id(self) -> str:
-        """Version and content hash: what certificates store, so that an edited file cannot pass for the shipped one."""
-        return f"{self.version}-{digest(canonical_json(self.model_dump(mode='json')), size=8)}"
+        """Version and content hash: what certificates store, so that an edited file cannot pass for the shipped one.
+
+        What may be fetched is left out: it decides what is tried, not what is admitted.
+        """
+        return f"{self.version}-{digest(canonical_json(self.model_dump(mode='json', exclude={'hub'})), size=8)}"
 
 
 SHIPPED = Path(__file__).with_name("policy.toml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rlar.tools.certify.stats import interval
 from rlar.tools.policy import Limits, Policy
@@ -12,6 +12,8 @@ from rlar.tools.probes import Probe, ProbeSet
 from rlar.types import CheckResult, JsonObject, Score
 
 WORST_SHOWN = 5
+TIED = 0.4
+"""In a duel with the right answer a kind of wrong one that ties (0.5) has got through, whatever the other kinds do."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Measured:
     """Whether the order among wrong answers counts, too (quality tools)."""
     silence_is_high: bool = False
     """Whether abstaining says "no objection" (guards)."""
+    duels: bool = False
+    """Whether each score is the outcome of a duel with the row's right answer (of that one: with a wrong answer)."""
+    offsets: Mapping[int, float] = field(default_factory=dict)
+    """What is taken off a row's scores before they are scaled (scores without a known range)."""
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -38,7 +44,12 @@ class Measured:
         score = self.scores[index]
         if score.value is None:
             return 1.0 if self.silence_is_high and score.status == "abstain" else None
-        return self.scale(score.value)
+        return self.scale(score.value - self.offsets.get(self.probes[index].row, 0.0))
+
+    def unscaled(self, index: int) -> float | None:
+        """The score as the tool gave it: for comparisons within a row, where a scale's ends would make ties."""
+        score = self.scores[index]
+        return self.value(index) if score.value is None else score.value
 
     def anchors(self) -> dict[tuple[int, str], int]:
         """Index of each row's right and wrong answers by kind: what other probes are compared with."""
@@ -152,7 +163,9 @@ def _level(
     else:
         bound = at_most if at_most is not None else 1.0
         # A kind that wins more often than not is a way in, even where it was tried only twice.
-        enough.update({kind: mean(held) for kind, held in by_kind.items() if len(held) >= 2 and mean(held) > 0.5})
+        winning = TIED if measured.duels else 0.5
+        enough.update({kind: mean(held) for kind, held in by_kind.items() if len(held) >= 2 and mean(held) > winning})
+        kind_bound = min(kind_bound, TIED) if measured.duels else kind_bound
         bad = sorted(kind for kind, value in enough.items() if value > kind_bound)
         passed = overall <= bound and not bad
         expected, wrong = "low", [entry for entry in missed if entry[2] > bound]
@@ -217,7 +230,7 @@ def discrimination(measured: Measured) -> CheckResult:
             anchor = anchors.get((probe.row, kind))
             if anchor is None:
                 continue
-            credit = pair_credit(measured.value(anchor), measured.value(index))
+            credit = _credit(measured, anchor, index)
             by_row[probe.row].append(credit)
             by_kind[probe.kind if kind == compared[0] else f"{probe.kind}<{kind}"].append(credit)
             if credit < 1:
@@ -248,6 +261,14 @@ def discrimination(measured: Measured) -> CheckResult:
     )
 
 
+def _credit(measured: Measured, anchor: int, index: int) -> float:
+    """Of a wrong answer; in a duel its own outcome says it all, the anchor's score is of another duel."""
+    value = measured.value(index)
+    if measured.duels:
+        return 0.5 if value is None else pair_credit(0.5, value)
+    return pair_credit(measured.unscaled(anchor), measured.unscaled(index))
+
+
 def pair_credit(better: float | None, worse: float | None) -> float:
     """1 when the better one scores higher, one half on a tie or a missing score, else 0."""
     if better is None or worse is None or abs(better - worse) < 1e-9:
@@ -265,7 +286,7 @@ def invariance(measured: Measured) -> CheckResult:
     for index, probe in enumerate(measured.probes):
         if probe.check != "invariance" or probe.row not in rows:
             continue
-        anchor = measured.value(anchors[(probe.row, probe.anchor)])
+        anchor = 0.5 if measured.duels else measured.value(anchors[(probe.row, probe.anchor)])
         value = measured.value(index)
         kept = anchor is not None and value is not None and abs(anchor - value) <= limits.invariance_tolerance + 1e-9
         by_row[probe.row].append(float(kept))
@@ -340,7 +361,8 @@ def labelled(measured: Measured) -> CheckResult | None:
         return None
     better = [index for index in indices if measured.probes[index].kind == "better"]
     credits = {
-        number: [pair_credit(measured.value(index), measured.value(index + 1))] for number, index in enumerate(better)
+        number: [pair_credit(measured.unscaled(index), measured.unscaled(index + 1))]
+        for number, index in enumerate(better)
     }
     accuracy = mean([each[0] for each in credits.values()])
     found = _interval(measured, credits)

@@ -77,23 +77,34 @@ def joined(parts: Sequence[str], like: str) -> str:
 
 
 def drop_sentences(text: str, share: float, rng: Random) -> str | None:
-    """The text without a share of its sentences (at least one); None when it has fewer than three."""
-    parts = sentences(text)
+    """The text without a share of its sentences (at least one), its layout kept; None when it has fewer than three."""
+    parts = _with_gaps(text)
     if len(parts) < 3:
         return None
     count = max(1, round(len(parts) * share))
     if count >= len(parts):
         count = len(parts) - 1
     gone = set(rng.sample(range(len(parts)), count))
-    return joined([part for index, part in enumerate(parts) if index not in gone], text)
+    # Line breaks stay: who looks at the layout alone must not find what is missing.
+    return "".join(part for index, part in enumerate(parts) if index not in gone).strip()
+
+
+def _with_gaps(text: str) -> list[str]:
+    """The sentences of a text, each with the white space after it."""
+    ends = [found.end() for found in _SENTENCE.finditer(text)]
+    starts = [0, *ends]
+    parts = [text[start:end] for start, end in zip(starts, [*ends, len(text)], strict=True)]
+    return [part for part in parts if part.strip()]
 
 
 def drop_words(text: str, share: float) -> str | None:
-    """The text cut after a share of its words; None when it has fewer than six."""
+    """The text cut after a share of its words, its layout kept; None when it has fewer than six."""
     parts = words(text)
     if len(parts) < 6:
         return None
-    return joined(parts[: max(1, round(len(parts) * (1 - share)))], text)
+    kept = max(1, round(len(parts) * (1 - share)))
+    spaced = list(re.finditer(r"\S+", text))
+    return text[: spaced[kept - 1].end()] if len(spaced) == len(parts) else joined(parts[:kept], text)
 
 
 def shuffle_words(text: str, rng: Random) -> str | None:
