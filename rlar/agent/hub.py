@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,6 +62,7 @@ QUERIES: tuple[dict[str, Any], ...] = (
     {"filter": ["reward-model"]},
     {"filter": ["reward model"]},
     {"filter": ["prm"]},
+    {"filter": ["process-reward-model"]},
     {"search": "rm", "pipeline_tag": "text-classification"},
 )
 """What every task asks; ids are searched, tags filtered. No family of reward models has one tag in common."""
@@ -71,6 +73,10 @@ NAMED = 40
 """Models of lower rank that are named one by one; the rest is counted."""
 PATIENCE = (4, 0.5, 20.0)
 """Tries of one request, seconds before the second, most seconds between two."""
+PAUSE_SECONDS = 60.0
+"""How long the Hub is left alone after it did not answer."""
+_REFUSED = re.compile(r"Error 4\d\d")
+"""An answer to this very query; another one may be answered."""
 BUSY = frozenset({429, 502, 503, 504})
 
 
@@ -197,6 +203,7 @@ class HubSource:
         self._named: dict[str, ModelFacts] = {}
         self._looked: dict[str, ModelFacts] = {}
         self._decisions: dict[str, bool] = {}
+        self._trouble = "", 0.0
         self._searching, self._fetching = threading.Lock(), threading.Lock()
 
     def find(self, task: TaskSpec, decisions: Mapping[str, bool]) -> Found:
@@ -250,13 +257,20 @@ class HubSource:
         language = task.contract.target_language
         queries = [*QUERIES, *([{"search": "reward", "filter": [language]}] if language else [])]
         found: list[ModelFacts] = []
+        note, until = self._trouble
+        if time.monotonic() < until:
+            search.notes.append(note)
+            return []
         for query in queries:
             key = repr(query)
             if key not in self._lists:
                 listed = self._attempt(lambda query=query: self._list(query))  # type: ignore[misc]
                 if isinstance(listed, HubError):
-                    search.notes.append(f"hub: search {_shown(query)}: {listed}")
-                    if "cannot be reached" in str(listed) or "OFFLINE" in str(listed):
+                    note = f"hub: search {_shown(query)}: {listed}"
+                    search.notes.append(note)
+                    if not _REFUSED.search(str(listed)):
+                        # The client has tried it for half a minute: neither the next query nor the next task fares better.
+                        self._trouble = note, time.monotonic() + PAUSE_SECONDS
                         break
                     continue
                 self._lists[key] = listed
@@ -412,7 +426,11 @@ class HubSource:
 
     def _readable_size(self, facts: ModelFacts, name: str) -> bool:
         """Whether a small file is small. Raises HubError for one that is needed and is not."""
-        limit = {INDEX: LONGEST_JSON, CARD: self._hub.max_card_bytes}.get(name, self._hub.max_config_bytes)
+        limit = {
+            "config.json": self._hub.max_config_bytes,
+            "tokenizer_config.json": self._hub.max_tokenizer_bytes,
+            CARD: self._hub.max_card_bytes,
+        }.get(name, LONGEST_JSON)
         size = facts.bytes_of([name])
         if size > limit and name != CARD:
             raise HubError(f"{name} has {_size(size)}, more than {_size(limit)}")
