@@ -50,7 +50,7 @@ from rlar.tools.base import Resources, load_tool
 from rlar.tools.library import library_spec
 from rlar.tools.registry import Registry, RowRecord
 from rlar.tools.router import RoutedSample, Scorer, default_workers
-from rlar.types import AnswerKind, Certificate, Contract, Recipe, Reward, Sample, TaskSpec, ToolSpec
+from rlar.types import AnswerKind, Calibration, Certificate, Contract, Recipe, Reward, Sample, TaskSpec, ToolSpec
 
 CORES = default_workers()
 FINGERPRINTS = {kind: f"f1-{number:012x}" for number, kind in enumerate(KINDS)}
@@ -89,6 +89,7 @@ def write_registry(path: Path, rounds: Sequence[Sequence[Rollout]], specs: Mappi
                 admitted=True,
                 role="quality",
                 checks=(),
+                calibration=Calibration(x=(-4.0, 4.0)) if kind == "model" else Calibration(),
                 created_at="2026-01-01",
             )
             registry.put_outcome(
