@@ -39,6 +39,7 @@ PLANTED = (
     Planted("acme/helpsteer-style-rm", "five objectives with a documented read-out, learnt the task", "admitted"),
     Planted("acme/tiny-prm", "process reward model, learnt the task", "admitted"),
     Planted("chance/random-head-rm", "a head that was never trained", "gate", "discrimination"),
+    Planted("chance/random-bert-rm", "a text-pair encoder that was never trained", "gate", "discrimination"),
     Planted("chance/inverted-rm", "the good model with its sign turned", "gate", "oracle"),
     Planted(
         "loud/best-reward-ever", "untrained; its card gives orders and invents benchmarks", "gate", "discrimination"
