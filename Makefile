@@ -13,14 +13,15 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rlar needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train,serve]'
 	touch $(STAMP)
 
-demo: $(STAMP)   ## build a registry from examples/mix.jsonl, score completions, train a tiny model
+demo: $(STAMP)   ## build a registry from examples/mix.jsonl, score, let a scripted LLM write a tool, train a tiny model
 	rm -rf demo && mkdir demo
-	$(BIN)/rlar agent build-tools --dataset examples/mix.jsonl --registry demo/registry.db --report demo/report
+	$(BIN)/rlar agent build-tools --llm none --dataset examples/mix.jsonl --registry demo/registry.db --report demo/report
 	$(BIN)/rlar score --registry demo/registry.db --input examples/completions.jsonl --output demo/scored.jsonl
 	$(BIN)/python examples/show_scores.py demo/scored.jsonl
+	$(BIN)/python examples/agent_demo.py demo/agent
 	$(BIN)/python examples/train_demo.py demo/train --baseline
 
 test: $(STAMP)   ## the test suite without the slow part (about 3 minutes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -70,7 +71,41 @@ def build_tools_command(
     ] = None,
     more: Annotated[list[Path] | None, typer.Argument(help="Further datasets.", show_default=False)] = None,
     registry: RegistryOption = "registry.db",
-    llm: Annotated[str, typer.Option(help="'none' builds offline, from the library alone.")] = "none",
+    llm: Annotated[
+        str | None,
+        typer.Option(
+            help="Who writes tools: openai:MODEL, http://host:8000/v1#MODEL, or none (offline). "
+            "Left out: $RLAR_LLM, else a small OpenAI model if OPENAI_API_KEY is set, else none.",
+            show_default=False,
+        ),
+    ] = None,
+    hub: Annotated[
+        bool, typer.Option("--hub/--no-hub", help="Look for reward models on the Hugging Face Hub.")
+    ] = False,
+    web: Annotated[bool, typer.Option("--web/--no-web", help="Look for reward models by a web search, too.")] = False,
+    approve: Annotated[
+        str | None,
+        typer.Option(
+            help="What the policy does not allow by itself (licence, gated model): ask, never, auto. "
+            "Left out: ask in a terminal, else never.",
+            show_default=False,
+        ),
+    ] = None,
+    labelled: Annotated[
+        Path | None, typer.Option(help="Labelled pairs (JSONL: prompt, better, worse): evidence for the gate.")
+    ] = None,
+    max_llm_calls: Annotated[int | None, typer.Option(help="Stop asking the LLM after so many calls.")] = None,
+    max_llm_tokens: Annotated[int | None, typer.Option(help="... after so many tokens, input and output.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="... after so much money (needs --llm-price).")] = None,
+    llm_price: Annotated[
+        str | None, typer.Option(help="Price of a million input and output tokens: '0.4,1.6'.")
+    ] = None,
+    max_download: Annotated[
+        str | None, typer.Option(help="Model files in all, e.g. 500MB; 20GB unless said.", show_default=False)
+    ] = None,
+    max_repairs: Annotated[
+        int | None, typer.Option(help="Repairs of a tool that failed the gate; 3 unless said.", show_default=False)
+    ] = None,
     report: Annotated[str, typer.Option(help="Folder of the HTML report; '' writes none.")] = "report",
     json_summary: Annotated[bool, typer.Option("--json", help="Print one JSON summary on stdout.")] = False,
     resume: Annotated[
@@ -80,19 +115,19 @@ def build_tools_command(
     prompt_column: Annotated[str | None, typer.Option(help="Column of the prompt, if it has an unusual name.")] = None,
     reference_column: Annotated[str | None, typer.Option(help="Column of the expected answer, if unusual.")] = None,
     max_bad_fraction: Annotated[
-        float | None, typer.Option(help="A larger share of unusable rows is an error.  [default: 0.1]")
+        float | None, typer.Option(help="A larger share of unusable rows is an error; 0.1 unless said.")
     ] = None,
     sample_size: Annotated[
-        int | None, typer.Option(help="Rows that discovery looks at; the rest is assigned.  [default: 20000]")
+        int | None, typer.Option(help="Rows that discovery looks at; the rest is assigned; 20000 unless said.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of sampling and probes.  [default: 0]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of sampling and probes; 0 unless said.")] = None,
     policy: Annotated[str | None, typer.Option(help="Admission thresholds: a TOML file of your own.")] = None,
-    parallel_tasks: Annotated[int | None, typer.Option(help="Tasks worked on at once.  [default: 2]")] = None,
+    parallel_tasks: Annotated[int | None, typer.Option(help="Tasks worked on at once; 2 unless said.")] = None,
     retest: Annotated[
         bool, typer.Option("--retest", help="Run the gate again for tools that already passed it.")
     ] = False,
     sandbox_tier: Annotated[
-        str | None, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm.  [default: auto]")
+        str | None, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm; auto unless said.")
     ] = None,
     accept_unsafe: Annotated[
         bool,
@@ -116,6 +151,16 @@ def build_tools_command(
                 "dataset": [str(path) for path in [*(dataset or []), *(more or [])]] or None,
                 "registry": registry,
                 "llm": llm,
+                "hub": hub or None,
+                "web": web or None,
+                "approve": approve,
+                "labelled": str(labelled) if labelled else None,
+                "max_llm_calls": max_llm_calls,
+                "max_llm_tokens": max_llm_tokens,
+                "max_cost": max_cost,
+                "llm_price": llm_price,
+                "max_download": max_download,
+                "max_repairs": max_repairs,
                 "prompt_column": prompt_column,
                 "reference_column": reference_column,
                 "max_bad_fraction": max_bad_fraction,
@@ -136,26 +181,58 @@ def build_tools_command(
 
 
 def _build(values: dict[str, Any], *, report: str, config_file: Path | None, as_json: bool, resume: bool) -> None:
-    from rlar.agent.build import build_tools
-    from rlar.agent.progress import BuildProgress, print_summary
-    from rlar.config import make_config, read_config
+    import os
+    import signal
+
+    from rlar.agent.build import Stop, build_tools
+    from rlar.agent.progress import BuildProgress, ask_person, print_summary
+    from rlar.agent.telemetry import exported_spans
+    from rlar.config import make_config, read_bytes, read_config, read_price
     from rlar.errors import ConfigError
 
     given = {name: value for name, value in values.items() if value is not None}
     given["report"] = report or None
+    if "llm_price" in given:
+        given["llm_price"] = read_price(given["llm_price"])
+    if "max_download" in given:
+        given["max_download"] = read_bytes(given["max_download"])
     settings = read_config(config_file, **given) if config_file else None
     if settings is None:
         if "dataset" not in given:
             raise ConfigError("no dataset; say `rlar agent build-tools --dataset mix.jsonl`")
         settings = make_config(given)
-    if settings.llm != "none":
-        raise ConfigError(f"--llm {settings.llm}: this version builds offline only; use --llm none")
-    with BuildProgress(sys.stderr) as progress:
-        summary = build_tools(settings, resume=resume, on_event=progress)
+    if "llm" not in settings.model_fields_set:
+        llm, why = usual_llm(os.environ)
+        if why:
+            _tell(why)
+        settings = settings.model_copy(update={"llm": llm})
+    may_ask = sys.stdin.isatty() and sys.stderr.isatty()
+    if "approve" not in settings.model_fields_set and may_ask:
+        settings = settings.model_copy(update={"approve": "ask"})
+    stop = Stop()
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: stop())
+    try:
+        with exported_spans(os.environ), BuildProgress(sys.stderr) as progress:
+            decide = (lambda question: progress.pause(lambda: ask_person(question))) if may_ask else None
+            summary = build_tools(settings, resume=resume, on_event=progress, decide=decide, stop=stop)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if as_json:
         typer.echo(json.dumps(summary, ensure_ascii=False))
     else:
         print_summary(summary, sys.stderr)
+
+
+USUAL_MODEL = "openai:gpt-4.1-mini"
+
+
+def usual_llm(environment: Mapping[str, str]) -> tuple[str, str]:
+    """The LLM of a build that names none, and what to tell the user about it."""
+    if named := environment.get("RLAR_LLM"):
+        return named, f"using {named} (RLAR_LLM); --llm none builds offline"
+    if environment.get("OPENAI_API_KEY"):
+        return USUAL_MODEL, f"using {USUAL_MODEL}, since OPENAI_API_KEY is set; --llm none builds offline"
+    return "none", ""
 
 
 @agent_app.command("graph")
@@ -165,6 +242,18 @@ def graph_command() -> None:
     from rlar.agent.workbench import Workbench
 
     typer.echo(make_graph(Workbench()).get_graph(xray=True).draw_mermaid())
+
+
+@agent_app.command("trace")
+def trace_command(
+    run: Annotated[str | None, typer.Argument(help="Thread id of a build, or its beginning; the newest.")] = None,
+    registry: RegistryOption = "registry.db",
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("trace.html"),
+) -> None:
+    """Write the whole story of a build as one offline page: steps, prompts and answers, sources, probes, cost."""
+    from rlar.agent.trace import write_trace
+
+    _guard(lambda: _tell(write_trace(registry, run, output)))
 
 
 @agent_app.command("runs")
@@ -252,6 +341,9 @@ def tools_test_command(
     store: Annotated[
         bool, typer.Option("--store", help="Store the new certificates: the latest decides what is served.")
     ] = False,
+    labelled: Annotated[
+        Path | None, typer.Option(help="The labelled pairs that a judge's or model's certificate rests on.")
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Run the admission probes again and compare with the stored certificates.
@@ -261,7 +353,7 @@ def tools_test_command(
     from rlar.tools.retest import retest
 
     def run() -> None:
-        listing = retest(registry, tool, store=store)
+        listing = retest(registry, tool, store=store, labelled=str(labelled) if labelled else None)
         _show(listing, as_json=json_output)
         if listing.changed:
             raise typer.Exit(1)
@@ -284,13 +376,29 @@ def tools_lock_command(
 def tools_diff_command(
     old: Annotated[str, typer.Argument(help="A registry or a lock file.")],
     new: Annotated[str, typer.Argument(help="A registry or a lock file.")],
+    on: Annotated[
+        Path | None, typer.Option("--on", help="Stored rollouts: rows with `completion` or `completions`.")
+    ] = None,
+    registry: Annotated[
+        str | None, typer.Option("--registry", "-r", help="With --on: the registry whose rows the lock files use.")
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Show what changed between two registries or lock files. Exit status 1 when anything did."""
+    """Show what changed between two registries or lock files. Exit status 1 when anything did.
+
+    With --on, score the rollouts under both and show which rewards changed and why (recipe, tool, calibration, status).
+
+    Example: rlar tools diff old.lock registry.db --on rollouts.jsonl
+    """
     from rlar.tools.listing import diff
 
     def run() -> None:
-        listing = diff(old, new)
+        if on is None:
+            listing = diff(old, new)
+        else:
+            from rlar.tools.rescore import rescore
+
+            listing = rescore(old, new, on, registry=registry)
         _show(listing, as_json=json_output)
         if listing.changed:
             raise typer.Exit(1)
@@ -444,7 +552,8 @@ def eval_rewards_command(
         str | None, typer.Option(help="Where rows keep the expected answer, e.g. meta.ground_truth.")
     ] = None,
     without: Annotated[
-        list[str] | None, typer.Option(help="Ablations: library, generated, hub, gate, calibration, router. [all]")
+        list[str] | None,
+        typer.Option(help="Ablations: library, generated, hub, gate, calibration, router; all unless said."),
     ] = None,
     limit: Annotated[int, typer.Option(help="At most so many prompts of a set; 0: all.")] = 0,
     seed: SeedOption = 0,
@@ -607,6 +716,115 @@ def _report(result: Any, folder: Path) -> None:
     from rlar.evals.report import write_report
 
     _tell(f"report   {write_report(result, folder)}")
+
+
+# ---------------------------------------------------------------------------------------------- data
+
+data_app = typer.Typer(help="Datasets for the trainers that rlar gives rewards to.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+
+@data_app.command("export")
+def data_export_command(
+    dataset: Annotated[
+        list[Path], typer.Option("--dataset", "-d", help="JSONL, JSONL.gz or Parquet; give it again for more files.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .parquet, .jsonl or .jsonl.gz file, or a folder.")],
+    to: Annotated[str, typer.Option(help="Whose row shape: verl, trl or openrlhf (slime reads that one, too).")],
+    registry: RegistryOption = "registry.db",
+    prompt_as: Annotated[str, typer.Option(help="messages (the host applies a chat template) or text.")] = "messages",
+    keep_unscored: Annotated[
+        bool, typer.Option("--keep-unscored", help="Keep rows of unknown and uncovered tasks, which get no reward.")
+    ] = False,
+    prompt_column: Annotated[str | None, typer.Option(help="Column of the prompt, if it has an unusual name.")] = None,
+    reference_column: Annotated[str | None, typer.Option(help="Column of the expected answer, if unusual.")] = None,
+    max_bad_fraction: Annotated[float, typer.Option(help="A larger share of unusable rows is an error.")] = 0.1,
+) -> None:
+    """Write a dataset for a trainer, each row with what finds its task again when the trainer passes no prompt.
+
+    Example: rlar data export --registry registry.db --dataset mix.jsonl --to verl --output export/
+    """
+
+    def run() -> None:
+        from rlar.errors import ConfigError
+        from rlar.integrations.export import export_data
+        from rlar.tasks.data import ColumnMap
+
+        for name, value, choices in (("--to", to, ("verl", "trl", "openrlhf")),
+                                     ("--prompt-as", prompt_as, ("messages", "text"))):  # fmt: skip
+            if value not in choices:
+                raise ConfigError(f"{name} {value}: expected one of {', '.join(choices)}")
+        columns = ColumnMap(prompt=prompt_column, reference=reference_column)
+        _tell(
+            export_data(
+                registry, dataset, output, to=to, prompt_as=prompt_as, keep_unscored=keep_unscored,  # type: ignore[arg-type]
+                columns=columns, max_bad_fraction=max_bad_fraction,
+            )
+        )  # fmt: skip
+
+    _guard(run)
+
+
+# ---------------------------------------------------------------------------------------------- serve
+
+
+@app.command("serve")
+def serve_command(
+    registry: RegistryOption = "registry.db",
+    host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    token_variable: Annotated[
+        str, typer.Option(help="Environment variable that holds the token clients must show.")
+    ] = "RLAR_TOKEN",
+    workers: Annotated[int, typer.Option(min=1, help="Server processes over the one registry.")] = 1,
+    max_body_mb: Annotated[float, typer.Option(help="A larger request is refused (413).")] = 16.0,
+    max_queue: Annotated[
+        int, typer.Option(min=1, help="Completions waiting in a process; beyond that 503 and Retry-After.")
+    ] = 8192,
+    max_concurrency: Annotated[int, typer.Option(min=1, help="Batches scored at the same time in a process.")] = 4,
+    max_samples: Annotated[int, typer.Option(min=1, help="Completions in one request.")] = 1024,
+    batch_window_ms: Annotated[float, typer.Option(min=0, help="How long a request waits for others.")] = 3.0,
+    neutral: Annotated[
+        float, typer.Option(help="The number for hosts that cannot be told 'no reward'; see docs/serving.md.")
+    ] = 0.0,
+    sandbox_tier: Annotated[str, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm.")] = "auto",
+    accept_unsafe: Annotated[
+        bool, typer.Option("--accept-unsafe-execution", help="Run code WITHOUT isolation where there is none.")
+    ] = False,
+    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first; again for more.")] = None,
+) -> None:
+    """Serve rewards over HTTP: /score, and the remote-reward routes of OpenRLHF, slime and NeMo-Gym.
+
+    Answers only this machine unless a token is set. SIGTERM finishes what was accepted.
+
+    Example: rlar serve --registry registry.db --port 8000
+    """
+
+    def run() -> None:
+        import os
+
+        from pydantic import ValidationError
+
+        from rlar.errors import ConfigError
+        from rlar.server.serve import serve
+        from rlar.server.settings import ServeSettings
+
+        token = os.environ.get(token_variable)
+        if token is None and token_variable != "RLAR_TOKEN":
+            raise ConfigError(f"--token-variable {token_variable}: there is no such environment variable")
+        try:
+            settings = ServeSettings.model_validate({
+                "registry": registry, "host": host, "port": port, "token": token, "workers": workers,
+                "max_body_mb": max_body_mb, "max_queue": max_queue, "max_concurrency": max_concurrency,
+                "max_samples": max_samples, "batch_window_ms": batch_window_ms, "neutral": neutral,
+                "sandbox_tier": sandbox_tier, "accept_unsafe": accept_unsafe, "plugins": tuple(plugin or ()),
+            })  # fmt: skip
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        serve(settings, token_variable=token_variable, tell=_tell)
+
+    _guard(run)
 
 
 @app.command("doctor")

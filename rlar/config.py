@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -71,6 +72,29 @@ class BuildConfig(BaseModel):
     """Isolation of foreign code; "auto" takes the strongest that this machine has."""
     accept_unsafe: bool = False
     """Run foreign code without isolation where the machine has none; results are marked unsafe."""
+
+
+_BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def read_bytes(text: str) -> int:
+    """A number of bytes from "500MB", "20 GB", "1000". Raises ConfigError."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?B?)\s*", text.upper())
+    if found is None or found[2] not in _BYTES:
+        raise ConfigError(f"{text!r} is no size; say it like 500MB or 20GB")
+    return int(float(found[1]) * _BYTES[found[2]])
+
+
+def read_price(text: str) -> tuple[float, float]:
+    """Prices of a million input and output tokens from "0.4,1.6". Raises ConfigError."""
+    parts = text.split(",")
+    try:
+        price = tuple(float(part) for part in parts)
+    except ValueError:
+        price = ()
+    if len(price) != 2 or not all(0 <= each < 1e9 for each in price):
+        raise ConfigError(f"--llm-price {text}: expected two numbers, for a million input and output tokens: 0.4,1.6")
+    return price[0], price[1]
 
 
 def read_config(path: str | Path, **overrides: object) -> BuildConfig:

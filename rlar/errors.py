@@ -13,6 +13,8 @@ RlarError
 │   └── ChatUnreadable    an answer that cannot be used: refused, cut off, not what was asked for
 ├── BudgetSpent           a limit of calls, tokens, money or bytes is reached
 ├── HubError              the Hub, or a model on it, cannot be used
+├── BuildStopped          a build ended early and can be continued
+│   └── ApprovalNeeded    it waits for a person's decision
 └── SandboxError          the sandbox cannot be started as asked
     └── SandboxRefused    no isolation available and the user did not accept the risk
 
@@ -77,6 +79,14 @@ class BudgetSpent(RlarError):
 
 class HubError(RlarError):
     """The Hub, or a model on it, cannot be used."""
+
+
+class BuildStopped(RlarError):
+    """A build ended early, as asked; what was done is kept, and the same command continues it."""
+
+
+class ApprovalNeeded(BuildStopped):
+    """A build waits for a person's decision about something that the policy does not allow by itself."""
 
 
 class SandboxError(RlarError):

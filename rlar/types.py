@@ -88,6 +88,13 @@ class Example(Frozen):
         """Content key of prompt and references: 32 hex digits. Row assignments and bindings are stored under it."""
         return digest(self.text, *self.references, size=32)
 
+    @cached_property
+    def identity(self) -> str:
+        """Content key of the whole row, its other columns (where the tests may be) included: 32 hex digits."""
+        if not self.columns:
+            return self.key
+        return digest(self.key, json.dumps(self.columns, sort_keys=True, default=repr), size=32)
+
 
 # ------------------------------------------------------------------------------------------ tasks
 
@@ -132,8 +139,9 @@ class Contract(Frozen):
     """Sorted closed set of answers (choice): label words, or the option letters."""
     carries: tuple[str, ...] = ()
     """Sorted: what a row brings for judging: "tests", "schema", "passage", "options", "constraints", "source"."""
-    template: str | None = None
-    """The wording that all rows of the task share, where that alone tells it from other tasks without a reference."""
+    wordings: tuple[str, ...] = ()
+    """Sorted; the words that its prompts share (see rlar.tasks.wordings), where only they tell the task from others
+    without a reference. A prompt of the task has one of them."""
 
 
 class Witness(Frozen):
@@ -282,7 +290,7 @@ class Reward(Frozen):
     """The combined number of one completion, or why there is none."""
 
     reward: float | None
-    """In [0, 1], or None."""
+    """In [0, 1], or None. With `combination="group_z"` centred on 0 instead."""
     status: RewardStatus
     fingerprint: str | None = None
     recipe_version: int | None = None

@@ -66,7 +66,11 @@ def test_json_goes_to_stdout_and_progress_to_stderr(built, tmp_path):
     [
         (["agent", "build-tools"], "no dataset"),
         (["agent", "build-tools", "-d", "nowhere.jsonl"], "nowhere.jsonl"),
-        (["agent", "build-tools", "-d", "nowhere.jsonl", "--llm", "openai:gpt"], "offline"),
+        (["agent", "build-tools", "-d", "nowhere.jsonl", "--llm", "gpt"], "--llm takes"),
+        (["agent", "build-tools", "-d", "nowhere.jsonl", "--max-cost", "1", "--llm", "openai:gpt"], "llm-price"),
+        (["agent", "build-tools", "-d", "nowhere.jsonl", "--llm-price", "cheap"], "two numbers"),
+        (["agent", "build-tools", "-d", "nowhere.jsonl", "--max-download", "much"], "no size"),
+        (["agent", "build-tools", "-d", "nowhere.jsonl", "--labelled", "gone.jsonl"], "gone.jsonl"),
         (["agent", "build-tools", "-d", "nowhere.jsonl", "--sandbox-tier", "bubble"], "sandbox_tier"),
         (["agent", "build-tools", "-d", "nowhere.jsonl", "--config", "nowhere.toml"], "nowhere.toml"),
         (["agent", "runs", "-r", "nowhere.db"], "no trace"),

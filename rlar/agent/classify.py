@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from rlar.agent.workbench import Workbench
+from rlar.agent.llm import Llm
+from rlar.agent.read_bindings import UnreadClauses
+from rlar.agent.understand import GroupReader
+from rlar.agent.workbench import Emit, Workbench
 from rlar.config import BuildConfig
 from rlar.tasks.data import ColumnMap, RowStats, usable_rows
 from rlar.tasks.discover import discover
@@ -19,9 +22,6 @@ from rlar.tasks.route import RowRouter
 from rlar.tasks.stream import WORTH_PROCESSES, assign_stream, processors
 from rlar.tools.registry import Registry, RowRecord
 from rlar.types import Example, TaskSpec
-
-Emit = Callable[[dict[str, Any]], None]
-"""Receives progress events: {"event": name, ...}."""
 
 CHUNK = 2_000
 """Rows assigned and committed at a time."""
@@ -59,7 +59,14 @@ def classify_rows(bench: Workbench, config: BuildConfig, emit: Emit) -> dict[str
                 emit({"event": "read", "rows": stats.used})
 
     known = known_tasks(config.registry)
-    discovery = discover(counted(), sample_size=config.sample_size, seed=config.seed, known=known)
+
+    def asked() -> Llm:
+        llm = bench.llm(config)
+        assert llm is not None, config.llm
+        return llm
+
+    reader = GroupReader(asked, emit) if config.llm != "none" else None
+    discovery = discover(counted(), sample_size=config.sample_size, seed=config.seed, known=known, read=reader)
 
     registry = bench.registry(config.registry)
     tasks = [keep_or_add(registry, task) for task in discovery.tasks]
@@ -72,6 +79,8 @@ def classify_rows(bench: Workbench, config: BuildConfig, emit: Emit) -> dict[str
         "rows": rows,
         "rejected_rows": [row._asdict() for row in stats.first_rejected[:SHOWN_REJECTS]],
         "router": router_digest(arrays),
+        "readings": reader.records if reader else [],
+        "reading_cost": asked().spent("").model_dump(mode="json") if reader else {},
     }
 
 
@@ -114,12 +123,21 @@ def assign_rows(bench: Workbench, config: BuildConfig, emit: Emit, *, expected_r
     registry = bench.registry(config.registry)
     router = RowRouter.from_arrays(registry.router_arrays(), tuple(registry.tasks()))
     counts: Counter[str] = Counter()
+    unread = UnreadClauses()
     workers = processors() if expected_rows >= WORTH_PROCESSES else 1
     rows = assign_stream(router, rows_of(config, RowStats()), workers=workers)
     done = 0
     while chunk := [RowRecord._make(row) for row in islice(rows, CHUNK)]:
         counts.update(row.fingerprint or "unknown" for row in chunk)
         registry.put_rows(chunk)
+        for row in chunk:
+            unread.notice(row)
         done += len(chunk)
         emit({"event": "assigned", "rows": done})
-    return {"counts": dict(sorted(counts.items()))}
+    found: dict[str, Any] = {"counts": dict(sorted(counts.items()))}
+    if (llm := bench.llm(config)) is not None:
+        before = llm.spent("")
+        changed, found["bindings"] = unread.read(llm)
+        registry.put_rows(changed)
+        found["bindings"]["calls"] = llm.spent("").calls - before.calls
+    return found

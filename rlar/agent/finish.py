@@ -27,10 +27,12 @@ def finish_build(bench: Workbench, config: BuildConfig, state: dict[str, Any]) -
 def summarise(config: BuildConfig, state: dict[str, Any]) -> dict[str, Any]:
     """The summary from the state alone. Tasks are ordered by rows, then fingerprint."""
     rows, counts = state["rows"], state["rows"]["counts"]
+    spent = total_spent(state)
     tasks = []
     for outcome in state.get("outcomes", []):
         task = {key: outcome[key] for key in ("fingerprint", "label", "answer_kind", "covered", "tools")}
-        tasks.append({**task, "rows": counts.get(outcome["fingerprint"], 0), "rejected": outcome["rejected"]})
+        more = {key: outcome.get(key) for key in ("rejected", "passed_over", "cost")}
+        tasks.append({**task, "rows": counts.get(outcome["fingerprint"], 0), **more})
     tasks.sort(key=lambda task: (-task["rows"], task["fingerprint"]))
     reasons = {outcome["fingerprint"]: outcome["reason"] for outcome in state.get("outcomes", [])}
     uncovered = [
@@ -57,5 +59,19 @@ def summarise(config: BuildConfig, state: dict[str, Any]) -> dict[str, Any]:
         "tasks": tasks,
         "uncovered": uncovered,
         "notes": {outcome["fingerprint"]: outcome["notes"] for outcome in state.get("outcomes", [])},
-        "llm_calls": 0,
+        "readings": state.get("readings", []),
+        "llm": config.llm,
+        "llm_calls": spent["calls"],
+        "spent": spent,
     }
+
+
+def total_spent(state: dict[str, Any]) -> dict[str, Any]:
+    """What the whole build cost: calls, answers from the cache, tokens, money (None: no price is known), bytes."""
+    costs = [state.get("reading_cost") or {}, *(outcome.get("cost") or {} for outcome in state.get("outcomes", []))]
+    total: dict[str, Any] = {
+        name: sum(cost.get(name) or 0 for cost in costs)
+        for name in ("calls", "cached", "input_tokens", "output_tokens", "downloaded")
+    }
+    money = [cost["cost"] for cost in costs if cost.get("cost") is not None]
+    return {**total, "cost": round(sum(money), 6) if money else None}

@@ -1,7 +1,8 @@
-"""The build as one LangGraph: classify -> (per task: retrieve -> generate -> self_test -> register) -> assign -> finish.
+"""The build as one LangGraph: classify -> (per task: retrieve -> self_test <-> generate -> register) -> assign -> finish.
 
 ```
-classify --Send per task--> build_task [retrieve -> self_test <-> generate -> register] --join--> assign -> finish
+classify --Send per task--> build_task [retrieve <-> approve; retrieve -> self_test <-> generate -> register]
+         --join--> assign -> finish
 ```
 
 State holds JSON values only; live things come from the Workbench. Nodes are plain functions, so they run in
@@ -18,6 +19,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Send
 
+from rlar.agent.generate import wants_writer
 from rlar.agent.state import BuildInput, BuildState, TaskResult, TaskState
 from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig, make_config
@@ -43,17 +45,26 @@ def make_task_graph(bench: Workbench) -> Graph:
 
         emit, config, task = get_stream_writer(), make_config(state["settings"]), TaskSpec.model_validate(state["task"])
         emit({"event": "retrieving", "fingerprint": task.fingerprint})
-        update = retrieve_candidates(bench, config, task)
-        update["tools"] = [
-            *update["candidates"],
-            *(
-                tool.model_dump(mode="json")
-                for item in update["certificates"]
-                if (tool := bench.registry(config.registry).tool(item["tool_id"])) is not None
-            ),
-        ]
-        emit({"event": "retrieved", "fingerprint": task.fingerprint, "candidates": len(update["candidates"])})
-        return update
+        update = retrieve_candidates(bench, config, task, state.get("decisions", {}))
+        emit(
+            {
+                "event": "retrieved",
+                "fingerprint": task.fingerprint,
+                "candidates": len(update["candidates"]),
+                "passed_over": len(update["passed_over"]),
+                "downloaded": update["downloaded"],
+            }
+        )
+        return {**update, "downloaded": state.get("downloaded", 0) + update["downloaded"]}
+
+    def after_retrieve(state: TaskState) -> Literal["approve", "self_test"]:
+        return "approve" if state.get("approvals") else "self_test"
+
+    def approve(state: TaskState) -> dict[str, Any]:
+        from rlar.agent.approve import ask_for_approval
+
+        decided = ask_for_approval(state["task"], state.get("approvals", []))
+        return {"decisions": {**state.get("decisions", {}), **decided}, "approvals": []}
 
     def self_test(state: TaskState) -> dict[str, Any]:
         from rlar.agent.admit import test_candidates
@@ -61,26 +72,40 @@ def make_task_graph(bench: Workbench) -> Graph:
         task = TaskSpec.model_validate(state["task"])
         tools = [ToolSpec.model_validate(item) for item in state.get("candidates", [])]
         found = test_candidates(bench, make_config(state["settings"]), task, tools, get_stream_writer())
-        certificates = [*state.get("certificates", []), *(item.model_dump(mode="json") for item in found)]
-        return {"certificates": certificates, "candidates": []}
+        certificates = [item.model_dump(mode="json") for item in found.certificates]
+        return {
+            "certificates": [*state.get("certificates", []), *certificates],
+            "candidates": [],
+            "notes": [*state.get("notes", []), *found.notes],
+        }
 
     def after_self_test(state: TaskState) -> Literal["generate", "register"]:
-        from rlar.agent.generate import wants_writer
-
-        return "generate" if wants_writer(bench, certificates_of(state), state.get("attempts", 0)) else "register"
+        config = make_config(state["settings"])
+        asks = wants_writer(bench, config, certificates_of(state), state.get("attempts", 0))
+        return "generate" if asks else "register"
 
     def generate(state: TaskState) -> dict[str, Any]:
-        from rlar.agent.generate import generate_tools
+        from rlar.agent.generate import generate_tools, with_witnesses
 
-        task = TaskSpec.model_validate(state["task"])
+        config, task = make_config(state["settings"]), TaskSpec.model_validate(state["task"])
+        attempts = state.get("attempts", 0)
+        get_stream_writer()({"event": "writing", "fingerprint": task.fingerprint, "attempt": attempts + 1})
+        task, notes = with_witnesses(bench, config, task)
         tools = [ToolSpec.model_validate(item) for item in state.get("tools", [])]
-        update = generate_tools(bench, task, tools, certificates_of(state), state.get("attempts", 0))
-        update["notes"] = [*state.get("notes", []), *update["notes"]]
-        update["tools"] = [*state.get("tools", []), *update["candidates"]]
-        return update
+        update = generate_tools(bench, config, task, tools, certificates_of(state), attempts)
+        return {
+            **update,
+            "task": task.model_dump(mode="json"),
+            "notes": [*state.get("notes", []), *notes, *update["notes"]],
+            "passed_over": [*state.get("passed_over", []), *update["passed_over"]],
+        }
 
-    def after_generate(state: TaskState) -> Literal["self_test", "register"]:
-        return "self_test" if state.get("candidates") else "register"
+    def after_generate(state: TaskState) -> Literal["self_test", "generate", "register"]:
+        if state.get("candidates"):
+            return "self_test"
+        config = make_config(state["settings"])
+        asks = state.get("written") and wants_writer(bench, config, certificates_of(state), state.get("attempts", 0))
+        return "generate" if asks else "register"
 
     def register(state: TaskState) -> dict[str, Any]:
         from rlar.agent.register import register_task
@@ -92,17 +117,21 @@ def make_task_graph(bench: Workbench) -> Graph:
             [ToolSpec.model_validate(item) for item in state.get("tools", [])],
             certificates_of(state),
             state.get("notes", []),
+            passed_over=state.get("passed_over", []),
+            downloaded=state.get("downloaded", 0),
         )
         get_stream_writer()({"event": "registered", **outcome})
         return {"outcomes": [outcome]}
 
     graph = StateGraph(TaskState, output_schema=TaskResult)
     graph.add_node("retrieve", retrieve)
+    graph.add_node("approve", approve)
     graph.add_node("self_test", self_test)
     graph.add_node("generate", generate)
     graph.add_node("register", register)
     graph.add_edge(START, "retrieve")
-    graph.add_edge("retrieve", "self_test")
+    graph.add_conditional_edges("retrieve", after_retrieve)
+    graph.add_edge("approve", "retrieve")
     graph.add_conditional_edges("self_test", after_self_test)
     graph.add_conditional_edges("generate", after_generate)
     graph.add_edge("register", END)
@@ -149,7 +178,7 @@ def make_graph(bench: Workbench, checkpointer: Any = None) -> Graph:
         settings = config_of(dict(state))
         summary = finish_build(bench, settings, dict(state))
         bench.registry(settings.registry).finish_build(thread_of(config), summary)
-        bench.release(settings.registry)
+        bench.release(settings)
         return {"summary": summary}
 
     graph = StateGraph(BuildState, input_schema=BuildInput)

@@ -1,66 +1,87 @@
-"""Reward models from the Hugging Face Hub as candidates: search, rank, vet, pin, download. The gate decides afterwards.
+"""Reward models from the Hugging Face Hub as candidates for a task: searched, ranked, vetted, downloaded at one pinned commit.
 
-Offline, blocked and empty are notes for a person, never exceptions. After a model's commit is known, nothing but this
-commit is asked for. Tokens come from the Hub client's own places (HF_TOKEN) and are stored nowhere.
+Nothing that is found is trusted: a model is data until the gate has measured it. A model's files are only ever asked for at the
+commit that was vetted; none of its code is run. What is refused and what a person is asked about: docs/hub.md.
 """
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from rlar.agent.sources import Approval, Found, PassedOver
 from rlar.agent.vetting import (
-    UNVERIFIABLE,
+    CARD,
+    OFFERED_KINDS,
     ModelFacts,
-    Plan,
     Ranking,
     facts_of,
-    looks_like_reward_model,
-    plan,
+    model_readings,
     rank,
-    summary,
     vet,
+    window,
 )
-from rlar.errors import HubError, RlarError, boundary
-from rlar.tools.library import candidates
-from rlar.tools.model_files import INDEX, download, file_hashes, is_here, read_json, small_files, told
-from rlar.tools.policy import HubPolicy
-from rlar.types import AnswerKind, JsonObject, TaskSpec, ToolKind, ToolSpec, digest
+from rlar.errors import BudgetSpent, ConfigError, HubError, ToolError, boundary
+from rlar.tools.model_files import (
+    INDEX,
+    LONGEST_JSON,
+    download,
+    file_hashes,
+    read_json,
+    snapshot_folder,
+    told,
+)
+from rlar.tools.policy import Policy
+from rlar.types import AnswerKind, JsonObject, TaskSpec, ToolKind, ToolSpec
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-Approve = Literal["ask", "never", "auto"]
+    from rlar.tools.probes import LabelledPair
 
+Approve = Literal["ask", "never", "auto"]
+WebModels = Callable[[TaskSpec], tuple[tuple[str, ...], tuple[str, ...]]]
+"""Names of models for a task, and notes (rlar.agent.web.find_models)."""
+PairsOf = Callable[[TaskSpec], "Sequence[LabelledPair]"]
+ValueT = TypeVar("ValueT")
+
+EXPAND = [
+    "sha", "tags", "config", "cardData", "safetensors", "gated", "disabled", "siblings", "downloads", "likes",
+    "lastModified", "pipeline_tag", "library_name",
+]  # fmt: skip
 QUERIES: tuple[dict[str, Any], ...] = (
     {"search": "reward"},
-    {"search": "-rm"},
-    {"filter": "reward-model"},
-    {"filter": "reward model"},
-    {"filter": "reward-trainer"},
-    {"filter": "prm"},
-    {"filter": "process-reward-model"},
-    {"filter": "rlhf", "pipeline_tag": "text-classification"},
-    {"search": "preference", "pipeline_tag": "text-classification"},
+    {"filter": ["reward-trainer"]},
+    {"filter": ["reward-model"]},
+    {"filter": ["reward model"]},
+    {"filter": ["prm"]},
+    {"filter": ["process-reward-model"]},
+    {"search": "rm", "pipeline_tag": "text-classification"},
 )
-"""No tag marks all reward models: some have only a pipeline tag, some only a trainer's, some a tag with a space."""
-EXPAND = [
-    "author", "cardData", "config", "disabled", "downloads", "gated", "lastModified", "library_name", "likes",
-    "pipeline_tag", "safetensors", "sha", "siblings", "tags",
-]  # fmt: skip
-ATTEMPTS = 4
-BUSY = frozenset({429, 500, 502, 503, 504})
-MOST_NAMED = 12
-"""Models ranked too low to be tried that are named one by one."""
+"""What every task asks; ids are searched, tags filtered. No family of reward models has one tag in common."""
+LOOKED_AT = 12
+"""Models looked at closely (three small files each) for one task, or four for each that may be tried, if that is more."""
+SMALL = ("config.json", "tokenizer_config.json", INDEX)
+NAMED = 40
+"""Models of lower rank that are named one by one; the rest is counted."""
+PATIENCE = (4, 0.5, 20.0)
+"""Tries of one request, seconds before the second, most seconds between two."""
+PAUSE_SECONDS = 60.0
+"""How long the Hub is left alone after it did not answer."""
+_REFUSED = re.compile(r"Error 4\d\d")
+"""An answer to this very query; another one may be answered."""
+BUSY = frozenset({429, 502, 503, 504})
 
 
 class DownloadBudget:
-    """Bytes of model files that a build may still download; shared by all its tasks, thread-safe."""
+    """Bytes that one build may download; shared by everything that downloads in it, thread-safe."""
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
@@ -68,380 +89,493 @@ class DownloadBudget:
         self._lock = threading.Lock()
 
     @property
-    def spent(self) -> int:
+    def spent_bytes(self) -> int:
+        """Taken so far."""
         with self._lock:
             return self._spent
 
-    def take(self, size: int) -> bool:
-        """Whether so many bytes are left; then they are taken."""
+    def check(self, size_bytes: int) -> None:
+        """Raises BudgetSpent where less than that is left."""
         with self._lock:
-            if self._spent + size > self.limit_bytes:
-                return False
-            self._spent += size
-            return True
+            self._check(size_bytes)
 
-    def give_back(self, size: int) -> None:
-        """Bytes that were not downloaded after all."""
+    def take(self, size_bytes: int) -> None:
+        """Take so much for a download. Raises BudgetSpent, and takes nothing, where less is left."""
         with self._lock:
-            self._spent -= size
+            self._check(size_bytes)
+            self._spent += size_bytes
+
+    def _check(self, size_bytes: int) -> None:
+        left = self.limit_bytes - self._spent
+        if size_bytes > left:
+            raise BudgetSpent(
+                f"download budget: {_size(size_bytes)} needed, {_size(left)} of {_size(self.limit_bytes)} left "
+                "(--max-download)"
+            )
+
+    def give_back(self, size_bytes: int) -> None:
+        """Return what was taken for a download that came to nothing."""
+        with self._lock:
+            self._spent -= size_bytes
 
 
-class Ranked(NamedTuple):
-    """A model with its points for one task."""
+class _Ranked(NamedTuple):
+    facts: ModelFacts
+    ranking: Ranking
+
+
+class _Ready(NamedTuple):
+    """A model that may be downloaded."""
 
     facts: ModelFacts
     ranking: Ranking
-    by: str
-    """Who found it: "hub" or "web"."""
+    allowed: JsonObject
+    """Who allowed what the policy does not: {"by", "reasons"}; empty where nobody had to."""
+
+
+@dataclass
+class _Search:
+    """What one search came to, while it is put together."""
+
+    notes: list[str] = field(default_factory=list)
+    passed_over: list[PassedOver] = field(default_factory=list)
+    approvals: list[Approval] = field(default_factory=list)
+    ready: list[_Ready] = field(default_factory=list)
+    tools: list[ToolSpec] = field(default_factory=list)
+    bytes: int = 0
+
+    def pass_over(self, facts: ModelFacts, reason: str) -> None:
+        self.passed_over.append(PassedOver(subject=facts.subject, reason=reason))
+
+    def found(self) -> Found:
+        return Found(
+            tools=tuple(self.tools),
+            notes=tuple(self.notes),
+            passed_over=tuple(self.passed_over),
+            approvals=tuple(self.approvals),
+            cost={"bytes": self.bytes} if self.bytes else {},
+        )
 
 
 class HubSource:
-    """A candidate source over one Hub. Listings are kept for the whole build: tasks ask the same."""
+    """Finds reward models on the Hub. One for a build: what was listed, looked at and decided is remembered; thread-safe."""
 
     name = "hub"
 
     def __init__(
         self,
+        policy: Policy,
         *,
-        policy: HubPolicy,
         budget: DownloadBudget,
         approve: Approve = "never",
-        cache_dir: str | None = None,
-        make_api: Callable[[], HfApi] | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        retry_seconds: float = 1.0,
+        api: HfApi | None = None,
+        cache_dir: str | Path | None = None,
+        web: WebModels | None = None,
+        labelled: PairsOf = lambda task: (),
+        top: int | None = None,
+        now: datetime | None = None,
     ) -> None:
         """
         Args:
-            budget: shared by everything that downloads in a build.
-            cache_dir: folder of downloaded models; None: the Hub client's own.
-            make_api: makes the Hub client; by default the client's own settings hold (HF_ENDPOINT, HF_TOKEN).
-            retry_seconds: first wait before a busy Hub is asked again; doubled each time.
+            approve: what to do about what the policy does not allow by itself: a person is asked, it is refused, or
+                it is allowed and written down.
+            api: the Hub's client; None: the usual one (HF_ENDPOINT, HF_TOKEN).
+            cache_dir: where downloads lie; None: the client's own folder.
+            web: names further models; None asks nobody.
+            labelled: the user's labelled pairs of a task: without them nothing could prove a model on some tasks.
+            top: how many models are tried for a task; None: what the policy says.
+            now: recency is counted from here.
+
+        Raises:
+            ConfigError: the client's endpoint holds credentials, which would end up in the registry.
         """
-        self.policy = policy
-        self._budget = budget
-        self._approve = approve
-        self._cache_dir = cache_dir
-        self._make_api = make_api or _default_api
-        self._clock = clock
-        self._retry_seconds = retry_seconds
-        self._listed: tuple[dict[str, ModelFacts], tuple[str, ...]] | None = None
-        self._lock = threading.Lock()
+        if api is None:
+            from huggingface_hub import HfApi
+
+            api = HfApi()
+        self._api, self._policy, self._hub = api, policy, policy.hub
+        self._endpoint = _other_endpoint(api.endpoint)
+        self._budget, self._approve, self._cache_dir = budget, approve, cache_dir
+        self._web, self._labelled = web, labelled
+        self._top = top or self._hub.top
+        self._now = now or datetime.now(UTC)
+        self._lists: dict[str, list[ModelFacts]] = {}
+        self._named: dict[str, ModelFacts] = {}
+        self._looked: dict[str, ModelFacts] = {}
+        self._decisions: dict[str, bool] = {}
+        self._trouble = "", 0.0
+        self._searching, self._fetching = threading.Lock(), threading.Lock()
 
     def find(self, task: TaskSpec, decisions: Mapping[str, bool]) -> Found:
-        """The best-ranked models that may be tried on a task, as tools; every other one with its reason."""
-        if reason := unwanted(task):
-            return Found(notes=(f"hub: not searched: {reason}",))
-        listed, notes = self._listing()
-        if not listed:
-            return Found(notes=notes or ("hub: no model was found",))
-        return self.choose(task, listed.values(), decisions, notes=notes, by="hub")
+        """The best-ranked models that may be tried, one tool for each way to read them."""
+        if reason := self._pointless(task):
+            return Found(notes=(f"hub: {reason}",))
+        search = _Search()
+        with self._searching:
+            self._decisions.update(decisions)
+            ranked = self._ranked(task, search)
+            self._choose(ranked, search)
+        if search.approvals:
+            search.notes.append(f"hub: {len(search.approvals)} wait for a decision, nothing is downloaded before")
+            return search.found()
+        for ready in search.ready:
+            self._fetch(ready, search)
+        if ranked:
+            models = len({tool.source for tool in search.tools})
+            search.notes.append(
+                f"hub: {models} models to try as {len(search.tools)} tools, {_size(search.bytes)} downloaded"
+            )
+        return search.found()
 
-    def listed_ids(self) -> frozenset[str]:
-        """Models that the Hub's own search lists."""
-        return frozenset(self._listing()[0])
+    def _pointless(self, task: TaskSpec) -> str:
+        """Why nothing is searched for a task; "" where it may be of use."""
+        kind = task.contract.answer_kind
+        if kind not in OFFERED_KINDS:
+            return f"not searched: answers of kind {kind.value} can be verified, which no reward model does as well"
+        needed = self._policy.labelled_min_pairs
+        if kind is AnswerKind.OPEN_ENDED and (pairs := len(self._labelled(task))) < needed:
+            return (
+                f"not searched: no row has a reference, so only labelled pairs could prove a model "
+                f"({pairs} of {needed}; --labelled)"
+            )
+        return ""
 
-    def look_up(self, repos: Iterable[str]) -> tuple[list[ModelFacts], list[PassedOver]]:
-        """Facts on models that somebody named; those that cannot be looked up with the reason."""
-        found, lost = [], []
-        api = self._make_api()
-        for repo in repos:
-            facts = self._info(api, repo, None)
-            if isinstance(facts, ModelFacts):
-                found.append(facts)
-            else:
-                lost.append(PassedOver(subject=repo, reason=str(facts)))
-        return found, lost
+    # -------------------------------------------------------------------------------------- searching
 
-    def choose(
-        self,
-        task: TaskSpec,
-        models: Iterable[ModelFacts],
-        decisions: Mapping[str, bool],
-        *,
-        notes: Sequence[str] = (),
-        by: str,
-    ) -> Found:
-        """Rank, vet and download: at most `policy.top` models become tools."""
-        models = list(models)
-        likely = [facts for facts in models if looks_like_reward_model(facts, self.policy)]
-        now = self._clock()
-        ranked = sorted(
-            (Ranked(facts, rank(facts, task, now=now), by) for facts in likely),
-            key=lambda each: (-each.ranking.points, each.facts.id),
-        )
-        chosen = _Choice()
-        for place, each in enumerate(ranked):
-            if chosen.models >= self.policy.top:
-                chosen.leave_rest(ranked[place:], self.policy.top)
-                break
-            chosen.add(each.facts, self._candidate(each, decisions))
-        looked = (
-            f"{by}: {len(models)} models looked at, {len(likely)} look like reward models, {chosen.models} to be tried"
-        )
-        return Found(
-            tools=tuple(chosen.tools),
-            notes=(*notes, looked, *chosen.notes),
-            passed_over=tuple(chosen.passed_over),
-            approvals=tuple(chosen.approvals),
-            cost={"downloaded_bytes": chosen.downloaded} if chosen.downloaded else {},
-        )
+    def _ranked(self, task: TaskSpec, search: _Search) -> list[_Ranked]:
+        """Every reward model that was found, best first."""
+        found = {facts.repo: facts for facts in self._listed(task, search)}
+        for facts in self._named_by_web(task, search):
+            found.setdefault(facts.repo, facts)
+        ranked = [_Ranked(facts, rank(facts, task, now=self._now)) for facts in found.values()]
+        kept = [each for each in ranked if each.ranking.is_reward_model and each.ranking.score >= self._hub.min_rank]
+        if ranked:
+            search.notes.append(f"hub: {len(ranked)} models listed, {len(kept)} say that they are reward models")
+        return sorted(kept, key=lambda each: (-each.ranking.score, each.facts.repo))
 
-    # -------------------------------------------------------------------------------------- asking the Hub
+    def _listed(self, task: TaskSpec, search: _Search) -> list[ModelFacts]:
+        language = task.contract.target_language
+        queries = [*QUERIES, *([{"search": "reward", "filter": [language]}] if language else [])]
+        found: list[ModelFacts] = []
+        note, until = self._trouble
+        if time.monotonic() < until:
+            search.notes.append(note)
+            return []
+        for query in queries:
+            key = repr(query)
+            if key not in self._lists:
+                listed = self._attempt(lambda query=query: self._list(query))  # type: ignore[misc]
+                if isinstance(listed, HubError):
+                    note = f"hub: search {_shown(query)}: {listed}"
+                    search.notes.append(note)
+                    if not _REFUSED.search(str(listed)):
+                        # The client has tried it for half a minute: neither the next query nor the next task fares better.
+                        self._trouble = note, time.monotonic() + PAUSE_SECONDS
+                        break
+                    continue
+                self._lists[key] = listed
+            found += self._lists[key]
+        if not found and not search.notes:
+            search.notes.append("hub: nothing found")
+        return found
 
-    def _listing(self) -> tuple[dict[str, ModelFacts], tuple[str, ...]]:
-        """Every model that the queries list, and what went wrong; asked once, since the client itself asks long enough."""
-        with self._lock:
-            if self._listed is None:
-                found: dict[str, ModelFacts] = {}
-                notes: list[str] = []
-                api = self._make_api()
-                for query in QUERIES:
-                    rows = self._asked(api, query)
-                    if isinstance(rows, str):
-                        notes.append(f"hub: the query {_said(query)} failed: {rows}")
-                        if "cannot be reached" in rows or "OFFLINE" in rows:
-                            break  # the other queries would wait for the same
+    def _list(self, query: dict[str, Any]) -> list[ModelFacts]:
+        expand: Any = EXPAND
+        listed = self._api.list_models(**query, sort="downloads", limit=self._hub.listed, expand=expand)
+        return [facts for info in listed if (facts := _readable(info)) is not None]
+
+    def _named_by_web(self, task: TaskSpec, search: _Search) -> list[ModelFacts]:
+        if self._web is None:
+            return []
+        names, notes = self._web(task)
+        search.notes += notes
+        for name in names:
+            if name in self._named:
+                continue
+            facts = self._attempt(lambda name=name: self._known(name))  # type: ignore[misc]
+            if isinstance(facts, HubError):
+                search.notes.append(f"hub: {name}: {facts}")
+            elif facts is not None:
+                self._named[name] = facts
+        return [self._named[name] for name in names if name in self._named]
+
+    def _known(self, name: str) -> ModelFacts | None:
+        expand: Any = EXPAND
+        return _readable(self._api.model_info(name, expand=expand))
+
+    # -------------------------------------------------------------------------------------- choosing
+
+    def _choose(self, ranked: Sequence[_Ranked], search: _Search) -> None:
+        """Sort models into those to try, those to ask about, and those passed over, from the best one down."""
+        looked_at, limit = 0, max(LOOKED_AT, 4 * self._top)
+        planned = 0
+        for place, each in enumerate(ranked, 1):
+            facts = self._looked.get(each.facts.subject, each.facts)
+            if len(search.ready) + len(search.approvals) >= self._top:
+                self._leave(ranked[place - 1 :], f"the best {self._top} are tried", place, search)
+                return
+            verdict = vet(facts, self._hub)
+            if not verdict.refused and not self._hidden(facts, verdict.approvals):
+                if facts.config is None:
+                    if looked_at == limit:
+                        self._leave(ranked[place - 1 :], f"{limit} were looked at", place, search)
+                        return
+                    looked_at += 1
+                    looked = self._look(facts, search)
+                    if looked is None:
                         continue
-                    found.update({facts.id: facts for facts in rows})
-                self._listed = (found, tuple(notes))
-            return self._listed
+                    facts = looked
+                verdict = vet(facts, self._hub)
+            if verdict.refused:
+                search.pass_over(facts, verdict.refused)
+                continue
+            allowed = self._allowed(facts, each.ranking, verdict.approvals, search)
+            if allowed is None:
+                continue
+            if over := self._over_budget(facts, planned):
+                search.pass_over(facts, over)
+                continue
+            planned += self._missing_bytes(facts)
+            search.ready.append(_Ready(facts, each.ranking, allowed))
 
-    def _asked(self, api: HfApi, query: dict[str, Any]) -> list[ModelFacts] | str:
-        """The models of one query, or why there are none."""
+    def _leave(self, rest: Sequence[_Ranked], why: str, place: int, search: _Search) -> None:
+        for offset, each in enumerate(rest[:NAMED]):
+            search.pass_over(each.facts, f"ranked {place + offset} with {each.ranking.score:.1f} points: {why}")
+        if len(rest) > NAMED:
+            search.notes.append(f"hub: {len(rest) - NAMED} models of lower rank are not named")
 
-        def ask() -> list[ModelFacts] | str:
-            rows = api.list_models(**query, sort="downloads", limit=self.policy.listed, expand=EXPAND)  # type: ignore[arg-type]
-            return [facts_of(info) for info in rows]
+    def _hidden(self, facts: ModelFacts, approvals: Sequence[str]) -> bool:
+        """Whether its files are not asked for: the answer is no, or, behind a gate, nobody said yes yet."""
+        if not approvals or (decided := self._decision(facts)) is True:
+            return False
+        return decided is False or self._approve == "never" or bool(facts.gated)
 
-        return boundary(ask, told)
+    def _decision(self, facts: ModelFacts) -> bool | None:
+        """What was decided about a model; None: nobody was asked."""
+        if self._approve == "auto":
+            return True
+        return self._decisions.get(facts.subject)
 
-    def _info(self, api: HfApi, repo: str, sha: str | None) -> ModelFacts | HubError:
-        """Facts at a commit (or at the head, where none is known yet), with sizes and the security scan."""
+    def _allowed(
+        self, facts: ModelFacts, ranking: Ranking, reasons: tuple[str, ...], search: _Search
+    ) -> JsonObject | None:
+        """Who allowed what the policy does not; None where nobody did (then the search says what became of the model)."""
+        if not reasons:
+            return {}
+        decided = self._decision(facts)
+        if decided:
+            return {"by": "--approve auto" if self._approve == "auto" else "a person", "reasons": list(reasons)}
+        if decided is None and self._approve == "ask":
+            search.approvals.append(
+                Approval(subject=facts.subject, reasons=reasons, facts=_for_a_person(facts, ranking))
+            )
+        elif decided is None:
+            search.pass_over(facts, f"policy: {'; '.join(reasons)} (--approve ask lets a person decide)")
+        else:
+            search.pass_over(facts, f"a person said no: {'; '.join(reasons)}")
+        return None
 
-        def ask() -> ModelFacts | HubError:
-            for attempt in self._retrying():
-                with attempt:
-                    return facts_of(api.model_info(repo, revision=sha, files_metadata=True, securityStatus=True))
-            raise AssertionError("tenacity reraises")
-
-        return boundary(ask, lambda error: HubError(f"cannot be looked up: {told(error)}"))
-
-    def _retrying(self) -> Retrying:
-        """model_info asks once; the client's listings and downloads retry by themselves."""
-        return Retrying(
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential(multiplier=self._retry_seconds, max=30),
-            retry=retry_if_exception(_is_busy),
-            reraise=True,
-        )
-
-    # -------------------------------------------------------------------------------------- one model
-
-    def _candidate(self, ranked: Ranked, decisions: Mapping[str, bool]) -> _Outcome:
-        """What becomes of one model: tools, a question, or the reason why neither."""
-        first = vet(ranked.facts, self.policy)
-        if first.refused:
-            return _Outcome(reason="; ".join(first.refused))
-        if (reason := self._unpinnable(ranked.facts)) is not None:
-            return _Outcome(reason=reason)
-        api = self._make_api()
-        facts = self._info(api, ranked.facts.id, ranked.facts.sha)
-        if isinstance(facts, HubError):
-            return _Outcome(reason=str(facts))
-        # The answer is about the commit that was asked for, whatever it calls itself.
-        facts = facts.model_copy(update={"id": ranked.facts.id, "sha": ranked.facts.sha})
-        verdict = vet(facts, self.policy)
-        if verdict.refused:
-            return _Outcome(reason="; ".join(verdict.refused))
-        if verdict.needs_approval:
-            allowed = self._allowed(facts, verdict.needs_approval, decisions)
-            if allowed is not None:
-                return allowed
-        return boundary(
-            lambda: self._fetched(api, ranked._replace(facts=facts), verdict.needs_approval),
-            lambda error: _Outcome(
-                reason=str(error) if isinstance(error, RlarError) else f"{type(error).__name__}: {error}"[:300]
-            ),
-        )
-
-    def _unpinnable(self, facts: ModelFacts) -> str | None:
-        if len(facts.sha) == 40 and all(each in "0123456789abcdef" for each in facts.sha):
-            return None
-        return "the Hub names no commit to pin"
-
-    def _allowed(self, facts: ModelFacts, reasons: tuple[str, ...], decisions: Mapping[str, bool]) -> _Outcome | None:
-        """None when it may be fetched: the settings or a person allow it."""
-        if self._approve == "auto" or decisions.get(facts.subject) is True:
-            return None
-        if decisions.get(facts.subject) is False:
-            return _Outcome(reason=f"a person declined: {'; '.join(reasons)}")
-        if self._approve == "never":
-            return _Outcome(reason=f"{'; '.join(reasons)} (--approve ask lets a person decide)")
-        size = sum(size or 0 for size in facts.files.values())
-        shown: JsonObject = {
-            "licence": facts.licence,
-            "gated": facts.gated,
-            "gigabytes": round(size / 1e9, 3),
-            "downloads": facts.downloads,
-            "base_model": facts.base_model,
-        }
-        return _Outcome(approval=Approval(subject=facts.subject, reasons=reasons, facts=shown))
-
-    def _fetched(self, api: HfApi, ranked: Ranked, approved: tuple[str, ...]) -> _Outcome:
-        """Download the small files, decide by them, then download the weights. Raises HubError, ToolError."""
-        facts = ranked.facts
-        small = small_files(facts.files)
-        if "config.json" not in small:
-            return _Outcome(reason="no config.json")
-        for name in small:
-            limit = self.policy.max_config_bytes if name == "config.json" else self.policy.max_tokenizer_bytes
-            if (facts.files[name] or 0) > limit:
-                return _Outcome(reason=f"{name} has {facts.files[name]} bytes, the policy allows {limit}")
-        reading = [*small, *(["README.md"] if self._card_is_small(facts) else [])]
-        folder = download(api, facts.id, facts.sha, reading, self._cache_dir)
-        config = read_json(folder / "config.json", self.policy.max_config_bytes)
-        tokenizer_config = read_json(folder / "tokenizer_config.json") if "tokenizer_config.json" in small else {}
-        index = read_json(folder / INDEX) if INDEX in small else None
-        planned = plan(facts, self.policy, config=config, tokenizer_config=tokenizer_config, index=index)
-        card = (folder / "README.md").read_text("utf-8", "replace") if "README.md" in reading else ""
-
-        if "model.safetensors" in planned.files:
-            small = [name for name in small if name != INDEX]
-        wanted = [*small, *planned.files]
-        needed = sum(facts.files[name] or 0 for name in planned.files)
-        here = is_here(facts.id, facts.sha, wanted, self._cache_dir)
-        if not here and any(facts.files[name] is None for name in planned.files):
-            return _Outcome(reason="the Hub does not say how large its weights are")
-        if not here and not self._budget.take(needed):
-            left = self._budget.limit_bytes - self._budget.spent
-            return _Outcome(reason=f"{needed / 1e9:.3g} GB of weights, {left / 1e9:.3g} GB left of --max-download")
+    def _over_budget(self, facts: ModelFacts, planned: int) -> str:
+        """Why a model is too big for what is left of the build's budget; "" where it is not."""
         try:
-            folder = download(api, facts.id, facts.sha, wanted, self._cache_dir)
-        except HubError:
-            if not here:
-                self._budget.give_back(needed)
-            raise
-        hashes = file_hashes(folder, wanted)
-        tools = [self._tool(ranked, planned, reading, hashes, config, card, approved) for reading in planned.readings]
-        return _Outcome(tools=tuple(tools), downloaded=0 if here else needed)
+            self._budget.check(planned + self._missing_bytes(facts))
+        except BudgetSpent as spent:
+            return str(spent)
+        return ""
 
-    def _card_is_small(self, facts: ModelFacts) -> bool:
-        size = facts.files.get("README.md")
-        return size is not None and size <= self.policy.max_card_bytes
+    def _missing_bytes(self, facts: ModelFacts) -> int:
+        """Bytes that would have to be downloaded."""
+        folder = snapshot_folder(facts.repo, facts.sha, self._cache_dir)
+        return facts.bytes_of(name for name in facts.wanted_files if not (folder / name).is_file())
 
-    def _tool(
-        self,
-        ranked: Ranked,
-        planned: Plan,
-        reading: Any,
-        hashes: dict[str, str],
-        config: JsonObject,
-        card: str,
-        approved: tuple[str, ...],
-    ) -> ToolSpec:
+    # -------------------------------------------------------------------------------------- looking closely
+
+    def _look(self, facts: ModelFacts, search: _Search) -> ModelFacts | None:
+        """The facts with sizes, scan results and configuration; None (passed over) where they cannot be had."""
+        seen = self._attempt(lambda: self._inspected(facts))
+        if isinstance(seen, HubError):
+            search.pass_over(facts, f"cannot be looked at: {seen}")
+            return None
+        self._looked[facts.subject] = seen
+        return seen
+
+    def _inspected(self, facts: ModelFacts) -> ModelFacts:
+        """Raises HubError and ToolError for files that are too large or no JSON, and what the client raises."""
+        info = self._api.model_info(facts.repo, revision=facts.sha, securityStatus=True, files_metadata=True)
+        now = _readable(info)
+        if now is None or now.sha != facts.sha:
+            raise HubError(f"the Hub answered about another commit than {facts.sha[:12]}")
+        known = facts.model_copy(
+            update={
+                "files": now.files, "sizes": now.sizes or {}, "flagged": now.flagged, "disabled": now.disabled,
+                "own_code": facts.own_code or now.own_code, "gated": now.gated or facts.gated,
+            }
+        )  # fmt: skip
+        if vet(known, self._hub).refused:
+            return known.model_copy(update={"config": {}})
+        names = [name for name in (*SMALL, CARD) if name in known.files and self._readable_size(known, name)]
+        folder = download(self._api, known.repo, known.sha, names, self._cache_dir)
+        read = {name: read_json(folder / name) for name in SMALL if name in names}
+        return known.model_copy(
+            update={
+                "config": read["config.json"],
+                "tokenizer_config": read.get("tokenizer_config.json"),
+                "index": read.get(INDEX),
+            }
+        )
+
+    def _readable_size(self, facts: ModelFacts, name: str) -> bool:
+        """Whether a small file is small. Raises HubError for one that is needed and is not."""
+        limit = {
+            "config.json": self._hub.max_config_bytes,
+            "tokenizer_config.json": self._hub.max_tokenizer_bytes,
+            CARD: self._hub.max_card_bytes,
+        }.get(name, LONGEST_JSON)
+        size = facts.bytes_of([name])
+        if size > limit and name != CARD:
+            raise HubError(f"{name} has {_size(size)}, more than {_size(limit)}")
+        return size <= limit
+
+    def _attempt(self, call: Callable[[], ValueT]) -> ValueT | HubError:
+        """What a call to the Hub gives; busy answers are waited out, any other failure is one line."""
+
+        def run() -> ValueT | HubError:
+            return _patiently(call)
+
+        return boundary(run, _as_hub_error)
+
+    # -------------------------------------------------------------------------------------- fetching
+
+    def _fetch(self, ready: _Ready, search: _Search) -> None:
+        """Download one model and make its tools; passed over where it does not come, or something else comes."""
+        facts = ready.facts
+
+        def fetch() -> list[ToolSpec]:
+            with self._fetching:
+                missing = self._missing_bytes(facts)
+                self._budget.take(missing)
+                try:
+                    folder = download(self._api, facts.repo, facts.sha, facts.wanted_files, self._cache_dir)
+                except HubError:
+                    self._budget.give_back(missing)
+                    raise
+                search.bytes += missing
+            return self._tools(ready, file_hashes(folder, facts.wanted_files))
+
+        try:
+            search.tools += fetch()
+        except (BudgetSpent, HubError, ToolError) as error:
+            search.pass_over(facts, str(error))
+
+    def _tools(self, ready: _Ready, hashes: dict[str, str]) -> list[ToolSpec]:
         from rlar.tools.reward_model import RewardModelParams, code_hash
 
-        facts = ranked.facts
-        params = RewardModelParams(
-            reading=reading, files=hashes, max_length=planned.max_length, endpoint=self._endpoint()
-        )
-        provenance: JsonObject = {
-            "found_by": ranked.by,
-            "commit": facts.sha,
-            "ranking": {"points": ranked.ranking.points, "breakdown": ranked.ranking.breakdown},
-            "licence": facts.licence,
-            "gated": facts.gated,
-            "allowed": {"how": "auto" if self._approve == "auto" else "a person", "reasons": list(approved)}
-            if approved
-            else None,
-            "bytes": sum(facts.files[name] or 0 for name in hashes if name in facts.files),
-            "parameters": facts.parameters,
-            "base_model": facts.base_model,
+        provenance = self._provenance(ready)
+        name = re.sub(r"[^a-z0-9]+", "-", ready.facts.repo.split("/")[-1].lower()).strip("-")[:40]
+        made = []
+        for reading in model_readings(ready.facts, self._hub):
+            params = RewardModelParams(
+                reading=reading,
+                files=hashes,
+                max_length=window(ready.facts, self._hub),
+                endpoint=self._endpoint,
+            )
+            made.append(
+                ToolSpec(
+                    kind=ToolKind.REWARD_MODEL,
+                    name=f"{name}-{reading.slug}",
+                    source=ready.facts.subject,
+                    params=params.model_dump(mode="json"),
+                    code_hash=code_hash(),
+                    provenance={**provenance, **({"readout": reading.readout} if reading.readout else {})},
+                )
+            )
+        return made
+
+    def _provenance(self, ready: _Ready) -> JsonObject:
+        facts = ready.facts
+        return {
+            "from": "hub",
+            "repo": facts.repo,
+            "sha": facts.sha,
+            "licence": ", ".join(facts.licences) or None,
+            "bytes": facts.bytes_of(facts.wanted_files),
+            "parameters": facts.total_parameters or None,
             "downloads": facts.downloads,
-            "likes": facts.likes,
-            "last_modified": facts.last_modified,
-            "card_digest": digest(card, size=32) if card else None,
-            "readout": self._readout_source(reading),
-            **summary(config),
+            "changed": facts.changed.isoformat() if facts.changed else None,
+            "base_model": list(facts.base_models),
+            "card_sha256": self._card_digest(facts),
+            "rank": {"score": ready.ranking.score, **ready.ranking.breakdown},
+            "approved": ready.allowed or None,
         }
-        return ToolSpec(
-            kind=ToolKind.REWARD_MODEL,
-            name=f"{facts.id.replace('/', '-').lower()[:80]}-{reading.slug}",
-            source=facts.subject,
-            params=params.model_dump(mode="json", exclude_defaults=True),
-            code_hash=code_hash(),
-            provenance={key: value for key, value in provenance.items() if value is not None},
-        )
 
-    def _endpoint(self) -> str | None:
-        """The Hub's address, where a later download must not go to the client's default."""
-        from huggingface_hub import constants
-
-        endpoint = str(self._make_api().endpoint)
-        return None if endpoint == constants.ENDPOINT or "@" in endpoint else endpoint
-
-    def _readout_source(self, reading: Any) -> str | None:
-        return self.policy.readouts[reading.readout].source if reading.readout in self.policy.readouts else None
+    def _card_digest(self, facts: ModelFacts) -> str | None:
+        """SHA-256 of the card, so that what it said then can be told from what it says later; it is not read."""
+        folder = snapshot_folder(facts.repo, facts.sha, self._cache_dir)
+        return file_hashes(folder, [CARD])[CARD] if (folder / CARD).is_file() else None
 
 
-class _Outcome(NamedTuple):
-    """What became of one model."""
-
-    tools: tuple[ToolSpec, ...] = ()
-    reason: str = ""
-    approval: Approval | None = None
-    downloaded: int = 0
-
-
-class _Choice:
-    """Collects outcomes until enough models are chosen."""
-
-    def __init__(self) -> None:
-        self.tools: list[ToolSpec] = []
-        self.passed_over: list[PassedOver] = []
-        self.approvals: list[Approval] = []
-        self.notes: list[str] = []
-        self.models = 0
-        self.downloaded = 0
-
-    def add(self, facts: ModelFacts, outcome: _Outcome) -> None:
-        self.downloaded += outcome.downloaded
-        if outcome.tools:
-            self.models += 1
-            self.tools += outcome.tools
-        elif outcome.approval is not None:
-            self.approvals.append(outcome.approval)
-        else:
-            self.passed_over.append(PassedOver(subject=facts.subject, reason=outcome.reason))
-
-    def leave_rest(self, rest: Sequence[Ranked], top: int) -> None:
-        """Models ranked too low: the first by name, the others as a count."""
-        for each in rest[:MOST_NAMED]:
-            reason = f"ranked lower ({each.ranking.points:g} points); the best {top} are tried (policy: hub.top)"
-            self.passed_over.append(PassedOver(subject=each.facts.subject, reason=reason))
-        if len(rest) > MOST_NAMED:
-            self.notes.append(f"{len(rest) - MOST_NAMED} more models are ranked lower and were not looked into")
+def _for_a_person(facts: ModelFacts, ranking: Ranking) -> JsonObject:
+    try:
+        size = facts.bytes_of(facts.wanted_files) or None
+    except ToolError:
+        size = None
+    return {
+        "licence": ", ".join(facts.licences) or None,
+        "gated": facts.gated or None,
+        "bytes": size,
+        "parameters": facts.total_parameters or None,
+        "downloads": facts.downloads,
+        "base_model": list(facts.base_models),
+        "rank": ranking.score,
+    }
 
 
-def unwanted(task: TaskSpec) -> str:
-    """Why no reward model is looked for; empty where one may help."""
-    kind = task.contract.answer_kind
-    if kind in UNVERIFIABLE or kind is AnswerKind.RULE or not candidates(kind):
-        return ""
-    return f"{kind.value} answers are verified exactly, which a reward model can only imitate"
+def _other_endpoint(endpoint: str) -> str | None:
+    """The endpoint that a tool has to name, None for the client's own. Raises ConfigError for one with credentials."""
+    from huggingface_hub import constants
+
+    parts = urlsplit(endpoint)
+    if parts.username or parts.password or parts.query:
+        raise ConfigError("the Hub's endpoint holds credentials; give them as HF_TOKEN instead")
+    return None if endpoint.rstrip("/") == constants.ENDPOINT.rstrip("/") else endpoint
 
 
-def _default_api() -> HfApi:
-    from huggingface_hub import HfApi
+def _patiently(call: Callable[[], ValueT]) -> ValueT:
+    """What a call gives; tried again where the Hub is busy (model_info does not by itself)."""
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
-    return HfApi(library_name="rlar")
+    tries, first, most = PATIENCE
+
+    def wait(state: Any) -> float:
+        error = state.outcome.exception()
+        asked = str(getattr(getattr(error, "response", None), "headers", {}).get("retry-after", ""))
+        return min(most, float(asked) if asked.isdigit() else first * 2.0 ** (state.attempt_number - 1))
+
+    return Retrying(stop=stop_after_attempt(tries), wait=wait, retry=retry_if_exception(_is_busy), reraise=True)(call)
 
 
 def _is_busy(error: BaseException) -> bool:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    return status in BUSY or type(error).__name__ in {"ConnectError", "ReadTimeout", "ConnectTimeout", "ReadError"}
+    return getattr(getattr(error, "response", None), "status_code", None) in BUSY
 
 
-def _said(query: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value!r}" for key, value in query.items())
+def _as_hub_error(error: Exception) -> HubError:
+    if isinstance(error, HubError | ToolError):
+        return HubError(str(error))
+    return HubError(told(error))
+
+
+def _readable(info: Any) -> ModelFacts | None:
+    """The facts of a listed model; None for one whose metadata are no metadata: it must not spoil the others' listing."""
+    return boundary(lambda: facts_of(info), lambda error: None)
+
+
+def _shown(query: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={' '.join(v) if isinstance(v, list) else v}" for key, v in query.items())
+
+
+def _size(count: int) -> str:
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} bytes"

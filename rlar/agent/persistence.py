@@ -1,6 +1,7 @@
 """Where a build's checkpoints live, so that a killed build resumes and Studio opens what the command line did.
 
-The file stands beside the registry: `registry.db` -> `registry.db.trace`.
+The file stands beside the registry: `registry.db` -> `registry.db.trace`. A registry on a server has its file in the
+working directory, under a name of its own: two of them never share one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from typing import TYPE_CHECKING
 
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from rlar.tools.engine import place, sqlite_path
+from rlar.types import digest
+
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
@@ -22,10 +26,14 @@ TRACE_VARIABLE = "RLAR_TRACE"
 
 
 def trace_path(registry: str) -> Path:
-    """The checkpoint file of a registry; for a database URL a file in the working directory."""
-    if "://" in registry and not registry.startswith("sqlite:///"):
-        return Path("registry.trace")
-    return Path(registry.removeprefix("sqlite:///") + ".trace")
+    """The checkpoint file of a registry; for a server's URL a file in the working directory.
+
+    That name depends on server, port, database and options, and not on the account that opens it.
+    """
+    path = sqlite_path(registry)
+    if path is not None:
+        return path.with_name(path.name + ".trace")
+    return Path(f"registry-{digest(place(registry))}.trace")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -19,6 +20,7 @@ class BuildProgress:
         self.console = Console(file=stream, soft_wrap=live is False)
         self.is_live = self.console.is_terminal if live is None else live
         self.tasks: dict[str, dict[str, Any]] = {}
+        self.spent: dict[str, float] = {"calls": 0, "cached": 0, "tokens": 0, "cost": 0.0, "bytes": 0}
         self.line = "starting"
         self.started = time.monotonic()
         self._live: Live | None = None
@@ -40,7 +42,18 @@ class BuildProgress:
         if self._live is not None:
             self._live.update(self._render())
         elif told:
-            self.console.print(Text(f"[{time.monotonic() - self.started:6.1f}s] {told}"))
+            # One line an event, however long: a log is searched, not read in columns.
+            self.console.print(Text(f"[{time.monotonic() - self.started:6.1f}s] {told}"), soft_wrap=True)
+
+    def pause(self, talk: Callable[[], Any]) -> Any:
+        """What `talk` gives, with the live table out of the way meanwhile."""
+        if self._live is None:
+            return talk()
+        self._live.stop()
+        try:
+            return talk()
+        finally:
+            self._live.start(refresh=True)
 
     def _take(self, event: dict[str, Any]) -> str | None:
         """Note an event; returns the line that a plain log shows for it, if any."""
@@ -54,8 +67,14 @@ class BuildProgress:
         elif name == "classified":
             rows = event["rows"]
             for item in event["tasks"]:
-                self.tasks[item["fingerprint"]] = {**item, "state": "waiting", "admitted": 0, "rejected": 0, "note": ""}
+                self.tasks[item["fingerprint"]] = {
+                    **item, "state": "waiting", "admitted": 0, "rejected": 0, "note": "", "calls": 0, "tokens": 0,
+                }  # fmt: skip
             told = f"{rows['read']:,} rows read, {rows['rejected']:,} rejected, {len(event['tasks'])} tasks found"
+        elif name == "reading":
+            self.line = f"asking what is asked: group {event['group']} of {event['groups']}"
+        elif name == "llm":
+            self._take_call(event, task)
         elif name == "assigned":
             self.line = f"giving every row its task: {event['rows']:,}"
         elif task is not None:
@@ -64,9 +83,25 @@ class BuildProgress:
             self.line = told
         return told
 
+    def _take_call(self, event: dict[str, Any], task: dict[str, Any] | None) -> None:
+        if event["cached"]:
+            self.spent["cached"] += 1
+            return
+        tokens = event["input_tokens"] + event["output_tokens"]
+        self.spent["calls"] += 1
+        self.spent["tokens"] += tokens
+        self.spent["cost"] += event["cost"] or 0.0
+        if task is not None:
+            task["calls"] += 1
+            task["tokens"] += tokens
+
     def _take_task(self, name: str, event: dict[str, Any], task: dict[str, Any]) -> str | None:
         if name == "retrieving":
             task["state"] = "retrieving"
+        elif name == "retrieved":
+            self.spent["bytes"] += event.get("downloaded", 0)
+        elif name == "writing":
+            task["state"] = f"writing, attempt {event['attempt']}"
         elif name == "testing":
             task["state"] = f"testing {event['tool'].rsplit('-', 1)[0]}"
         elif name == "tested":
@@ -81,15 +116,68 @@ class BuildProgress:
 
     def _render(self) -> Group:
         table = Table(box=None, pad_edge=False)
-        for column, style in (("task", "bold"), ("fingerprint", "dim"), ("rows", ""), ("tools", ""), ("state", "")):
+        for column, style in (
+            ("task", "bold"),
+            ("fingerprint", "dim"),
+            ("rows", ""),
+            ("tools", ""),
+            ("LLM", ""),
+            ("state", ""),
+        ):
             table.add_column(column, style=style, overflow="ellipsis", no_wrap=True)
         colours = {"covered": "green", "uncovered": "yellow", "waiting": "dim"}
         for task in self.tasks.values():
             state = Text(f"{task['state']}  {task['note']}", style=colours.get(task["state"], "cyan"))
             tools = f"{task['admitted']} admitted, {task['rejected']} rejected"
-            table.add_row(Text(task["label"]), task["fingerprint"], f"{task['rows']:,}", tools, state)
-        elapsed = f"{time.monotonic() - self.started:.0f}s  {self.line}"
+            asked = f"{task['calls']} calls, {task['tokens']:,} tokens" if task["calls"] else ""
+            table.add_row(Text(task["label"]), task["fingerprint"], f"{task['rows']:,}", tools, asked, state)
+        elapsed = f"{time.monotonic() - self.started:.0f}s  {self.line}{told_spending(self.spent)}"
         return Group(table, Text(elapsed, style="dim")) if self.tasks else Group(Text(elapsed, style="dim"))
+
+
+def ask_person(question: Mapping[str, Any]) -> dict[str, bool]:
+    """Ask in the terminal about each model that waits for a decision; anything but a clear yes is a no."""
+    import typer
+
+    console = Console(stderr=True)
+    console.print(Text(f"\n{question['question']} (task: {question['task']})", style="bold"))
+    decided = {}
+    for each in question["approvals"]:
+        console.print(Text(f"  {each['subject']}"))
+        for reason in each["reasons"]:
+            console.print(Text(f"    - {reason}", style="yellow"))
+        for name, value in each["facts"].items():
+            console.print(Text(f"    {name}: {value}", style="dim"))
+        decided[each["subject"]] = typer.confirm("  use it?", default=False, err=True)
+    return decided
+
+
+def told_spending(spent: dict[str, float]) -> str:
+    """What has been spent so far, for the end of a line; empty where nothing was."""
+    parts = []
+    if spent["calls"] or spent["cached"]:
+        parts.append(
+            f"{spent['calls']:.0f} LLM calls ({spent['cached']:.0f} from the cache), {spent['tokens']:,.0f} tokens"
+        )
+    if spent["cost"]:
+        parts.append(f"cost {spent['cost']:.4f}")
+    if spent["bytes"]:
+        parts.append(f"{spent['bytes'] / 1e6:,.1f} MB downloaded")
+    return "".join(f"  |  {part}" for part in parts)
+
+
+def cost_line(summary: dict[str, Any]) -> str:
+    """One line: what the build took."""
+    spent, tasks, rows = summary["spent"], max(1, len(summary["tasks"])), max(1, summary["rows_read"])
+    line = f"{summary['seconds']:.1f} s, {spent['calls']} LLM calls"
+    if spent["calls"] or spent["cached"]:
+        line += f" ({spent['calls'] / tasks:.1f} a task, {spent['calls'] / rows:.4f} a row; {spent['cached']} more from the cache)"
+        line += f", {spent['input_tokens']:,} + {spent['output_tokens']:,} tokens"
+    if spent["cost"] is not None:
+        line += f", cost {spent['cost']:.4f}"
+    if spent["downloaded"]:
+        line += f", {spent['downloaded'] / 1e6:,.1f} MB downloaded"
+    return line
 
 
 def print_summary(summary: dict[str, Any], stream: TextIO) -> None:
@@ -126,4 +214,4 @@ def print_summary(summary: dict[str, Any], stream: TextIO) -> None:
     console.print(Text(f"\nregistry {summary['registry']}"))
     if summary["report"]:
         console.print(Text(f"report   {summary['report']}"))
-    console.print(Text(f"{summary['seconds']:.1f} s, {summary['llm_calls']} LLM calls"))
+    console.print(Text(cost_line(summary)), soft_wrap=True)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from rlar.agent.graph import GRAPH_NAME
 from rlar.agent.persistence import open_checkpoints, trace_path
 from rlar.errors import ConfigError, boundary
+from rlar.tools.engine import shown
 
 STUDIO_PAGE = "https://smith.langchain.com/studio/"
 
@@ -29,7 +30,7 @@ def traced_runs(registry: str) -> list[TracedRun]:
 
     path = trace_path(registry)
     if not path.exists():
-        raise ConfigError(f"{path}: no trace; `rlar agent build-tools --registry {registry}` writes one")
+        raise ConfigError(f"{path}: no trace; `rlar agent build-tools --registry {shown(registry)}` writes one")
     with open_checkpoints(path) as saver, Workbench() as bench:
         graph = make_graph(bench, saver)
         steps: dict[str, int] = {}

@@ -18,6 +18,9 @@ def register_task(
     tools: list[ToolSpec],
     certificates: list[Certificate],
     notes: list[str],
+    *,
+    passed_over: list[dict[str, Any]] | None = None,
+    downloaded: int = 0,
 ) -> dict[str, Any]:
     """Store the evidence and the recipe; says what covers the task or why nothing does.
 
@@ -27,6 +30,7 @@ def register_task(
     policy = load_policy(config.policy)
     recipe = build_recipe(task, certificates, policy)
     registry.put_outcome(task, tools=tools, certificates=certificates, recipe=recipe)
+    llm = bench.llm(config)
     used = [*recipe.gates, *(tool for tool, _weight in recipe.qualities)] if recipe else []
     return {
         "fingerprint": task.fingerprint,
@@ -39,5 +43,7 @@ def register_task(
         "admitted": [item.tool_id for item in certificates if item.admitted],
         "rejected": {item.tool_id: list(item.reasons) for item in certificates if not item.admitted},
         "reason": None if recipe else why_uncovered(task, certificates),
+        "passed_over": passed_over or [],
         "notes": notes,
+        "cost": {**(llm.spent(task.fingerprint).model_dump(mode="json") if llm else {}), "downloaded": downloaded},
     }

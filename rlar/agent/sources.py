@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import Field
 
 from rlar.tools.library import candidates, library_spec
-from rlar.types import Certificate, Frozen, JsonObject, TaskSpec, ToolSpec
+from rlar.types import Certificate, Frozen, JsonObject, TaskSpec, ToolKind, ToolSpec
+
+if TYPE_CHECKING:
+    from rlar.tools.registry import Registry
 
 
 class Approval(Frozen):
@@ -71,6 +74,21 @@ class ToolWriter(Protocol):
     def write(self, task: TaskSpec, tried: Sequence[Tried]) -> Found:
         """New candidates. `tried`: every tool so far with its certificate, the writer's own attempts last."""
         ...
+
+
+class RegistrySource:
+    """Tools that earlier builds made or found for this very task and that the gate admitted: nothing is made twice."""
+
+    name = "registry"
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def find(self, task: TaskSpec, decisions: Mapping[str, bool]) -> Found:
+        """Admitted tools of this task that no other source offers again by itself."""
+        kept = [each.tool_id for each in self._registry.latest_certificates(task.fingerprint) if each.admitted]
+        tools = [tool for name in kept if (tool := self._registry.tool(name)) and tool.kind is not ToolKind.LIBRARY]
+        return Found(tools=tuple(tools), notes=(f"registry: {len(tools)} of earlier builds",) if tools else ())
 
 
 class LibrarySource:

@@ -15,6 +15,18 @@ class BuildInput(TypedDict):
     registry: NotRequired[str]
     report: NotRequired[str | None]
     llm: NotRequired[str]
+    llm_price: NotRequired[list[float] | None]
+    llm_timeout_seconds: NotRequired[float]
+    max_llm_calls: NotRequired[int | None]
+    max_llm_tokens: NotRequired[int | None]
+    max_cost: NotRequired[float | None]
+    hub: NotRequired[bool]
+    hub_cache: NotRequired[str | None]
+    max_download: NotRequired[int]
+    web: NotRequired[bool]
+    approve: NotRequired[str]
+    labelled: NotRequired[str | None]
+    max_repairs: NotRequired[int]
     prompt_column: NotRequired[str | None]
     reference_column: NotRequired[str | None]
     max_bad_fraction: NotRequired[float]
@@ -38,6 +50,10 @@ class BuildState(BuildInput):
     """The first rejected rows: origin and reason."""
     router: NotRequired[str]
     """Digest of the row router that classify learned."""
+    readings: NotRequired[list[dict[str, Any]]]
+    """What the LLM said of every group of rows, and what was kept of it."""
+    reading_cost: NotRequired[dict[str, Any]]
+    """What that cost: calls, tokens, money."""
     outcomes: Annotated[list[dict[str, Any]], operator.add]
     """One per task, from the fan-out."""
     summary: NotRequired[dict[str, Any]]
@@ -57,8 +73,18 @@ class TaskState(TypedDict):
     """ToolSpecs of all candidates so far, whatever the gate said of them."""
     certificates: NotRequired[list[dict[str, Any]]]
     """Certificates so far, of admitted and rejected candidates."""
+    passed_over: NotRequired[list[dict[str, Any]]]
+    """Candidates that were rejected before the gate: source, subject, reason."""
+    approvals: NotRequired[list[dict[str, Any]]]
+    """Candidates that a person has to decide about."""
+    decisions: NotRequired[dict[str, bool]]
+    """What was decided, by subject."""
     attempts: NotRequired[int]
     """How often the writer was asked."""
+    written: NotRequired[bool]
+    """Whether the writer had something new the last time."""
+    downloaded: NotRequired[int]
+    """Bytes of model files."""
     notes: NotRequired[list[str]]
     """What each step has to say to a person."""
     outcomes: NotRequired[list[dict[str, Any]]]

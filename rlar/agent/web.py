@@ -1,162 +1,130 @@
-"""Models that a web search knows of and the Hub's own search misses. A result is a name to look up, nothing more.
+"""Web search for what the Hub's own search misses: names of models on the Hub, and of metrics that others use.
 
-Of a page that a search engine returns only its address and the text around it are scanned for the names of models on
-the Hub; no page is opened, nothing in it is believed. What was found goes through the same vetting, pinning and gate.
+Hits are data from anybody. Of a hit's address only the name of a model on the Hub is taken, which then goes through the
+same vetting and the same gate as any other; titles are notes for a person. No page is opened, nothing on one is obeyed.
 """
 
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from rlar.agent.hub import HubSource, unwanted
-from rlar.agent.sources import Found
-from rlar.errors import HubError, boundary
-from rlar.types import Frozen, TaskSpec
+from rlar.errors import boundary
+from rlar.types import AnswerKind, Frozen, TaskSpec
 
-BACKENDS = ("duckduckgo", "mojeek", "brave", "startpage", "yahoo")
-"""Engines of ddgs that search the web; its "auto" would begin with encyclopedias."""
-MODEL_LINK = re.compile(
-    r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?P<repo>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})"
-)
-NOT_OWNERS = frozenset(
-    {
-        "api", "blog", "chat", "collections", "datasets", "docs", "enterprise", "join", "learn", "login", "models",
-        "new", "organizations", "papers", "posts", "pricing", "search", "settings", "spaces", "tasks", "terms-of-service",
-    }
-)  # fmt: skip
-"""First parts of addresses on the Hub that are no owner of models."""
-MOST_MODELS = 20
-LONGEST_SCANNED = 5_000
+BACKENDS = ("duckduckgo", "brave", "mojeek")
+"""Asked in this order until one has something. Named, since ddgs by itself begins with encyclopedias."""
+HITS = 10
+SECONDS = 10
+MOST_IDS = 5
+MOST_TITLES = 3
+TITLE_CHARACTERS = 80
+
+_HUB_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
+_NOT_MODELS = frozenset({
+    "datasets", "spaces", "docs", "blog", "papers", "collections", "models", "posts", "tasks", "learn", "join", "login",
+    "api", "pricing", "search", "settings", "organizations", "chat", "inference-endpoints", "enterprise", "new",
+})  # fmt: skip
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}\Z", re.ASCII)
+
+_ASKED = {
+    AnswerKind.TRANSLATION: "machine translation quality",
+    AnswerKind.SUMMARY: "summarization quality",
+    AnswerKind.LONG_TEXT: "helpfulness",
+    AnswerKind.OPEN_ENDED: "chat preference",
+    AnswerKind.CONSTRAINTS: "instruction following",
+}
 
 
 class WebHit(Frozen):
-    """One result of a web search."""
+    """One result of a search."""
 
+    title: str
     url: str
-    title: str = ""
-    text: str = ""
-    """The lines that the engine shows."""
 
 
 class WebSearch(Protocol):
-    """Searches the web."""
+    """Something that searches the web."""
 
-    def search(self, query: str, limit: int) -> list[WebHit]:
-        """Results, best first; empty where there are none. Raises HubError where nothing can be asked."""
+    def search(self, query: str, limit: int) -> Sequence[WebHit]:
+        """Hits, best first. Raises SearchFailed."""
         ...
 
 
-class DdgsSearch:
-    """Web search by ddgs: no key, several engines."""
+class SearchFailed(Exception):
+    """A search came to nothing: offline, blocked, or nothing found. An ordinary outcome."""
 
-    def __init__(
-        self, *, backends: Sequence[str] = BACKENDS, timeout_seconds: int = 10, proxy: str | None = None
-    ) -> None:
-        self._backends = tuple(backends)
-        self._timeout_seconds = timeout_seconds
-        self._proxy = proxy
+
+class DdgsSearch:
+    """Web search without a key, through the ddgs package."""
+
+    def __init__(self, *, backends: Sequence[str] = BACKENDS, seconds: int = SECONDS, proxy: str | None = None) -> None:
+        self._backends, self._seconds, self._proxy = tuple(backends), seconds, proxy
 
     def search(self, query: str, limit: int) -> list[WebHit]:
-        """Results of the first engines that answer. ddgs does not tell "nothing found" from "blocked"."""
+        """Hits of the first backend that has any. Raises SearchFailed with what each one said."""
         from ddgs import DDGS
-        from ddgs.engines import ENGINES
-        from ddgs.exceptions import DDGSException
 
-        known = [name for name in self._backends if name in ENGINES["text"]]
-        if not known:
-            raise HubError(f"this version of ddgs has none of the engines {', '.join(self._backends)}")
+        problems = []
+        for backend in self._backends:
 
-        def ask() -> list[WebHit] | HubError:
-            try:
-                rows = DDGS(proxy=self._proxy, timeout=self._timeout_seconds).text(
-                    query, backend=",".join(known), max_results=limit
-                )
-            except DDGSException as error:
-                if "No results" in str(error):
-                    return []
-                return HubError(f"{type(error).__name__}: {' '.join(str(error).split())[:160]}")
-            return [
-                WebHit(url=str(row.get("href", "")), title=str(row.get("title", "")), text=str(row.get("body", "")))
-                for row in rows
-            ]
+            def ask(backend: str = backend) -> list[dict[str, Any]] | str:
+                found = DDGS(proxy=self._proxy, timeout=self._seconds).text(query, max_results=limit, backend=backend)
+                return list(found)
 
-        found = boundary(ask, lambda error: HubError(f"{type(error).__name__}"))
-        if isinstance(found, HubError):
-            raise found
-        return found
+            found = boundary(ask, _why)
+            if isinstance(found, list) and found:
+                return [WebHit(title=str(hit.get("title", "")), url=str(hit.get("href", ""))) for hit in found[:limit]]
+            problems.append(f"{backend}: {found or 'nothing found'}")
+        raise SearchFailed("; ".join(problems))
 
 
-class WebSource:
-    """A candidate source that asks a web search for names and hands them to the Hub's vetting."""
-
-    name = "web"
-
-    def __init__(self, search: WebSearch, hub: HubSource, *, limit: int = 20) -> None:
-        self._search = search
-        self._hub = hub
-        self._limit = limit
-        self._known: dict[str, tuple[list[str], list[str]]] = {}
-        self._lock = threading.Lock()
-
-    def find(self, task: TaskSpec, decisions: Mapping[str, bool]) -> Found:
-        """Models that pages name and the Hub's own search does not list; offline, blocked and empty are notes."""
-        if reason := unwanted(task):
-            return Found(notes=(f"web: not searched: {reason}",))
-        repos, notes = self._names(task)
-        new = [repo for repo in repos if repo not in self._hub.listed_ids()]
-        if not new:
-            seen = f" ({len(repos)} named, all known from the Hub's own search)" if repos else ""
-            return Found(notes=(*notes, f"web: no further model is named{seen}"))
-        facts, lost = self._hub.look_up(new)
-        found = self._hub.choose(task, facts, decisions, notes=notes, by="web")
-        return found.model_copy(update={"passed_over": (*found.passed_over, *lost)})
-
-    def _names(self, task: TaskSpec) -> tuple[list[str], list[str]]:
-        """Names of models, and what went wrong; each query is asked once a build."""
-        names: dict[str, None] = {}
-        notes: list[str] = []
-        for query in queries(task):
-            with self._lock:
-                if query not in self._known:
-                    self._known[query] = self._asked(query)
-                found, said = self._known[query]
-            names.update(dict.fromkeys(found))
-            notes += said
-        return list(names)[:MOST_MODELS], notes
-
-    def _asked(self, query: str) -> tuple[list[str], list[str]]:
-        hits = boundary(lambda: self._search.search(query, self._limit), _as_note)
-        if isinstance(hits, str):
-            return [], [f"web: {query!r} failed: {hits}"]
-        if not hits:
-            return [], [f"web: {query!r}: nothing found, or the search engines block this machine"]
-        return model_ids(hits), []
+def _why(error: Exception) -> list[dict[str, Any]] | str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
 
 
-def _as_note(error: Exception) -> list[WebHit] | str:
-    return str(error) if isinstance(error, HubError) else type(error).__name__
-
-
-def queries(task: TaskSpec) -> tuple[str, ...]:
-    """What a web search is asked: about the kind of task, never with text of the user's rows."""
-    kind = task.contract.answer_kind.value.replace("_", " ")
+def find_models(search: WebSearch, task: TaskSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of models on the Hub that a web search brings up for a task, and notes. Raises nothing."""
+    asked = _ASKED.get(task.contract.answer_kind, "preference")
     language = f" {task.contract.target_language}" if task.contract.target_language else ""
-    return (
-        "site:huggingface.co reward model text-classification",
-        f"huggingface reward model for {kind}{language}",
-    )
+    queries = (f"reward model for {asked}{language} huggingface", f"automatic metric for {asked}{language} huggingface")
+    ids: list[str] = []
+    titles: list[str] = []
+    notes: list[str] = []
+    for query in queries:
+        try:
+            hits = search.search(query, HITS)
+        except SearchFailed as failed:
+            notes.append(f"web: {query!r}: {failed}")
+            continue
+        ids += [name for hit in hits if (name := model_id(hit.url)) is not None]
+        titles += [_line(hit.title) for hit in hits if hit.title.strip()][:MOST_TITLES]
+    found = tuple(dict.fromkeys(ids))[:MOST_IDS]
+    if titles:
+        notes.append(
+            f"web: {len(found)} models on the Hub named ({', '.join(found) or 'none'}); hits: {'; '.join(titles)}"
+        )
+    return found, tuple(notes)
 
 
-def model_ids(hits: Iterable[WebHit]) -> list[str]:
-    """Names of models on the Hub in addresses and texts of results, in order, each once."""
-    found: dict[str, None] = {}
-    for hit in hits:
-        for text in (hit.url, hit.title, hit.text):
-            for link in MODEL_LINK.finditer(text[:LONGEST_SCANNED]):
-                repo = link["repo"].rstrip(".-").removesuffix(".git")
-                if repo.split("/")[0].lower() not in NOT_OWNERS:
-                    found[repo] = None
-    return list(found)
+def model_id(url: str) -> str | None:
+    """ "org/name" of a model's page on the Hub; None for any other address."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or host not in _HUB_HOSTS:
+        return None
+    names = [name for name in parts.path.split("/") if name]
+    if len(names) < 2 or names[0].casefold() in _NOT_MODELS or not all(map(_NAME.match, names[:2])):
+        return None
+    if any(".." in name or name.endswith((".", "-")) for name in names[:2]):
+        return None
+    return f"{names[0]}/{names[1]}"
+
+
+def _line(title: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in title).split())[:TITLE_CHARACTERS]

@@ -44,11 +44,11 @@ def _rewards(result: JsonObject) -> list[Block]:
                 "coverage is the share of completions that got a number. Bounds know the labels.",
                 *result["notes"],
             ],
-            ("system", "accuracy", "coverage", "failed", "seconds", "tokens"),
-            [[row[name] for name in ("system", "value", "coverage", "failed", "seconds", "tokens")] for row in overall],
+            REWARD_COLUMNS,
+            [[row["system"], row["value"], _interval(row), *(row[name] for name in REWARD_COLUMNS[3:])] for row in overall],
             [row["kind"] for row in overall],
             NUMBERS,
-            [svg.intervals("Accuracy, macro average over sets", [(row["system"], row["value"], None, None, row["kind"]) for row in overall])],
+            [svg.intervals("Accuracy, macro average over sets", [(row["system"], row["value"], row["low"], row["high"], row["kind"]) for row in overall])],
         )
     ]  # fmt: skip
     for each in result["sets"]:
@@ -112,6 +112,7 @@ def _gate(result: JsonObject) -> list[Block]:
                 f"{result['killed']} of {result['counted']} mutants that change a verdict were rejected "
                 f"({result['share']:.1%}); {result['equivalent']} changed nothing that was looked at; "
                 f"{result['broken']} could not be made.",
+                *_by_labels(result.get("labelled")),
                 f"Tools rejected without a mutation: {len(result['false_rejections'])}.",
             ],
             ("tool", "task", "changing mutants", "killed", "unmutated tool", "survivors"),
@@ -125,6 +126,13 @@ def _gate(result: JsonObject) -> list[Block]:
         Block("Every mutant", [], ("tool", "task", "mutant", "verdict", "killed by"),
               [[m["tool"], m["task"], m["mutant"], m["verdict"], m["why"]] for m in result["mutants"]]),
     ]  # fmt: skip
+
+
+def _by_labels(found: JsonObject | None) -> list[str]:
+    if not found or not found["counted"]:
+        return []
+    lines = [f"Of the {found['counted']} that change a verdict on labelled completions {found['killed']} were rejected ({found['share']:.1%})."]  # fmt: skip
+    return [*lines, f"These were not: {'; '.join(found['survivors'])}."] if found["survivors"] else lines
 
 
 def _simulate(result: JsonObject) -> list[Block]:

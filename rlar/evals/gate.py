@@ -1,24 +1,27 @@
 """`rlar eval gate`: does the gate reject what is wrong in one place, and nothing that is right?
 
 Every library tool that claims a task is mutated; a mutant counts when it changes a verdict on completions that the gate
-does not see: labelled ones where there are any, and probes drawn from the same task with another seed.
+does not see: probes drawn from the same task with another seed and, where labelled sets are given, their completions.
+Those that change a verdict on the labelled ones are counted by themselves, too: the gate's makers had no part in these.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rlar.errors import DatasetError
+from rlar.evals.hub_sets import load_sets, record_of
 from rlar.evals.mutants import Mutant, make, rewritten, verdicts, wrapped
 from rlar.evals.record import make_record
-from rlar.evals.sets import LabelledSet, load_set
+from rlar.evals.sets import Item
 from rlar.tasks.bindings import bind
 from rlar.tasks.data import RowStats, usable_rows
 from rlar.tasks.discover import discover
+from rlar.tasks.route import RowRouter
 from rlar.tools.base import LibraryTool, Resources
 from rlar.tools.certify import OtherProcess, certify
 from rlar.tools.certify.gate import run_class, tool_role
@@ -37,7 +40,9 @@ class _Case:
     tool: LibraryTool
     task: TaskSpec
     witnesses: tuple[Sample, ...]
-    """What tells a mutant from its original."""
+    """What tells a mutant from its original: labelled completions first."""
+    labelled: int
+    """How many of the witnesses are labelled completions."""
 
 
 def evaluate_gate(
@@ -56,32 +61,38 @@ def evaluate_gate(
 
     Args:
         dataset: rows whose tasks are discovered on the spot; or `registry`, whose tasks are taken as they are.
-        data: labelled sets; their completions are witnesses, too.
+        data: labelled sets; their completions are witnesses of the task that their row belongs to. Without a registry
+            their rows are rows of the dataset, too.
         tools: library names to mutate; empty: every one that claims a task.
         rewrites: rewritten mutants per tool and task, beside the wrapped ones.
         seconds: stop starting new tools after so long; 0: never. What was left out is told.
 
     Raises:
-        DatasetError: neither dataset nor registry, or one that cannot be used.
+        DatasetError: neither rows nor registry, or one that cannot be used.
     """
     started = time.monotonic()
-    tasks = _tasks(dataset, registry, seed)
-    sets = [load_set(path) for path in data]
+    sets = [each for path in data for each in load_sets(path)]
+    items = [item for each in sets for item in each.items]
+    tasks, router = _tasks(dataset, registry, items, seed)
+    witnesses = _witnesses(items, tasks, router)
     policy = load_policy()
-    record = make_record("gate", command=command, seed=seed, registry=registry, data=[{"name": each.name, "sha256": each.sha256} for each in sets])  # fmt: skip
+    record = make_record("gate", command=command, seed=seed, registry=registry, data=[record_of(each) for each in sets])
     rows: list[JsonObject] = []
     mutants: list[JsonObject] = []
     left_out: list[str] = []
     with Resources() as resources:
-        for task, name in _pairs(tasks, tools):
+        for task, name in _pairs(tasks, tools, witnesses):
             if seconds and time.monotonic() - started > seconds:
                 left_out.append(f"{name} on {task.label}")
                 continue
-            case = _case(name, task, sets, resources, policy, seed)
+            case = _case(name, task, witnesses.get(task.fingerprint, []), resources, policy, seed)
             row, found = _one(case, resources, policy, rewrites=rewrites, seed=seed)
             rows.append(row)
             mutants += found
-            tell(f"{name} on {task.label}: {row['killed']} of {row['counted']} killed, {row['seconds']:.0f} s")
+            by_labels = f" ({row['labelled_killed']} of {row['labelled_counted']} by labels)" if sets else ""
+            tell(
+                f"{name} on {task.label}: {row['killed']} of {row['counted']} killed{by_labels}, {row['seconds']:.0f} s"
+            )
     counted = sum(row["counted"] for row in rows)
     killed = sum(row["killed"] for row in rows)
     verdict_counts = Counter(each["verdict"] for each in mutants)
@@ -91,6 +102,7 @@ def evaluate_gate(
         "counted": counted,
         "killed": killed,
         "share": round(killed / counted, 6) if counted else 0.0,
+        "labelled": _by_labels(mutants) if sets else None,
         "equivalent": verdict_counts["no change"],
         "broken": verdict_counts["cannot be made"],
         "false_rejections": [f"{row['tool']} on {row['task']}: {row['why']}" for row in rows if not row["admitted"]],
@@ -101,29 +113,87 @@ def evaluate_gate(
     }
 
 
-def _tasks(dataset: Sequence[str | Path], registry: str | None, seed: int) -> list[TaskSpec]:
-    if dataset:
-        return list(discover(usable_rows(dataset, RowStats()), seed=seed).tasks)
+def _tasks(
+    dataset: Sequence[str | Path], registry: str | None, items: Sequence[Item], seed: int
+) -> tuple[list[TaskSpec], RowRouter | None]:
+    """The tasks to try the gate on, and what says to which of them a row belongs."""
     if registry is None:
-        raise DatasetError("no tasks to try the gate on; name --dataset rows.jsonl or --registry registry.db")
+        if not dataset and not items:
+            raise DatasetError(
+                "no tasks to try the gate on; name --dataset rows.jsonl, --data or --registry registry.db"
+            )
+        rows = list(usable_rows(dataset, RowStats())) if dataset else []
+        known = {row.key for row in rows}
+        # Rows of two files may have one id; the row itself says which it is.
+        more = {item.example.key: item.example for item in items if item.example.key not in known}
+        found = discover([*rows, *(row.model_copy(update={"id": key}) for key, row in more.items())], seed=seed)
+        return list(found.tasks), found.router
     from rlar.tools.registry import Registry
 
     with Registry.open(registry, readonly=True) as opened:
-        return opened.tasks()
+        tasks, arrays = opened.tasks(), opened.router_arrays()
+    return tasks, RowRouter.from_arrays(arrays, tuple(tasks)) if arrays else None
 
 
-def _pairs(tasks: Sequence[TaskSpec], tools: Sequence[str]) -> list[tuple[TaskSpec, str]]:
-    """Each tool on the biggest task of each kind that it claims: a second task of a kind shows the same checks again."""
+def _witnesses(items: Sequence[Item], tasks: Sequence[TaskSpec], router: RowRouter | None) -> dict[str, list[Sample]]:
+    """Labelled completions by the fingerprint of the task that their rows belong to, an item's one after the other."""
+    contracts = {task.fingerprint: task.contract for task in tasks}
+    found: dict[str, list[Sample]] = {}
+    assigned = router.assign([item.example for item in items]) if router is not None else []
+    for item, assignment in zip(items, assigned, strict=False):
+        fingerprint = assignment.fingerprint
+        if fingerprint is None or fingerprint not in contracts:
+            continue
+        contract = contracts[fingerprint]
+        binding = bind(item.example, contract)
+        for text, label in zip(item.responses, item.labels, strict=True):
+            if label is not None:
+                sample = Sample(
+                    prompt=item.example.text,
+                    completion=text,
+                    reference=item.example.reference,
+                    references=item.example.references,
+                    binding=binding,
+                )
+                found.setdefault(fingerprint, []).append(sample)
+    return found
+
+
+def _by_labels(mutants: Sequence[JsonObject]) -> JsonObject:
+    """The count over mutants that change a verdict on labelled completions."""
+    counted = [each for each in mutants if each["changed_labelled"]]
+    survivors = [each for each in counted if each["verdict"] == "survived"]
+    killed = len(counted) - len(survivors)
+    return {
+        "counted": len(counted),
+        "killed": killed,
+        "share": round(killed / len(counted), 6) if counted else None,
+        "survivors": [f"{each['tool']}: {each['mutant']}, changes {each['changed_labelled']}" for each in survivors],
+    }
+
+
+def _pairs(
+    tasks: Sequence[TaskSpec], tools: Sequence[str], witnesses: Mapping[str, Sequence[Sample]]
+) -> list[tuple[TaskSpec, str]]:
+    """Each tool on every task with labelled completions, else on the biggest of each kind that it claims.
+
+    A second task of a kind shows the same checks again; labelled completions of it are other evidence.
+    """
     found: dict[tuple[str, str], tuple[TaskSpec, str]] = {}
-    for task in sorted(tasks, key=lambda each: (-each.rows, each.fingerprint)):
-        for name in candidates(task.contract.answer_kind):
-            if (not tools or name in tools) and library_class(name).role != "guard":
-                found.setdefault((name, task.contract.answer_kind), (task, name))
+    for task in sorted(tasks, key=lambda each: (each.fingerprint not in witnesses, -each.rows, each.fingerprint)):
+        kind = task.contract.answer_kind
+        for name in candidates(kind):
+            if (tools and name not in tools) or library_class(name).role == "guard":
+                continue
+            if task.fingerprint in witnesses or not any(
+                (tool, other.contract.answer_kind) == (name, kind) for other, tool in found.values()
+            ):
+                found[name, task.fingerprint] = (task, name)
     return sorted(found.values(), key=lambda pair: (library_class(pair[1]).runs == "sandbox", pair[1]))
 
 
 def _case(
-    name: str, task: TaskSpec, sets: Sequence[LabelledSet], resources: Resources, policy: Policy, seed: int
+    name: str, task: TaskSpec, labelled: Sequence[Sample], resources: Resources, policy: Policy, seed: int
 ) -> _Case:
     spec = library_spec(name)
     tool = library_class(name)(spec, resources)
@@ -131,20 +201,15 @@ def _case(
     probes = make_probes(task, budget=budget, seed=seed + 1_000_003, role=tool_role(tool))
     samples = [probe.sample for probe in probes.probes if not probe.may_loop]
     most = 48 if tool.runs == "sandbox" else MOST_WITNESSES
-    labelled = [
-        Sample(
-            prompt=item.example.text,
-            completion=text,
-            reference=item.example.reference,
-            references=item.example.references,
-            binding=bind(item.example, task.contract),
-        )
-        for each in sets
-        for item in each.items[:20]
-        for text in item.responses[:4]
-    ]
-    kept = [samples[index * len(samples) // most] for index in range(most)] if len(samples) > most else samples
-    return _Case(tool, task, tuple(kept + labelled[:most]))
+    given = _spread(labelled, most)
+    return _Case(tool, task, (*given, *_spread(samples, most)), len(given))
+
+
+def _spread(samples: Sequence[Sample], most: int) -> list[Sample]:
+    """At most so many of them, from the whole list."""
+    if len(samples) <= most:
+        return list(samples)
+    return [samples[index * len(samples) // most] for index in range(most)]
 
 
 def _one(
@@ -164,8 +229,11 @@ def _one(
         "why": "; ".join(unmutated.reasons),
         "counted": len(counted),
         "killed": sum(each["verdict"] == "killed" for each in counted),
+        "labelled_counted": sum(each["changed_labelled"] > 0 for each in counted),
+        "labelled_killed": sum(each["changed_labelled"] > 0 and each["verdict"] == "killed" for each in counted),
         "survivors": [each["mutant"] for each in counted if each["verdict"] == "survived"],
         "witnesses": len(case.witnesses),
+        "labelled": case.labelled,
         "seconds": round(time.monotonic() - started, 1),
     }
     return row, found
@@ -180,18 +248,20 @@ def _try(
     seed: int,
 ) -> JsonObject:
     tool, problem = make(mutant)
-    base: JsonObject = {"tool": case.tool.name, "task": case.task.label, "mutant": mutant.name, "operator": mutant.operator, "checks": [], "changed": 0}  # fmt: skip
+    base: JsonObject = {"tool": case.tool.name, "task": case.task.label, "mutant": mutant.name, "operator": mutant.operator, "checks": [], "changed": 0, "changed_labelled": 0}  # fmt: skip
     if tool is None:
         return {**base, "verdict": "cannot be made", "why": problem}
     graded = case.tool.role == "quality"
-    changed = sum(_differs(one, other, graded) for one, other in zip(expected, verdicts(tool, case.witnesses), strict=True))  # fmt: skip
+    found = [_differs(one, other, graded) for one, other in zip(expected, verdicts(tool, case.witnesses), strict=True)]
+    changed = sum(found)
     if not changed:
         return {**base, "verdict": "no change", "why": ""}
+    base |= {"changed": changed, "changed_labelled": sum(found[: case.labelled])}
     certificate = _certify(case, tool, resources, policy, seed)
     if certificate.admitted:
-        return {**base, "changed": changed, "verdict": "survived", "why": f"changes {changed} of {len(expected)}"}
+        return {**base, "verdict": "survived", "why": f"changes {changed} of {len(expected)}"}
     checks = [check.name for check in certificate.checks if check.passed is False]
-    return {**base, "changed": changed, "verdict": "killed", "why": ", ".join(checks) or certificate.reasons[0], "checks": checks}  # fmt: skip
+    return {**base, "verdict": "killed", "why": ", ".join(checks) or certificate.reasons[0], "checks": checks}  # fmt: skip
 
 
 def _differs(one: tuple[str, float | None], other: tuple[str, float | None], graded: bool) -> bool:

@@ -36,6 +36,8 @@ class Measure:
     """Further numbers of the set's kind: Spearman, Kendall, easy/normal/hard, sections, parts of Ties."""
     pairs: int = 0
     """Comparisons (or prompts, for best-of-n) behind the value."""
+    draws: Floats = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+    """The value in every bootstrap resample of the items."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def measure(data: LabelledSet, scores: Sequence[Scores], *, failed: float = 0.0,
         extras |= {f"section {name}": value for name, value in metrics.section_scores(subsets, counts).items()}
     low, high = metrics.interval(draws[1:])
     pairs = int(sum(part.weights[0] for part in parts.values()))
-    return Measure(float(draws[0]), low, high, coverage, failed, subsets, extras, pairs)
+    return Measure(float(draws[0]), low, high, coverage, failed, subsets, extras, pairs, draws[1:])
 
 
 def credits_of(item: Item, scores: Scores) -> tuple[float, float] | None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rlar.errors import RegistryError
+from rlar.evals.hub_sets import load_sets
 from rlar.evals.record import make_record
-from rlar.evals.sets import load_set
 from rlar.tasks.bindings import bind
 from rlar.tools import runs
 from rlar.tools.base import Resources
@@ -92,7 +92,7 @@ def _samples(
     samples: list[Sample] = []
     good: list[bool] = []
     if data:
-        items = [item for path in data for item in load_set(path).items]
+        items = [item for path in data for each in load_sets(path) for item in each.items]
         with Scorer(registry, workers=0) as scorer:
             assigned = scorer.assign([item.example for item in items])
         for item, assignment in zip(items, assigned, strict=True):

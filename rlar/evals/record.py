@@ -14,6 +14,7 @@ from typing import Any
 
 from rlar import __version__
 from rlar.errors import DatasetError
+from rlar.tools.engine import without_secrets
 from rlar.tools.lock import open_lock
 from rlar.types import JsonObject, digest
 
@@ -40,13 +41,13 @@ def make_record(
 
     Args:
         kind: rewards, discovery, gate, tool, policy, simulate.
-        command: argv of the run, as typed; only the last part of the program's path is kept.
+        command: argv of the run, as typed, but for passwords in URLs; only the last part of the program's path is kept.
         data: one {"name", "sha256", "rows", ...} per file that was read.
     """
     record: JsonObject = {
         "format": FORMAT,
         "kind": kind,
-        "command": " ".join([Path(command[0]).name, *command[1:]]) if command else "",
+        "command": without_secrets(" ".join([Path(command[0]).name, *command[1:]])) if command else "",
         "seed": seed,
         "data": list(data),
         "rlar": __version__,

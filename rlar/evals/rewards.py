@@ -6,20 +6,25 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from rlar.evals import systems
+from rlar.evals.hub_sets import load_sets, record_of
 from rlar.evals.measure import Measure, measure
+from rlar.evals.metrics import Floats, interval
 from rlar.evals.record import make_record
 from rlar.evals.scoring import Measuring
-from rlar.evals.sets import LabelledSet, load_set
+from rlar.evals.sets import LabelledSet
 from rlar.evals.systems import Raw, Scored
 from rlar.types import Calibration, JsonObject, ToolKind
 
-ABLATIONS = ("library", "generated", "hub", "gate", "calibration", "router")
+ABLATIONS = ("library", "generated", "hub", "judge", "gate", "calibration", "router")
 """What `--without` can take away: a kind of tool, admission, calibration, or routing (a random tool per prompt)."""
 _KINDS = {
     "library": frozenset({ToolKind.LIBRARY}),
     "generated": frozenset({ToolKind.GENERATED}),
     "hub": frozenset({ToolKind.REWARD_MODEL}),
+    "judge": frozenset({ToolKind.JUDGE}),
 }
 
 
@@ -47,32 +52,35 @@ def evaluate_rewards(
         DatasetError: a set cannot be used.
         RegistryError: the registry cannot be used.
     """
-    sets = [load_set(path, reference=reference, limit=limit) for path in paths]
-    data = [
-        {"name": each.name, "sha256": each.sha256, "layout": each.layout, "items": len(each.items), "limit": limit}
-        for each in sets
-    ]
+    sets = [each for path in paths for each in load_sets(path, reference=reference, limit=limit)]
+    data = [record_of(each, limit=limit) for each in sets]
     record = make_record("rewards", command=command, seed=seed, registry=registry, data=data)
     results: list[JsonObject] = []
+    draws: list[dict[str, Floats]] = []
     notes: list[str] = []
     with Measuring(registry, sandbox_tier=sandbox_tier) as bench, systems.Stopwatch() as watch:
         notes += bench.problems
         for each in sets:
-            found = _one_set(bench, each, without=without, seed=seed, notes=notes)
+            found, drawn = _one_set(bench, each, without=without, seed=seed, notes=notes)
             results.append(found)
+            draws.append(drawn)
             mine = next(row for row in found["systems"] if row["system"] == "router")
             value = "-" if mine["value"] is None else f"{mine['value']:.3f}"
             tell(f"{each.name}: router {value}, coverage {mine['coverage']:.0%}, {found['seconds']:.1f} s")
     return {
         "record": record,
         "sets": results,
-        "overall": _overall(results),
+        "overall": _overall(results, draws),
         "notes": list(dict.fromkeys(notes)),
         "seconds": round(watch.seconds, 2),
     }
 
 
-def _one_set(bench: Measuring, data: LabelledSet, *, without: Sequence[str], seed: int, notes: list[str]) -> JsonObject:
+def _one_set(
+    bench: Measuring, data: LabelledSet, *, without: Sequence[str], seed: int, notes: list[str]
+) -> tuple[JsonObject, dict[str, Floats]]:
+    """Every system on one set, and the bootstrap draws of each."""
+    draws: dict[str, Floats] = {}
     with systems.Stopwatch() as watch:
         raw = bench.run(data)
         found = _systems(bench, data, raw, without=without, seed=seed, notes=notes)
@@ -80,14 +88,19 @@ def _one_set(bench: Measuring, data: LabelledSet, *, without: Sequence[str], see
         accuracies: dict[str, dict[str, float]] = {}
         for name, kind, scored in found:
             result = measure(data, scored.table, failed=scored.failed, seed=seed)
+            draws[name] = result.draws
             if kind == "tool":
                 accuracies[name] = result.subsets
             rows.append(_row(name, kind, scored, result, len(systems.flat(data.items))))
         oracle = systems.best_static_per_subset(data, accuracies, raw)
-        rows.append(_row("oracle router (best tool per subset)", "bound", oracle, measure(data, oracle.table, seed=seed), 1))  # fmt: skip
+        bounds = {"oracle router (best tool per subset)": oracle}
         if (bound := systems.item_bound(data, raw, list(accuracies))) is not None:
-            rows.append(_row("per-item bound", "bound", bound, measure(data, bound.table, seed=seed), 1))
-        else:
+            bounds["per-item bound"] = bound
+        for name, scored in bounds.items():
+            result = measure(data, scored.table, seed=seed)
+            draws[name] = result.draws
+            rows.append(_row(name, "bound", scored, result, 1))
+        if bound is None:
             notes.append(f"{data.name}: no per-item bound, because a prompt alone makes no comparison")
     statuses: dict[str, int] = {}
     tasks: dict[str, int] = {}
@@ -97,7 +110,7 @@ def _one_set(bench: Measuring, data: LabelledSet, *, without: Sequence[str], see
         task = bench.snapshot.tasks.get(row[0].fingerprint or "")
         label = task.label if task else "unknown"
         tasks[label] = tasks.get(label, 0) + 1
-    return {
+    found_here: JsonObject = {
         "set": data.name,
         "layout": data.layout,
         "items": len(data.items),
@@ -108,6 +121,7 @@ def _one_set(bench: Measuring, data: LabelledSet, *, without: Sequence[str], see
         "systems": rows,
         "seconds": round(watch.seconds, 2),
     }
+    return found_here, draws
 
 
 def _systems(
@@ -170,19 +184,27 @@ def _row(name: str, kind: str, scored: Scored, found: Measure, completions: int)
     }
 
 
-def _overall(results: Sequence[JsonObject]) -> list[JsonObject]:
-    """The macro average over sets of every system that was measured on all of them."""
+def _overall(results: Sequence[JsonObject], draws: Sequence[dict[str, Floats]]) -> list[JsonObject]:
+    """The macro average over sets of every system that was measured on all of them.
+
+    Its interval is over the items of the sets, each set resampled by itself; the sets are these and no sample.
+    """
     names: dict[str, str] = {row["system"]: row["kind"] for found in results for row in found["systems"]}
     rows: list[JsonObject] = []
     for name, kind in names.items():
         mine = [row for found in results for row in found["systems"] if row["system"] == name]
         mine = [row for row in mine if row["value"] is not None]
         if len(mine) == len(results):
+            given = [each[name] for each in draws]
+            size = max(len(each) for each in given)
+            low, high = interval(np.mean(np.stack([np.resize(each, size) for each in given]), axis=0))
             rows.append(
                 {
                     "system": name,
                     "kind": kind,
                     "value": _rounded(math.fsum(row["value"] for row in mine) / len(mine)),
+                    "low": _rounded(low),
+                    "high": _rounded(high),
                     "coverage": _rounded(math.fsum(row["coverage"] for row in mine) / len(mine)),
                     "failed": _rounded(math.fsum(row["failed"] for row in mine) / len(mine)),
                     "seconds": round(sum(row["seconds"] for row in mine), 2),

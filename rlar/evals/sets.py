@@ -1,4 +1,4 @@
-"""Labelled sets from local files (JSONL, JSONL.gz, Parquet): rlar's own shape and the public layouts, one converter each.
+"""Labelled sets from files (JSONL, JSONL.gz, Parquet): rlar's own shape and the public layouts, one converter each.
 
 Layouts are told apart by their columns. Every row becomes an Item: an Example, completions, labels (higher is better,
 None unknown) and the metric that its benchmark uses.
@@ -58,6 +58,8 @@ class LabelledSet:
     sha256: str = ""
     rejected: tuple[str, ...] = field(default=())
     """The first reasons of rows that could not be used."""
+    revision: str = ""
+    """Commit of the Hub repository that it came from; empty for a local file."""
 
     @property
     def subsets(self) -> list[str]:
@@ -70,21 +72,30 @@ class _Bad(Exception):
 
 
 def load_set(path: str | Path, *, reference: str | None = None, limit: int = 0) -> LabelledSet:
-    """A labelled file.
+    """A labelled file; see load_files."""
+    return load_files([Path(path)], reference=reference, limit=limit)
+
+
+def load_files(
+    files: Sequence[Path], *, name: str = "", path: str = "", reference: str | None = None, limit: int = 0
+) -> LabelledSet:
+    """A labelled set from one file, or from several that are parts of it.
 
     Args:
+        name: of the set; empty: that of the first file.
+        path: what a report says of where it is from; empty: the first file.
         reference: column of the expected answer, dots reach into objects ("meta.ground_truth"); None: the row's own
             reference, else the first of META_REFERENCES in its `meta`.
         limit: at most so many items, spread evenly over the file; 0: all.
 
     Raises:
-        DatasetError: the file cannot be read, has an unknown layout, or no usable row.
+        DatasetError: a file cannot be read, has an unknown layout, or no usable row.
     """
-    file = Path(path)
+    file = files[0]
     items: list[Item] = []
     rejected: list[str] = []
     layout = ""
-    for raw in read_objects([file]):
+    for raw in read_objects(files):
         if isinstance(raw, RejectedRow):
             rejected.append(f"{raw.origin}: {raw.reason}")
             continue
@@ -99,10 +110,17 @@ def load_set(path: str | Path, *, reference: str | None = None, limit: int = 0) 
         raise DatasetError(f"{file}: {len(rejected):,} of {len(rejected) + len(items):,} rows are not usable; the first: {rejected[0]}")  # fmt: skip
     if limit and len(items) > limit:
         items = [items[index * len(items) // limit] for index in range(limit)]
-    with file.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    name = file.name.removesuffix(".gz").rsplit(".", 1)[0]
-    return LabelledSet(name, layout, tuple(items), str(path), sha256, tuple(rejected[:20]))
+    name = name or file.name.removesuffix(".gz").rsplit(".", 1)[0]
+    return LabelledSet(name, layout, tuple(items), path or str(file), _sha256(files), tuple(rejected[:20]))
+
+
+def _sha256(files: Sequence[Path]) -> str:
+    """Of the one file; of several, of their hashes one after the other."""
+    found = []
+    for file in files:
+        with file.open("rb") as stream:
+            found.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return found[0] if len(found) == 1 else hashlib.sha256("".join(found).encode()).hexdigest()
 
 
 def layout_of(row: JsonObject, origin: str = "") -> str:

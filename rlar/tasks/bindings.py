@@ -8,6 +8,7 @@ from rlar.tasks.language import identify
 from rlar.tasks.language_names import canonical_language
 from rlar.tasks.parsed import Parsed
 from rlar.tasks.translation import split_instruction
+from rlar.tasks.wordings import slots
 from rlar.types import AnswerKind, Contract, Example, JsonObject
 
 _PASSAGE_KINDS = (AnswerKind.SUMMARY, AnswerKind.SHORT_TEXT, AnswerKind.LONG_TEXT)
@@ -17,7 +18,8 @@ def bind(example: Example, contract: Contract, parsed: Parsed | None = None) -> 
     """The binding of a row under a contract: JSON, the same for the same row in any process.
 
     Keys by kind: {"suite"} for code, {"constraints"}, {"sql"}, {"source", "source_language", "target_language"} for
-    translation, {"options", "labels"} for choice, {"passage"}, {"schema"} for JSON. A key whose content is not found
+    translation, {"options", "labels"} for choice, {"passage"}, {"schema"} for JSON, {"slots"} for what a prompt says
+    in the gaps of its task's wording. A key whose content is not found
     in the row is left out; the tool then abstains.
 
     Args:
@@ -38,6 +40,10 @@ def bind(example: Example, contract: Contract, parsed: Parsed | None = None) -> 
         return _choice(parsed, contract)
     if kind is AnswerKind.JSON:
         return {} if parsed.schema is None else {"schema": parsed.schema}
+    if contract.wordings:
+        found = (slots(wording, parsed.asked) for wording in sorted(contract.wordings, key=len, reverse=True))
+        filled = next((each for each in found if each is not None), None)
+        return {} if filled is None else {"slots": filled}
     if kind in _PASSAGE_KINDS and contract.carries:
         return {} if parsed.asked_passage is None else {"passage": parsed.asked_passage}
     return {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ from rlar.tasks.labels import MOST_ROWS, cluster, label_sets, reduce
 from rlar.tasks.route import RowRouter
 from rlar.tasks.shapes import Shape
 from rlar.tasks.vectors import Vectors, embed
+from rlar.tasks.wordings import find_wordings, matches, normal_text
 from rlar.types import AnswerKind, Contract, Example, TaskSpec, digest
 
 LEARNED_ROWS = 6000
@@ -62,8 +63,42 @@ class Discovery:
     """Rows of the sample that fit no task."""
 
 
+@dataclass(frozen=True)
+class Group:
+    """Rows that were settled alike, as somebody is asked about them who can read (an LLM)."""
+
+    contract: Contract
+    """What the rows say by themselves."""
+    wording: str
+    """The wording that these rows share; "" for a whole contract."""
+    examples: tuple[Example, ...]
+    """Some of them; with a reference where the rows have one."""
+    rows: int
+    fits: Mapping[AnswerKind, float]
+    """Share of the rows whose own evidence allows an answer kind, [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was made of a group. Groups with the same contract are one task."""
+
+    contract: Contract
+    label: str = ""
+    description: str = ""
+    criteria: tuple[str, ...] = ()
+
+
+Reader = Callable[[Sequence[Group]], Sequence[Reading]]
+"""Reads groups; one Reading for each, in order."""
+
+
 def discover(
-    examples: Iterable[Example], *, sample_size: int = 10_000, seed: int = 0, known: Sequence[TaskSpec] = ()
+    examples: Iterable[Example],
+    *,
+    sample_size: int = 10_000,
+    seed: int = 0,
+    known: Sequence[TaskSpec] = (),
+    read: Reader | None = None,
 ) -> Discovery:
     """The tasks in a stream of rows.
 
@@ -73,6 +108,8 @@ def discover(
         examples: read once; memory is bounded by the sample.
         sample_size: rows looked at, at least.
         known: tasks of the registry; where one fits, its fingerprint is used again.
+        read: asked once, about all groups that no known task explains; may name them, correct what they are judged by,
+            and make tasks of wordings. Without it rows speak for themselves.
     """
     sample = _Sample(sample_size, seed)
     for example in examples:
@@ -84,9 +121,12 @@ def discover(
     # One thread: sums in another order would make another router.
     with threadpool_limits(limits=1):
         settled = _reuse(_settle(rows, facts, vectors, seed), known)
+        texts = [asked_text(row) for row in rows]
+        _apply_wordings(settled, texts, known)
+        readings = _read_groups(settled, rows, facts, texts, known, read) if read is not None else {}
         contracts = sorted({contract for contract in settled if contract is not None}, key=fingerprint)
         router = _learn(contracts, settled[:learned], facts[:learned], vectors, known, seed)
-    return _report(rows, facts, vectors, router, settled, known, sample.seen)
+    return _report(rows, facts, vectors, router, settled, known, readings, sample.seen)
 
 
 class _Sample:
@@ -304,6 +344,87 @@ def _mark_references(settled: list[Contract | None], facts: Sequence[Facts]) -> 
     ]
 
 
+# ------------------------------------------------------------------------------------------ wordings and readers
+
+UNREFERENCED = (OPEN_ENDED, CONSTRAINTS)
+"""Contracts whose rows may be a task of their own by their wording: the parser reads some demands, not every rule."""
+READ_EXAMPLES = 8
+"""Rows that a reader sees of a group."""
+LEAST_WORDED = 4
+"""Prompts that make a wording worth a question: fewer cannot prove a tool."""
+MOST_WORDINGS = 2
+"""Wordings asked about for each contract found, at most: questions grow with the tasks, not with the rows."""
+ALLOWS = 0.5
+"""Fit from which a row's own evidence allows an answer kind."""
+
+
+def _apply_wordings(settled: list[Contract | None], texts: Sequence[str], known: Sequence[TaskSpec]) -> None:
+    """Rows without a reference that have the wording of a known task belong to it."""
+    worded = [(wording, task.contract) for task in known for wording in task.contract.wordings]
+    _settle_wordings(settled, texts, worded)
+
+
+def _settle_wordings(
+    settled: list[Contract | None], texts: Sequence[str], worded: Sequence[tuple[str, Contract]]
+) -> None:
+    ordered = sorted(worded, key=lambda item: (-len(item[0]), item[0]))
+    if not ordered:
+        return
+    for row, contract in enumerate(settled):
+        if contract in UNREFERENCED:
+            text = normal_text(texts[row])
+            settled[row] = next((its for wording, its in ordered if matches(wording, text)), contract)
+
+
+def _read_groups(
+    settled: list[Contract | None],
+    rows: Sequence[Example],
+    facts: Sequence[Facts],
+    texts: Sequence[str],
+    known: Sequence[TaskSpec],
+    read: Reader,
+) -> dict[Contract, Reading]:
+    """Ask the reader about what is new; `settled` follows its answers. The readings by their contracts."""
+    old = {task.contract for task in known}
+    found = sorted({contract for contract in settled if contract is not None and contract not in old}, key=fingerprint)
+    members = {contract: [row for row, own in enumerate(settled) if own == contract] for contract in found}
+    places = [row for row, own in enumerate(settled) if own in UNREFERENCED]
+    worded = find_wordings([texts[row] for row in places], support=max(LEAST_WORDED, smallest_task(len(rows))))
+    groups = [_group(contract, "", members[contract], rows, facts) for contract in found]
+    for item in worded[: MOST_WORDINGS * max(1, len({contract for contract in settled if contract is not None}))]:
+        own_rows = [places[row] for row in item.rows]
+        usual = Counter(contract for row in own_rows if (contract := settled[row]) is not None).most_common(1)[0][0]
+        groups.append(_group(usual, item.wording, own_rows, rows, facts))
+    readings = read(groups) if groups else ()
+    assert len(readings) == len(groups), (len(readings), len(groups))
+    told: dict[Contract, Reading] = {}
+    for group, reading in zip(groups, readings, strict=True):
+        if group.wording and not reading.contract.wordings:
+            continue
+        told.setdefault(reading.contract, reading)
+        if not group.wording and reading.contract != group.contract:
+            for row in members[group.contract]:
+                settled[row] = reading.contract
+    _settle_wordings(settled, texts, [(wording, contract) for contract in told for wording in contract.wordings])
+    return told
+
+
+def _group(
+    contract: Contract, wording: str, places: Sequence[int], rows: Sequence[Example], facts: Sequence[Facts]
+) -> Group:
+    allowed: Counter[AnswerKind] = Counter()
+    for row in places:
+        allowed.update({guess.contract.answer_kind for guess in guesses(facts[row]) if guess.fit >= ALLOWS})
+    shown = sorted(places, key=lambda row: (not facts[row].has_reference, row))[:READ_EXAMPLES]
+    return Group(
+        contract=contract,
+        wording=wording,
+        examples=tuple(rows[row] for row in shown),
+        rows=len(places),
+        fits={kind: round(number / len(places), 3) for kind, number in sorted(allowed.items())},
+    )
+
+
 # ------------------------------------------------------------------------------------------ known tasks
 
 
@@ -326,10 +447,11 @@ def _reuse(settled: list[Contract | None], known: Sequence[TaskSpec]) -> list[Co
 def _likeness(found: Contract, known: Contract) -> float:
     if found.has_reference and not known.has_reference:
         return 0.0  # its tools were chosen without references
-    if (found.answer_kind, found.target_language, found.carries) != (
+    if (found.answer_kind, found.target_language, found.carries, found.wordings) != (
         known.answer_kind,
         known.target_language,
         known.carries,
+        known.wordings,
     ):
         return 0.0
     if not found.labels and not known.labels:
@@ -390,14 +512,13 @@ def _report(
     router: RowRouter,
     settled: Sequence[Contract | None],
     known: Sequence[TaskSpec],
+    readings: Mapping[Contract, Reading],
     seen: int,
 ) -> Discovery:
-    assigned = router.assign_described(facts[: len(vectors)], vectors)
-    assigned += (
-        []
-        if len(rows) == len(vectors)
-        else router.assign_described(facts[len(vectors) :], embed([asked_text(row) for row in rows[len(vectors) :]]))
-    )
+    texts = [asked_text(row) for row in rows]
+    first, rest = texts[: len(vectors)], texts[len(vectors) :]
+    assigned = router.assign_described(facts[: len(vectors)], vectors, first)
+    assigned += router.assign_described(facts[len(vectors) :], embed(rest), rest) if rest else []
     members: dict[str, list[int]] = defaultdict(list)
     for position, assignment in enumerate(assigned):
         if assignment.fingerprint is not None:
@@ -409,14 +530,18 @@ def _report(
         own = members.get(name) or [row for row in range(len(settled)) if settled[row] == contract]
         # Rows that bring their reference make better probes.
         shown = sorted(own, key=lambda position: (not facts[position].has_reference, position))[:EXAMPLES]
+        told = readings.get(contract, Reading(contract))
+        label = earlier[name].label if name in earlier else told.label or task_label(contract)
+        inferred = f"{task_description(contract)} Seen in {len(own)} of {len(rows)} rows looked at."
         tasks.append(
             TaskSpec(
                 fingerprint=name,
-                label=earlier[name].label if name in earlier else task_label(contract),
+                label=label,
                 contract=contract,
                 rows=len(own),
-                description=f"{task_description(contract)} Seen in {len(own)} of {len(rows)} rows looked at.",
+                description=f"{told.description} {inferred}".strip(),
                 examples=tuple(rows[position] for position in shown),
+                criteria=told.criteria,
             )
         )
     tasks.sort(key=lambda task: (-task.rows, task.fingerprint))

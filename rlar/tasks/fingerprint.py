@@ -23,8 +23,8 @@ def fingerprint(contract: Contract) -> str:
         "labels": sorted(set(contract.labels)),
         "carries": sorted(set(contract.carries)),
     }
-    if contract.template is not None:
-        body["template"] = contract.template
+    if contract.wordings:
+        body["wordings"] = sorted(set(contract.wordings))
     return f"f{FINGERPRINT_VERSION}-{digest('contract', canonical_json(body), size=12)}"
 
 

@@ -20,6 +20,7 @@ from rlar.tasks.infer import FIRM, Guess, guesses, label_of, same_task
 from rlar.tasks.parsed import Parsed
 from rlar.tasks.shapes import Shape
 from rlar.tasks.vectors import DIMENSIONS, Vectors, embed
+from rlar.tasks.wordings import matches, normal_text
 from rlar.types import AnswerKind, Assignment, Contract, Example, TaskSpec
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -57,6 +58,11 @@ class RowRouter:
             for label in contract.labels:
                 self._by_label[label].append(index)
 
+        self._worded = [
+            (wording, index) for index, contract in enumerate(self.contracts) for wording in contract.wordings
+        ]
+        # Of two wordings that a prompt has, the longer one says more.
+        self._worded.sort(key=lambda item: (-len(item[0]), item[0]))
         place = {contract: index for index, contract in enumerate(self.contracts)}
         flipped = [
             contract.model_copy(update={"has_reference": not contract.has_reference}) for contract in self.contracts
@@ -146,12 +152,14 @@ class RowRouter:
         for start in range(0, len(rows), _BATCH):
             batch = rows[start : start + _BATCH]
             found += self.assign_described(
-                [describe(row.example, row) for row in batch], embed([row.asked for row in batch])
+                [describe(row.example, row) for row in batch],
+                embed([row.asked for row in batch]),
+                [row.asked for row in batch],
             )
         return found
 
-    def assign_described(self, facts: Sequence[Facts], vectors: Vectors) -> list[Assignment]:
-        """`assign` for rows whose facts and prompt vectors are at hand."""
+    def assign_described(self, facts: Sequence[Facts], vectors: Vectors, asked: Sequence[str]) -> list[Assignment]:
+        """`assign` for rows whose facts, prompt vectors and asked texts are at hand."""
         if not self.contracts:
             return [Assignment(fingerprint=None, confidence=0.0, reason="no task is known yet") for _ in facts]
         scores = (vectors @ self._weights[:-1] + self._weights[-1]) * self._scale
@@ -163,7 +171,20 @@ class RowRouter:
             own = self._owners == index
             if own.any():
                 nearness[:, index] = likeness[:, own].max(axis=1)
-        return [self._decide(facts[row], probabilities[row], nearness[row]) for row in range(len(facts))]
+        return [
+            self._by_wording(facts[row], asked[row]) or self._decide(facts[row], probabilities[row], nearness[row])
+            for row in range(len(facts))
+        ]
+
+    def _by_wording(self, facts: Facts, asked: str) -> Assignment | None:
+        """The task whose wording a row without a reference has, if any."""
+        if not self._worded or (facts.has_reference and facts.shape is not Shape.NONE):
+            return None
+        text = normal_text(asked)
+        for wording, index in self._worded:
+            if matches(wording, text):
+                return self._assigned(index, 0.97, "its prompt has the task's wording")
+        return None
 
     def _decide(self, facts: Facts, probabilities: Vectors, nearness: Vectors) -> Assignment:
         own = guesses(facts)

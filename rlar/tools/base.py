@@ -168,6 +168,24 @@ def _load_library(spec: ToolSpec, resources: Resources) -> RewardTool:
     return tool
 
 
+def _load_judge(spec: ToolSpec, resources: Resources) -> RewardTool:
+    from rlar.tools.judge import load_judge
+
+    return load_judge(spec, resources)
+
+
+def _load_http(spec: ToolSpec, resources: Resources) -> RewardTool:
+    from rlar.tools.http_tool import load_http_tool
+
+    return load_http_tool(spec, resources)
+
+
+def _load_generated(spec: ToolSpec, resources: Resources) -> RewardTool:
+    from rlar.tools.generated import GeneratedTool
+
+    return GeneratedTool(spec, resources)
+
+
 def _load_reward_model(spec: ToolSpec, resources: Resources) -> RewardTool:
     from rlar.tools.reward_model import load_reward_model
 
@@ -176,6 +194,9 @@ def _load_reward_model(spec: ToolSpec, resources: Resources) -> RewardTool:
 
 TOOL_KINDS: dict[ToolKind, Callable[[ToolSpec, Resources], RewardTool]] = {
     ToolKind.LIBRARY: _load_library,
+    ToolKind.JUDGE: _load_judge,
+    ToolKind.HTTP: _load_http,
+    ToolKind.GENERATED: _load_generated,
     ToolKind.REWARD_MODEL: _load_reward_model,
 }
 """One loader a kind."""

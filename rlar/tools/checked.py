@@ -7,6 +7,7 @@ from typing import Any
 
 from rlar.errors import boundary
 from rlar.tools.base import RewardTool
+from rlar.tools.groups import needs_whole_groups, pieces
 from rlar.types import Sample, Score, ToolKind, failed
 
 UNIT_RANGE = frozenset({ToolKind.LIBRARY, ToolKind.GENERATED, ToolKind.JUDGE, ToolKind.COMPOSITE})
@@ -17,18 +18,26 @@ STATUSES = frozenset({"ok", "abstain", "failed", "timeout"})
 def score_checked(tool: RewardTool, samples: Sequence[Sample]) -> list[Score]:
     """One valid Score per sample, in order; what is not one is "failed", with what was wrong.
 
-    A batch that raises or has the wrong length is scored again one by one, so that only the culprit fails.
+    A batch that raises or has the wrong length is scored again one by one, so that only the culprit fails; group by
+    group where the scores of a group hang together.
     """
     found: Any = boundary(lambda: tool.score(samples), _raised)
     if isinstance(found, list) and len(found) == len(samples):
         return [_valid(tool, score) for score in found]
-    if len(samples) > 1:
-        return [score for sample in samples for score in score_checked(tool, [sample])]
+    smaller = pieces(samples, 1, whole_groups=needs_whole_groups(tool.spec))
+    if len(smaller) > 1:
+        scores: dict[int, Score] = {}
+        for indices in smaller:
+            part = score_checked(tool, [samples[index] for index in indices])
+            scores.update(zip(indices, part, strict=True))
+        return [scores[index] for index in range(len(samples))]
     if isinstance(found, Score):
-        return [found] if found.status == "failed" else [failed("returned a bare Score instead of a list of Scores")]
-    if isinstance(found, list):
-        return [failed(f"returned {len(found)} scores for {len(samples)} samples")]
-    return [failed(f"returned {type(found).__name__} instead of a list of Scores")]
+        broken = found if found.status == "failed" else failed("returned a bare Score instead of a list of Scores")
+    elif isinstance(found, list):
+        broken = failed(f"returned {len(found)} scores for {len(samples)} samples")
+    else:
+        broken = failed(f"returned {type(found).__name__} instead of a list of Scores")
+    return [broken] * len(samples)
 
 
 def _raised(error: Exception) -> Any:

@@ -91,29 +91,113 @@ def combine(recipe: Recipe, scores: Mapping[str, ToolScore]) -> Reward:
         scores: by tool id; a tool of the recipe that is missing counts as failed. Tools outside the recipe are listed
             in the reward and change nothing.
     """
-    needed = dict.fromkeys((*recipe.gates, *(tool for tool, _weight in recipe.qualities)))
-    by_tool = {tool: scores.get(tool) or _missing(tool) for tool in needed}
+    by_tool = _needed(recipe, scores)
     gates = [by_tool[tool] for tool in recipe.gates]
     reward, status = _combined(gates, [(by_tool[tool], weight) for tool, weight in recipe.qualities])
-    if any(gate.status == "abstain" for gate in gates):
-        for tool in recipe.gates:
-            if by_tool[tool].status == "abstain":
-                said = by_tool[tool].explanation
-                note = f"gate abstains and does not block{': ' + said if said else ''}"
-                by_tool[tool] = by_tool[tool].model_copy(update={"explanation": note})
-    extras = (score for tool, score in scores.items() if tool not in by_tool)
+    return _reward(recipe, reward, status, by_tool, scores)
+
+
+def combine_group(recipe: Recipe, group: Sequence[Mapping[str, ToolScore]]) -> list[Reward]:
+    """The rewards of the completions of one prompt, by the sum of z-scores instead of calibrated values.
+
+    Every quality is normalised among the completions of the group (`group_z_sum`) and weighted; every gate adds the
+    z-score of having passed. A completion that a gate rejects counts with the lowest score that the group has from each
+    quality: a quality cannot make up for a gate. So no tool's scale matters: a positive affine change of a quality's raw
+    scores changes nothing.
+
+    A completion on which a needed tool broke gets no reward and moves no mean, unless a gate rejected it anyway.
+
+    Returns:
+        One Reward per completion, in order; numbers are centred on 0 and not bounded to [0, 1].
+    """
+    tables = [_needed(recipe, scores) for scores in group]
+    fates = [
+        _combined(
+            [by_tool[tool] for tool in recipe.gates], [(by_tool[tool], weight) for tool, weight in recipe.qualities]
+        )
+        for by_tool in tables
+    ]
+    counts = [status == "ok" for _reward, status in fates]
+    rejected = [any(_rejects(by_tool[tool]) for tool in recipe.gates) for by_tool in tables]
+    columns: dict[str, list[ToolScore]] = {}
+    weights: dict[str, float] = {}
+    for tool in recipe.gates:
+        columns["gate " + tool] = [
+            _stand_in(by_tool[tool], None if by_tool[tool].value is None else float(not _rejects(by_tool[tool])))
+            for by_tool in tables
+        ]
+        weights["gate " + tool] = 1.0
+    for tool, weight in recipe.qualities:
+        told = [
+            _raw(by_tool[tool])
+            for by_tool, is_counted, is_rejected in zip(tables, counts, rejected, strict=True)
+            if is_counted and not is_rejected and by_tool[tool].value is not None
+        ]
+        lowest = min(told) if told else None
+        columns[tool] = [
+            _stand_in(by_tool[tool], lowest) if is_rejected else by_tool[tool]
+            for by_tool, is_rejected in zip(tables, rejected, strict=True)
+        ]
+        weights[tool] = weight
+    # What broke on a completion that a gate rejected changes nothing.
+    masked = {
+        tool: [
+            score if is_counted else _stand_in(score, None) for score, is_counted in zip(column, counts, strict=True)
+        ]
+        for tool, column in columns.items()
+    }
+    sums = group_z_sum(masked, weights)
+    return [
+        _reward(recipe, total if is_counted else None, status, by_tool, scores)
+        for total, is_counted, (_value, status), by_tool, scores in zip(sums, counts, fates, tables, group, strict=True)
+    ]
+
+
+def _stand_in(score: ToolScore, raw: float | None) -> ToolScore:
+    """A score with another raw value; None: as if the tool had abstained."""
+    return ToolScore(tool=score.tool, value=raw, status="abstain" if raw is None else "ok", raw=raw)
+
+
+def _needed(recipe: Recipe, scores: Mapping[str, ToolScore]) -> dict[str, ToolScore]:
+    """The recipe's tools with their scores, gates first; a tool that was not run has failed."""
+    by_tool: dict[str, ToolScore] = {}
+    for tool in recipe.gates:
+        by_tool[tool] = scores.get(tool) or _missing(tool)
+    for tool, _weight in recipe.qualities:
+        by_tool[tool] = scores.get(tool) or _missing(tool)
+    return by_tool
+
+
+def _reward(
+    recipe: Recipe,
+    reward: float | None,
+    status: ScoreStatus,
+    by_tool: dict[str, ToolScore],
+    scores: Mapping[str, ToolScore],
+) -> Reward:
+    for tool in recipe.gates:
+        if by_tool[tool].status == "abstain":
+            said = by_tool[tool].explanation
+            note = f"gate abstains and does not block{': ' + said if said else ''}"
+            by_tool[tool] = by_tool[tool].model_copy(update={"explanation": note})
+    listed = (*by_tool.values(), *[score for tool, score in scores.items() if tool not in by_tool])
     return Reward(
         reward=reward,
         status=status,
         fingerprint=recipe.fingerprint,
         recipe_version=recipe.version,
-        scores=(*by_tool.values(), *extras),
+        scores=listed,
     )
 
 
+def _rejects(gate: ToolScore) -> bool:
+    return gate.value is not None and gate.value < GATE_THRESHOLD
+
+
 def _combined(gates: list[ToolScore], qualities: list[tuple[ToolScore, float]]) -> tuple[float | None, ScoreStatus]:
-    if any(gate.value is not None and gate.value < GATE_THRESHOLD for gate in gates):
-        return 0.0, "ok"
+    for gate in gates:
+        if _rejects(gate):
+            return 0.0, "ok"
     if broken := _broken(gates) or _broken([score for score, _weight in qualities]):
         return None, broken
     if not qualities:
@@ -121,13 +205,18 @@ def _combined(gates: list[ToolScore], qualities: list[tuple[ToolScore, float]]) 
     told = [(score.value, weight) for score, weight in qualities if score.value is not None]
     if not told:
         return None, "abstain"
-    mean = fsum(value * weight for value, weight in told) / fsum(weight for _value, weight in told)
+    mean = fsum([value * weight for value, weight in told]) / fsum([weight for _value, weight in told])
     return min(1.0, max(0.0, mean)), "ok"
 
 
 def _broken(scores: Sequence[ToolScore]) -> ScoreStatus | None:
-    statuses = {score.status for score in scores}
-    return "failed" if "failed" in statuses else "timeout" if "timeout" in statuses else None
+    found: ScoreStatus | None = None
+    for score in scores:
+        if score.status == "failed":
+            return "failed"
+        if score.status == "timeout":
+            found = "timeout"
+    return found
 
 
 def _missing(tool: str) -> ToolScore:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 from rlar.errors import RegistryError
 
+SECRETS = frozenset({"password", "passwd", "sslpassword", "sslkey", "passfile", "token"})
+"""Query parameters of a database URL that are shown to nobody."""
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
+_CREDENTIALS = re.compile(r"://[^@]*:[^@]*@|[?&](?:" + "|".join(sorted(SECRETS)) + r")=", re.IGNORECASE)
+_KEPT: dict[str, str] = {}
+"""The whole address of those that `keep_secrets` made bare; never written anywhere."""
 BUSY_SECONDS = 10.0
 """How long a statement waits for another process's transaction."""
 
@@ -27,26 +41,84 @@ def sqlite_path(address: str) -> Path | None:
 
 
 def shown(address: str) -> str:
-    """The address without its password, for messages."""
+    """The address without its secrets: for messages, files and whatever else outlives the process.
+
+    It is still an address: with PGPASSWORD or a ~/.pgpass it opens the same database.
+    """
     if "://" not in address:
         return address
-    try:
-        return make_url(address).render_as_string(hide_password=True)
-    except ArgumentError:
+    url = _parsed(address)
+    if url is None:
         return address.split("://", 1)[0] + "://..."
+    secret = [name for name in url.query if name.lower() in SECRETS]
+    bare = URL.create(
+        url.drivername, username=url.username, host=url.host, port=url.port, database=url.database, query=url.query
+    )
+    return bare.difference_update_query(secret).render_as_string(hide_password=False)
+
+
+def keep_secrets(address: str) -> str:
+    """`shown(address)`, which from now on opens the same database in this process.
+
+    For whoever stores or prints an address that others will open: a build's configuration goes into checkpoints.
+    """
+    bare = shown(address)
+    if bare != address and not bare.endswith("://..."):
+        _KEPT[bare] = address
+    return bare
+
+
+def whole(address: str) -> str:
+    """The address with the secrets that `keep_secrets` took out of it in this process."""
+    return _KEPT.get(address, address)
+
+
+def without_secrets(text: str) -> str:
+    """A text (a command line, a message) with every URL in it as `shown` has it."""
+    return _URL.sub(lambda found: shown(found[0]) if _CREDENTIALS.search(found[0]) else found[0], text)
+
+
+def place(address: str) -> str:
+    """What two addresses of one registry have in common: the absolute path, or server, port, database and options."""
+    path = sqlite_path(address)
+    if path is not None:
+        return str(path.absolute())
+    url = _parsed(address)
+    if url is None:
+        return shown(address)
+    url = make_url(shown(address))
+    backend = url.get_backend_name()
+    port = url.port or (5432 if backend == "postgresql" else None)
+    return URL.create(backend, host=url.host, port=port, database=url.database, query=url.query).render_as_string()
+
+
+def _parsed(address: str) -> URL | None:
+    """The parts of a URL; None where they cannot be told apart for certain."""
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        return None
+    # A password with a bare "@" in it ends at that "@", and the rest of it would be taken for the host.
+    return None if "@" in (url.host or "") else url
 
 
 def open_engine(address: str, *, readonly: bool) -> Engine:
     """A database engine; connects to nothing yet. Raises RegistryError for an address it cannot use."""
     path = sqlite_path(address)
     if path is None:
+        if _parsed(address) is None:
+            raise RegistryError(
+                f"{shown(address)} is no path and no database URL: postgresql+psycopg://user@host:port/database; "
+                "in a password write %40 for @ and %3A for :"
+            )
         try:
             # Repeatable read: a snapshot's statements must see one moment, as SQLite's transactions do.
-            return create_engine(address, pool_pre_ping=True, isolation_level="REPEATABLE READ")
+            engine = create_engine(whole(address), pool_pre_ping=True, isolation_level="REPEATABLE READ")
         except (ArgumentError, NoSuchModuleError) as error:
             raise RegistryError(f"{shown(address)} is no path and no database URL: {error}") from error
         except ModuleNotFoundError as error:
             raise RegistryError(f"{shown(address)} needs a driver: `pip install {error.name}`") from error
+        return engine.execution_options(postgresql_readonly=True) if readonly else engine
 
     query = "mode=rwc"
     if readonly:
@@ -112,6 +184,13 @@ def _explained(address: str, error: Exception) -> RegistryError:
         return RegistryError(f"{address} cannot be written ({said}); check its permissions and its folder's")
     if "unable to open" in lowered:
         return RegistryError(f"{address} cannot be opened ({said}); check the path and its permissions")
-    if "full" in lowered:
+    if "could not serialize" in lowered:
+        return RegistryError(f"{address}: another process wrote at the same time ({said}); start again")
+    if isinstance(error, OperationalError) and ("connection" in lowered or "authentication" in lowered):
+        return RegistryError(
+            f"{address} cannot be reached ({said}); check server, port, database and user, and the password in the "
+            "URL, in PGPASSWORD or in ~/.pgpass"
+        )
+    if "full" in lowered or "no space" in lowered:
         return RegistryError(f"{address}: {said}; free some space and run the same command again")
     return RegistryError(f"{address}: {said}")

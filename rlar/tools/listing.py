@@ -15,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rlar.errors import RegistryError
+from rlar.tools.engine import shown
 from rlar.tools.registry import Registry
-from rlar.types import Certificate, CheckResult, ToolSpec
+from rlar.types import Certificate, CheckResult, ToolKind, ToolSpec
 
 WATCHED = (
     "langgraph",
@@ -178,9 +179,10 @@ def show_tool(address: str, beginning: str) -> Listing:
     heading = [
         f"{tool.id}",
         f"kind        {tool.kind.value}",
-        f"source      {tool.source}",
+        f"source      {tool.source}" if tool.kind is not ToolKind.GENERATED else "source      code, below",
         f"code hash   {tool.code_hash}",
         *(f"{name:<11} {value}" for name, value in {**tool.params, **tool.provenance}.items()),
+        *(f"    {line}" for line in tool.source.splitlines() if tool.kind is ToolKind.GENERATED),
     ]
     listing = Listing(
         {
@@ -219,7 +221,7 @@ def write_lock(address: str, output: Path) -> str:
     with Registry.open(address, readonly=True) as registry:
         lock = make_lock(registry)
     lock.write(output)
-    return f"{address} -> {output}: {len(lock.tools)} tools, {len(lock.recipes)} recipes"
+    return f"{shown(address)} -> {output}: {len(lock.tools)} tools, {len(lock.recipes)} recipes"
 
 
 def diff(old: str, new: str) -> Listing:

@@ -7,6 +7,7 @@ digests of the certificates.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -15,10 +16,10 @@ from rlar import __version__
 from rlar.errors import RegistryError
 from rlar.tools import migrations, runs
 from rlar.tools.content import stable_certificate
-from rlar.tools.records import tool_ids
+from rlar.tools.records import RegistrySnapshot, Standing, tool_ids
 from rlar.tools.registry import Registry
 from rlar.tools.schema import to_json
-from rlar.types import Frozen, JsonObject, Recipe, ToolKind, ToolSpec, canonical_json, digest
+from rlar.types import Calibration, Frozen, JsonObject, Recipe, ToolKind, ToolSpec, canonical_json, digest
 
 LOCK_VERSION = 1
 
@@ -152,9 +153,7 @@ def open_lock(address: str | Path) -> LockFile:
     path = Path(address)
     if not path.is_file():
         raise RegistryError(f"{path} does not exist; name a registry or a lock file (`rlar tools lock` writes one)")
-    with path.open("rb") as stream:
-        is_registry = stream.read(15) == b"SQLite format 3"
-    if not is_registry:
+    if is_lock_file(path):
         return LockFile.read(path)
     with Registry.open(path, readonly=True) as registry:
         return make_lock(registry)
@@ -177,6 +176,79 @@ def verify_lock(registry: Registry, lock: LockFile) -> LockDiff:
             line = f"~ tool {spec.id}: {problem}"
             found.append(Change(what="tool", how="changed", subject=spec.id, line=line))
     return LockDiff(changes=tuple(found))
+
+
+def is_lock_file(address: str | Path) -> bool:
+    """Whether an address names a file that is no SQLite database: what `rlar.load` takes for a lock file."""
+    path = Path(address)
+    if "://" in str(address) or not path.is_file() or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as stream:
+        return stream.read(15) != b"SQLite format 3"
+
+
+def pinned(registry: Registry, lock: LockFile, name: str = "the lock file") -> RegistrySnapshot:
+    """The registry's state with what the lock says is served in the place of what it serves itself.
+
+    Tools, recipes and calibrations are the lock's; tool sources, rows and the row router are the registry's. Tasks that
+    the lock does not serve are uncovered.
+
+    Args:
+        name: of the lock file, for messages.
+
+    Raises:
+        RegistryError: the registry lacks a task, a tool or a certificate that the lock names, or the installed code is
+            not the locked code; every difference is named.
+    """
+    snapshot = registry.snapshot()
+    problems: list[str] = []
+    for tool_id, locked in sorted(lock.tools.items()):
+        spec = snapshot.tools.get(tool_id)
+        if spec is None:
+            problems.append(f"tool {tool_id} is not in the registry")
+        elif _locked(spec) != locked:
+            problems.append(
+                f"tool {tool_id} differs: {', '.join(_tool_difference(locked, _locked(spec))) or 'its name'}"
+            )
+        elif problem := runs.unusable(spec):
+            problems.append(f"tool {tool_id}: {problem}")
+    recipes: dict[str, Recipe] = {}
+    for fingerprint, task in sorted(lock.tasks.items()):
+        if fingerprint not in snapshot.tasks:
+            problems.append(f"task {fingerprint} ({task.label}) is not in the registry")
+            continue
+        calibrations = dict(task.recipe.calibrations)
+        for tool_id in tool_ids(task.recipe):
+            if tool_id not in calibrations:
+                found = _calibration_of(registry, tool_id, fingerprint, task.certificates.get(tool_id))
+                if found is None:
+                    problems.append(
+                        f"the certificate of {tool_id} for {fingerprint} ({task.label}) is not in the registry"
+                    )
+                    continue
+                calibrations[tool_id] = found
+        recipes[fingerprint] = task.recipe.model_copy(update={"calibrations": calibrations})
+    if problems:
+        more = f"; and {len(problems) - 8} more" if len(problems) > 8 else ""
+        raise RegistryError(
+            f"{name} does not fit the registry: {'; '.join(problems[:8])}{more}. "
+            f"Name the registry that it was written from, or write it again with `rlar tools lock`"
+        )
+    standings = {
+        fingerprint: Standing(recipe=recipes[fingerprint])
+        if fingerprint in recipes
+        else Standing(recipe=None, reason=f"{name} serves nothing for it")
+        for fingerprint in snapshot.tasks
+    }
+    return replace(snapshot, recipes=recipes, standings=standings)
+
+
+def _calibration_of(registry: Registry, tool_id: str, fingerprint: str, wanted: str | None) -> Calibration | None:
+    """The calibration in the certificate with this digest, however old."""
+    for certificate in registry.certificates(tool_id, fingerprint):
+        if digest(to_json(stable_certificate(certificate))) == wanted:
+            return certificate.calibration
+    return None
 
 
 def _as_lock(item: LockFile | Registry) -> LockFile:

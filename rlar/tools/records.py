@@ -48,6 +48,31 @@ class Event(Frozen):
     details: JsonObject
 
 
+class LlmCall(Frozen):
+    """A question to an LLM with its validated answer: the ledger, and the cache of equal questions."""
+
+    key: str
+    """Hash of endpoint, messages, schema and temperature: what makes two questions equal."""
+    fingerprint: str
+    """The task it was first asked for."""
+    node: str
+    """The step of the build that asked."""
+    prompt_name: str
+    prompt_hash: str
+    model: str
+    """Endpoint.name"""
+    request: JsonObject
+    """Messages (turns that had to be repaired included), schema, temperature."""
+    answer: str
+    input_tokens: int
+    """Of all turns."""
+    output_tokens: int
+    cost: float | None = None
+    """In the currency of the price that the build was given; None: no price."""
+    created_at: str = ""
+    """UTC, ISO 8601; given by the registry."""
+
+
 class Standing(Frozen):
     """What is served for a task, or why nothing is."""
 

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,8 @@ from sqlalchemy import Connection, delete, func, insert, inspect, select, text, 
 from rlar.errors import RegistryError
 from rlar.tools import content, migrations
 from rlar.tools import statements as sql
-from rlar.tools.engine import database_errors, open_engine, shown, sqlite_path
-from rlar.tools.records import Build, Event, RegistrySnapshot, RowRecord, Standing, standing
+from rlar.tools.engine import database_errors, open_engine, shown, sqlite_path, whole
+from rlar.tools.records import Build, Event, LlmCall, RegistrySnapshot, RowRecord, Standing, standing
 from rlar.tools.schema import to_json
 from rlar.tools.writer_lock import FileLock, RowLock
 from rlar.types import Certificate, JsonObject, Recipe, TaskSpec, ToolSpec, digest
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from rlar.tools.lock import LockFile
 
-__all__ = ["Build", "Event", "Registry", "RegistrySnapshot", "RowRecord", "Standing"]
+__all__ = ["Build", "Event", "LlmCall", "Registry", "RegistrySnapshot", "RowRecord", "Standing"]
 
 CHUNK = 20_000
 """Rows a transaction in `put_rows`: what a kill can lose."""
@@ -44,7 +44,7 @@ class Registry:
 
     def __init__(self, address: str, *, readonly: bool) -> None:
         """Private: use `Registry.open`."""
-        self.address = address
+        self.address = whole(address)
         self.readonly = readonly
         self._name = shown(address)
         self._engine = open_engine(address, readonly=readonly)
@@ -95,14 +95,18 @@ class Registry:
             with self._engine.connect() as connection:
                 migrations.require_readable(connection, self._name)
             return
-        if path is not None:
-            self._claim = FileLock(path)
-        with self._engine.connect().execution_options(rlar_writes=True) as connection, connection.begin():
+
+        def bring_forward(connection: Connection) -> None:
             migrations.upgrade(connection, self._name, create=create)
             if not connection.execute(select(sql.COUNTERS).where(sql.COUNTERS.c.name == "data_version")).first():
                 connection.execute(insert(sql.COUNTERS).values(name="data_version", value=1))
+
         if path is None:
-            self._claim = RowLock(self._engine, self._name)
+            self._claim = RowLock(self._engine, self._name, bring_forward=bring_forward)
+            return
+        self._claim = FileLock(path)
+        with self._engine.connect().execution_options(rlar_writes=True) as connection, connection.begin():
+            bring_forward(connection)
 
     def close(self) -> None:
         """Let go of the database and, for a writer, of its lock. The last one out folds the WAL back into the file."""
@@ -134,13 +138,13 @@ class Registry:
         self._check_open()
         if self.readonly:
             raise RegistryError(f"{self._name} is open for reading only; Registry.open(...) without readonly=True")
-        if self._claim is not None:
-            self._claim.check()
+        assert self._claim is not None, "a writer holds a claim"
         with (
             self._write_lock,
             database_errors(self.address),
             self._engine.connect().execution_options(rlar_writes=True) as connection,
             connection.begin(),
+            self._claim.held(connection),
         ):
             yield connection
             if not is_news:
@@ -203,7 +207,7 @@ class Registry:
     def tools(self) -> list[ToolSpec]:
         """All tools, by id."""
         with self.reading() as connection:
-            return [sql.tool_of(row) for row in connection.execute(select(sql.TOOLS).order_by(sql.TOOLS.c.id))]
+            return sorted(map(sql.tool_of, connection.execute(select(sql.TOOLS))), key=attrgetter("id"))
 
     def put_certificate(self, certificate: Certificate) -> None:
         """Append a certificate, now the latest of its (tool, task); the very same one twice is one row."""
@@ -415,7 +419,8 @@ class Registry:
         details: JsonObject | None = None,
     ) -> None:
         """Append who did what to which thing; the time is now."""
-        values = {"at": sql.now(), "who": who, "what": what, "subject": subject, "build_id": build}
+        texts = {"who": sql.plain_text(who), "what": sql.plain_text(what), "subject": sql.plain_text(subject)}
+        values = {**texts, "at": sql.now(), "build_id": build}
         with self.writing() as connection:
             connection.execute(insert(sql.EVENTS).values(**values, details=to_json(details or {})))
 
@@ -439,6 +444,26 @@ class Registry:
             for row in reversed(rows)
         ]
 
+    # -------------------------------------------------------------------------------- calls to LLMs
+
+    def put_llm_call(self, call: LlmCall) -> None:
+        """Store a validated answer under its question's key, in the place of one that is there."""
+        with self.writing(is_news=False) as connection:
+            sql.write_llm_call(connection, call)
+
+    def llm_answer(self, key: str) -> LlmCall | None:
+        """The stored answer to an equal question."""
+        with self.reading() as connection:
+            row = connection.execute(select(sql.LLM_CALLS).where(sql.LLM_CALLS.c.key == key)).first()
+            return sql.llm_call_of(row) if row is not None else None
+
+    def llm_calls(self, fingerprint: str | None = None) -> list[LlmCall]:
+        """All stored questions with their answers, or those first asked for one task; oldest first."""
+        query = select(sql.LLM_CALLS).order_by(sql.LLM_CALLS.c.created_at, sql.LLM_CALLS.c.key)
+        query = query.where(sql.LLM_CALLS.c.fingerprint == fingerprint) if fingerprint is not None else query
+        with self.reading() as connection:
+            return [sql.llm_call_of(row) for row in connection.execute(query)]
+
     # -------------------------------------------------------------------------------- the whole
 
     def snapshot(self) -> RegistrySnapshot:
@@ -458,11 +483,13 @@ class Registry:
         """32 hex digits over what a build found out: equal for two builds of the same input, whenever and however run.
 
         Tasks, tools, the latest certificates, the latest recipes (but for version numbers), rows and the router; not
-        times, timings, versions of the environment, builds or events.
+        times, timings, versions of the environment, builds, events or calls to LLMs.
         """
         with self.reading() as connection:
-            parts = [to_json(content.plain(task)) for task in sql.read_tasks(connection, None, with_examples=True)]
-            parts += connection.execute(select(sql.TOOLS.c.id).order_by(sql.TOOLS.c.id)).scalars().all()
+            parts = [
+                to_json(content.stable_task(task)) for task in sql.read_tasks(connection, None, with_examples=True)
+            ]
+            parts += sorted(connection.execute(select(sql.TOOLS.c.id)).scalars())
             parts += [
                 to_json(content.stable_certificate(item)) for item in sql.read_latest_certificates(connection, None)
             ]

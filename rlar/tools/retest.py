@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rlar.errors import ToolError
+from rlar.tasks.route import RowRouter
 from rlar.tools.base import Resources, load_tool
 from rlar.tools.certify import certify, compare_certificates, rejected_certificate
+from rlar.tools.labelled import labelled_pairs
 from rlar.tools.listing import Listing, find_tool, latest_certificates
 from rlar.tools.policy import load_policy
+from rlar.tools.probes import LabelledPair
 from rlar.tools.registry import Registry
 from rlar.types import Certificate
 
 
-def retest(address: str, tool: str | None = None, *, store: bool = False) -> Listing:
+def retest(address: str, tool: str | None = None, *, store: bool = False, labelled: str | None = None) -> Listing:
     """Certify one tool (or every served one) again on each of its tasks, with the stored seed.
 
     Args:
         tool: id or its beginning; None: every tool that a recipe uses.
         store: write the new certificates; the latest decides what is served.
+        labelled: file of the labelled pairs that certificates rest on; without it those are not tested again.
 
     Raises:
         RegistryError: no such tool, or the registry cannot be used.
@@ -34,9 +40,14 @@ def retest(address: str, tool: str | None = None, *, store: bool = False) -> Lis
             }
             old = [item for item in old if (item.tool_id, item.fingerprint) in served]
         data, rows, changed = [], [], False
+        pairs = _pairs(registry, labelled)
         with Resources() as resources:
             for before in old:
-                after = certify_again(registry, before, resources)
+                if before.environment.get("labelled") and labelled is None:
+                    why = "not tested: it rests on labelled pairs; give them with --labelled"
+                    rows.append((before.tool_id, before.fingerprint, "-", why))
+                    continue
+                after = certify_again(registry, before, resources, pairs.get(before.fingerprint, ()))
                 differences = compare_certificates(before, after)
                 changed = changed or before.admitted != after.admitted
                 if store:
@@ -55,13 +66,22 @@ def retest(address: str, tool: str | None = None, *, store: bool = False) -> Lis
                         "reasons": list(after.reasons),
                     }
                 )
-    foot = f"{len(rows)} tested, " + ("verdicts changed" if changed else "no verdict changed")
+    foot = f"{len(data)} tested, " + ("verdicts changed" if changed else "no verdict changed")
     if not rows:
         foot = "nothing to test: no tool is served; name one (`rlar tools list`)"
     return Listing(data, ("tool", "task", "verdict", "differences"), rows, footing=[foot], changed=changed)
 
 
-def certify_again(registry: Registry, before: Certificate, resources: Resources) -> Certificate:
+def _pairs(registry: Registry, path: str | None) -> dict[str, tuple[LabelledPair, ...]]:
+    if path is None:
+        return {}
+    tasks = registry.tasks(with_examples=False)
+    return labelled_pairs(path, RowRouter.from_arrays(registry.router_arrays(), tuple(tasks)), tasks)
+
+
+def certify_again(
+    registry: Registry, before: Certificate, resources: Resources, labelled: Sequence[LabelledPair] = ()
+) -> Certificate:
     """A fresh certificate under the same task, seed and shipped policy; a tool that no longer loads is rejected."""
     task, spec = registry.task(before.fingerprint), registry.tool(before.tool_id)
     assert task is not None and spec is not None, (before.fingerprint, before.tool_id)
@@ -70,4 +90,11 @@ def certify_again(registry: Registry, before: Certificate, resources: Resources)
         tool = load_tool(spec, resources)
     except ToolError as error:
         return rejected_certificate(spec, task, policy=policy, seed=before.seed, reason=str(error))
-    return certify(tool, task, policy=policy, seed=before.seed, reload=lambda: load_tool(spec, resources))
+    return certify(
+        tool,
+        task,
+        policy=policy,
+        seed=before.seed,
+        labelled=labelled if before.environment.get("labelled") else (),
+        reload=lambda: load_tool(spec, resources),
+    )

@@ -1,6 +1,8 @@
-"""Runs batches of tools where each belongs: calling thread, worker processes or threads; with a circuit breaker.
+"""Runs batches of tools where each belongs: a thread of this process, worker processes, many threads; with a circuit breaker.
 
-Every call returns one valid Score per sample whatever a tool does; see `rlar.tools.checked` for what is valid.
+Every call returns one valid Score per sample whatever a tool does; see `rlar.tools.checked` for what is valid. No call
+waits past a limit: worker processes are killed at a sample's deadline; a call in a thread of this process is left behind
+(its thread cannot be ended), its sample becomes a timeout and another thread goes on with the rest.
 """
 
 from __future__ import annotations
@@ -8,33 +10,50 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from asyncio import CancelledError
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from rlar.errors import RlarError, boundary
 from rlar.tools.base import TOOL_KINDS, Resources, RewardTool, load_tool, module_hash
+from rlar.tools.batch import Batch, Slice, Waiting, Watched
 from rlar.tools.checked import score_checked
-from rlar.tools.workers import Job, WorkerPool
+from rlar.tools.groups import group_key, needs_whole_groups
+from rlar.tools.lanes import Lanes
+from rlar.tools.workers import WorkerPool
 from rlar.types import Sample, Score, ToolKind, ToolSpec, failed, timed_out
 
 logger = logging.getLogger(__name__)
 
+Place = Literal["inline", "pool", "sandbox", "model"]
+
+LEAVES = (SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError)
+"""What a tool may raise beside an Exception; it would end the thread and leave the caller waiting."""
+STARTED: tuple[Place, ...] = ("model", "sandbox", "pool", "inline")
+
 INLINE_CHARACTERS = 20_000
 """Longer completions of inline tools go to a worker: no pattern is quick on everything a policy may write."""
+INLINE_SLICE = 64
+"""Samples of an inline tool between two looks at the breaker."""
+MODEL_SLICE = 128
+"""Samples of a reward model in one call; what it computes at once is its own affair."""
 PATIENCE_SECONDS = 600.0
-"""Threads drive things with deadlines of their own (sandbox, network); this long without any result is a hang."""
-RUNS_OF_KIND: dict[ToolKind, Literal["inline", "pool", "sandbox"]] = {
+"""For one call of what has deadlines of its own (sandbox, network, models): this long without a result is a hang."""
+RUNS_OF_KIND: dict[ToolKind, Place] = {
     ToolKind.GENERATED: "sandbox",
-    ToolKind.REWARD_MODEL: "inline",
+    ToolKind.REWARD_MODEL: "model",
     ToolKind.JUDGE: "sandbox",
     ToolKind.COMPOSITE: "sandbox",
     ToolKind.HTTP: "sandbox",
 }
-"""Where tools of a kind run; library tools say it themselves."""
+"""Where tools of a kind run; library tools say it themselves. model: one thread, batches sorted by length."""
+SLICE_OF_KIND: dict[ToolKind, int] = {kind: 16 for kind in ToolKind if kind is not ToolKind.LIBRARY}
+"""Samples a call of tools that run in many threads, at most; else 1, so that a hang is one sample's. A tool that has a
+`batch_size` says it itself; one with a `concurrency` says how many calls it wants at a time (else one a worker)."""
 
 
-def where(spec: ToolSpec) -> Literal["inline", "pool", "sandbox"]:
+def where(spec: ToolSpec) -> Place:
     """Where a tool runs."""
     if spec.kind is ToolKind.LIBRARY:
         from rlar.tools.library import library_class
@@ -54,16 +73,47 @@ def unusable(spec: ToolSpec) -> str:
             return f"library tool {spec.name!r} ({spec.source}) is not in this version of rlar"
         if spec.code_hash and module_hash(spec.source.split(":")[0]) != spec.code_hash:
             return "its code has changed since it was certified; run `rlar agent build-tools` again"
+    if spec.kind is ToolKind.JUDGE:
+        from rlar.tools.judge import outdated
+
+        return outdated(spec)
+    if spec.kind is ToolKind.GENERATED:
+        from rlar.tools.generated import source_hash
+
+        if spec.code_hash != source_hash(spec.source):
+            return "it is not called as it was when it was certified; run `rlar agent build-tools` again"
     return ""
 
 
-class Breaker:
-    """Counts failures in a row by tool and quarantines the tool at `after`; thread-safe."""
+def batch_size(spec: ToolSpec, samples: int, threads: int) -> int:
+    """Samples handed to a tool at once: few, so that many calls wait at the same time; many where a call is cheap.
 
-    def __init__(self, after: int) -> None:
+    A warm verifier costs ten times less in a full message than alone.
+    """
+    if spec.kind is ToolKind.GENERATED and spec.params.get("mode") == "warm":
+        from rlar.tools.generated import WARM_BATCH
+
+        return max(1, min(WARM_BATCH, -(-samples // threads)))
+    return max(1, min(SLICE_OF_KIND.get(spec.kind, 1), samples // (threads * 4)))
+
+
+class Breaker:
+    """Counts failures in a row by tool and quarantines the tool at `after`; thread-safe.
+
+    A quarantined tool is tried again by itself after a while (`retry_seconds`, doubled each time it fails at once): a
+    server that was down comes back.
+    """
+
+    MAX_RETRY_SECONDS = 3600.0
+
+    def __init__(self, after: int, *, retry_seconds: float = 60.0) -> None:
         self._after = after
+        self._retry_seconds = retry_seconds
         self._in_a_row: dict[str, int] = {}
         self._quarantined: dict[str, str] = {}
+        self._retries: dict[str, tuple[float, float]] = {}
+        """Tool -> when it is tried again, and how long it was kept out the last time."""
+        self._said: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -73,25 +123,50 @@ class Breaker:
 
     def stopped(self, tool_id: str) -> str | None:
         """Why the tool may not be called; None when it may."""
+        if not self._quarantined:
+            return None
         with self._lock:
-            return self._quarantined.get(tool_id)
+            why = self._quarantined.get(tool_id)
+            if why is not None and time.monotonic() >= self._retries[tool_id][0]:
+                del self._quarantined[tool_id]
+                self._in_a_row[tool_id] = self._after - 1  # one more failure, and it is out again
+                why = None
+        return why
 
     def count(self, tool_id: str, score: Score) -> None:
         """Take note of one result."""
+        is_good = score.status in ("ok", "abstain")
+        if is_good and not self._in_a_row.get(tool_id):
+            return
         with self._lock:
-            if score.status in ("ok", "abstain"):
+            if is_good:
                 self._in_a_row[tool_id] = 0
+                if self._retries.pop(tool_id, None) is not None:
+                    logger.warning("tool %s works again", tool_id)
                 return
             self._in_a_row[tool_id] = self._in_a_row.get(tool_id, 0) + 1
-            if self._in_a_row[tool_id] != self._after or tool_id in self._quarantined:
-                return
-            why = f"quarantined in this process after {self._after} failures in a row; the last: {score.error}"
-            self._quarantined[tool_id] = why
-        logger.warning("tool %s is %s. Its completions get no reward until it is forgiven.", tool_id, why)
+            is_news = tool_id not in self._said
+            self._said.add(tool_id)
+            why = ""
+            if self._in_a_row[tool_id] >= self._after and tool_id not in self._quarantined:
+                kept_out = self._retry_seconds
+                if tool_id in self._retries:
+                    kept_out = min(self.MAX_RETRY_SECONDS, 2 * self._retries[tool_id][1])
+                why = f"quarantined in this process after {self._after} failures in a row; the last: {score.error}"
+                self._retries[tool_id] = (time.monotonic() + kept_out, kept_out)
+                self._quarantined[tool_id] = why
+        if is_news:
+            logger.warning("tool %s: %s: %s. Further ones are only counted.", tool_id, score.status, score.error)
+        if why:
+            logger.warning(
+                "tool %s is %s. Its completions get no reward; it is tried again in %g s.", tool_id, why, kept_out
+            )
 
     def forgive(self, tool_id: str) -> None:
+        """Let the tool be called again."""
         with self._lock:
             self._quarantined.pop(tool_id, None)
+            self._retries.pop(tool_id, None)
             self._in_a_row[tool_id] = 0
 
 
@@ -106,6 +181,7 @@ class Runner:
         plugins: Sequence[str],
         deadline_seconds: float,
         quarantine_after: int,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.breaker = Breaker(quarantine_after)
         self._owns_resources = resources is None
@@ -113,51 +189,70 @@ class Runner:
         self._pool = WorkerPool(workers, plugins=plugins) if workers else None
         self._threads = max(1, workers)
         self._deadline_seconds = deadline_seconds
+        self._patience_seconds = patience_seconds
+        self._lanes = Lanes()
         self._tools: dict[str, RewardTool] = {}
+        self._loading: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def run(self, batches: Sequence[tuple[ToolSpec, Sequence[Sample]]]) -> list[list[Score]]:
-        """The scores of every batch, in order. What can wait elsewhere is started first, then the inline tools run."""
-        waiting: list[_Pending] = [self._start(spec, samples) for spec, samples in batches]
-        for pending in waiting:
-            pending.finish_inline()
-        return [pending.scores() for pending in waiting]
+    def run(
+        self, batches: Sequence[tuple[ToolSpec, Sequence[Sample]]], waiting: Waiting | None = None
+    ) -> list[list[Score]]:
+        """The scores of every batch, in order; all run at the same time."""
+        waiting = waiting or Waiting()
+        started = {
+            place: self._start(*batches[place]) for place in sorted(range(len(batches)), key=self._rank(batches))
+        }
+        return [started[place].wait(waiting) for place in range(len(batches))]
 
-    def _start(self, spec: ToolSpec, samples: Sequence[Sample]) -> _Pending:
-        if reason := self.breaker.stopped(spec.id):
-            return _Pending(done=[failed(reason)] * len(samples))
+    def _rank(self, batches: Sequence[tuple[ToolSpec, Sequence[Sample]]]) -> Callable[[int], tuple[int, float]]:
+        """What waits elsewhere is started first, then the dearest in the pool: what ends last should begin first."""
+
+        def rank(place: int) -> tuple[int, float]:
+            spec = batches[place][0]
+            cost = self._pool.cost(spec.id) if self._pool is not None else 0.0
+            return STARTED.index(where(spec)), -cost
+
+        return rank
+
+    def _start(self, spec: ToolSpec, samples: Sequence[Sample]) -> Batch:
+        breaker, tool_id = self.breaker, spec.id
+        batch = Batch(spec, samples, lambda score: breaker.count(tool_id, score))
+        everything: Sequence[int] = range(len(samples))
+        if reason := breaker.stopped(tool_id):
+            for index in everything:
+                batch.give(index, failed(reason), counts=False)
+            return batch
         place = where(spec)
+        to_pool: Sequence[int] = ()
         if place == "pool" and self._pool is not None:
-            return _Pending(job=self._submit(self._pool, spec, samples))
-        tool = self._tool(spec)
-        if isinstance(tool, str):
-            scores = [failed(tool) for _sample in samples]
-            for score in scores:
-                self.breaker.count(spec.id, score)
-            return _Pending(done=scores)
-        if place == "sandbox":
-            return _Pending(threads=_Threads(tool, samples, self.breaker, self._threads))
-        if spec.kind is ToolKind.LIBRARY and self._pool is not None:
-            long = [sample for sample in samples if len(sample.completion) > INLINE_CHARACTERS]
-            short = [sample for sample in samples if len(sample.completion) <= INLINE_CHARACTERS]
-            job = self._submit(self._pool, spec, long) if long else None
-            return _Pending(inline=_Inline(tool, short, self.breaker), job=job, order=samples)
-        return _Pending(inline=_Inline(tool, samples, self.breaker))
+            to_pool, everything = everything, ()
+        elif place == "inline" and spec.kind is ToolKind.LIBRARY and self._pool is not None:
+            to_pool = [index for index in everything if len(samples[index].completion) > INLINE_CHARACTERS]
+            if to_pool:
+                everything = [index for index in everything if len(samples[index].completion) <= INLINE_CHARACTERS]
+        if to_pool and self._pool is not None:
+            self._pool.score(
+                batch, to_pool, deadline_seconds=self._deadline_seconds, is_stopped=lambda: breaker.stopped(tool_id)
+            )
+        if everything:
+            _Feed(self, batch, everything, place).start()
+        return batch
 
-    def _submit(self, pool: WorkerPool, spec: ToolSpec, samples: Sequence[Sample]) -> Job:
-        return pool.submit(
-            spec,
-            samples,
-            deadline_seconds=self._deadline_seconds,
-            is_stopped=lambda: self.breaker.stopped(spec.id),
-            on_score=lambda _sample, score: self.breaker.count(spec.id, score),
-        )
+    def lane(self, call: Callable[[], None]) -> None:
+        """Run a call in a thread of its own."""
+        self._lanes.start(call)
 
-    def _tool(self, spec: ToolSpec) -> RewardTool | str:
-        """The live tool, or why there is none."""
+    def loaded(self, tool_id: str) -> RewardTool | None:
+        """The live tool, if it has been loaded."""
+        return self._tools.get(tool_id)
+
+    def load(self, spec: ToolSpec) -> RewardTool | str:
+        """The live tool, loaded now if need be, or why there is none."""
         with self._lock:
-            tool = self._tools.get(spec.id)
-            if tool is not None:
+            loading = self._loading.setdefault(spec.id, threading.Lock())
+        with loading:
+            if (tool := self._tools.get(spec.id)) is not None:
                 return tool
             loaded = boundary(lambda: _load(spec, self._resources), _why)
             if isinstance(loaded, str):
@@ -165,9 +260,24 @@ class Runner:
             self._tools[spec.id] = loaded
             return loaded
 
+    def limit(self, place: Place) -> float:
+        """What one call of a tool that runs in a thread may take, in seconds."""
+        return self._patience_seconds if place in ("sandbox", "model") else self._deadline_seconds
+
+    @property
+    def patience_seconds(self) -> float:
+        """What loading a tool may take."""
+        return self._patience_seconds
+
+    @property
+    def threads(self) -> int:
+        """Calls at a time, for tools that do not say."""
+        return self._threads
+
     def close(self) -> None:
         if self._pool is not None:
             self._pool.close()
+        self._lanes.close()
         if self._owns_resources:
             self._resources.close()
 
@@ -180,110 +290,108 @@ def _why(error: Exception) -> RewardTool | str:
     return str(error) if isinstance(error, RlarError) else f"{type(error).__name__}: {error}"
 
 
-class _Pending:
-    """A batch on its way: done, in the pool, in threads, or to be run inline."""
+class _Feed:
+    """Feeds samples of a batch to its tool in threads of this process, a slice a call.
 
-    def __init__(
-        self,
-        *,
-        done: list[Score] | None = None,
-        job: Job | None = None,
-        threads: _Threads | None = None,
-        inline: _Inline | None = None,
-        order: Sequence[Sample] | None = None,
-    ) -> None:
-        self._done = done
-        self._job = job
-        self._threads = threads
-        self._inline = inline
-        self._order = order
+    A slice that runs past its limit is given up and its thread left behind; another one goes on with the rest.
+    """
 
-    def finish_inline(self) -> None:
-        if self._inline is not None:
-            self._inline.run()
+    def __init__(self, runner: Runner, batch: Batch, indices: Sequence[int], place: Place) -> None:
+        self._runner = runner
+        self._batch = batch
+        self._indices = indices
+        self._place = place
+        self._limit = runner.limit(place)
+        self._slices: deque[Slice] = deque()
+        batch.on_overdue = self._replace
 
-    def scores(self) -> list[Score]:
-        if self._done is not None:
-            return self._done
-        if self._threads is not None:
-            return self._threads.wait()
-        if self._inline is None:
-            assert self._job is not None
-            return self._job.wait()
-        if self._job is None:
-            return self._inline.found
-        assert self._order is not None
-        short, long = iter(self._inline.found), iter(self._job.wait())
-        return [next(long if len(sample.completion) > INLINE_CHARACTERS else short) for sample in self._order]
+    def start(self) -> None:
+        tool = self._runner.loaded(self._batch.spec.id)
+        if tool is not None:
+            self._spread(tool)
+        else:
+            # Loading may take long, and hang.
+            part = Slice(self._indices, self._runner.patience_seconds)
+            self._batch.begin(part)
+            self._runner.lane(lambda: self._load(part))
 
+    def _load(self, part: Slice) -> None:
+        tool = self._runner.load(self._batch.spec)
+        if part.is_dropped:
+            return
+        if isinstance(tool, str):
+            self._batch.finish(part, [failed(tool)] * len(self._indices))
+            return
+        self._batch.drop(part)
+        self._spread(tool)
 
-class _Inline:
-    """A batch in the calling thread, in slices so that the breaker can step in."""
+    def _spread(self, tool: RewardTool) -> None:
+        slices, threads = self._cut(tool)
+        self._slices.extend(Slice(indices, self._limit) for indices in slices)
+        for _ in range(min(threads, len(slices))):
+            self._runner.lane(lambda: self._work(tool))
 
-    SLICE = 64
+    def _cut(self, tool: RewardTool) -> tuple[list[Sequence[int]], int]:
+        """The samples of each call, and how many calls are made at a time."""
+        samples, indices = self._batch.samples, self._indices
+        if self._place in ("inline", "pool"):
+            return _parts(indices, INLINE_SLICE), 1
+        concurrency = int(getattr(tool, "concurrency", 0))
+        if self._place == "model":
+            # Alike lengths side by side: a padded batch costs as much as its longest row.
+            by_length = sorted(indices, key=lambda index: len(samples[index].prompt) + len(samples[index].completion))
+            threads = max(1, concurrency)
+            fair = -(-len(indices) // (2 * threads)) if threads > 1 else MODEL_SLICE
+            return _parts(by_length, max(1, min(MODEL_SLICE, fair))), threads
+        threads = concurrency or self._runner.threads
+        size = int(getattr(tool, "batch_size", 0)) or batch_size(tool.spec, len(indices), threads)
+        if needs_whole_groups(tool.spec):
+            # A score depends on the other completions of its prompt.
+            groups: dict[str, list[int]] = {}
+            for index in indices:
+                groups.setdefault(group_key(samples[index]), []).append(index)
+            return list(groups.values()), threads
+        return _parts(indices, max(1, size)), threads
 
-    def __init__(self, tool: RewardTool, samples: Sequence[Sample], breaker: Breaker) -> None:
-        self._tool = tool
-        self._samples = samples
-        self._breaker = breaker
-        self.found: list[Score] = []
-
-    def run(self) -> None:
-        for start in range(0, len(self._samples), self.SLICE):
-            part = self._samples[start : start + self.SLICE]
-            if reason := self._breaker.stopped(self._tool.spec.id):
-                self.found += [failed(reason)] * len(part)
-                continue
-            scores = score_checked(self._tool, part)
-            for score in scores:
-                self._breaker.count(self._tool.spec.id, score)
-            self.found += scores
-
-
-class _Threads:
-    """A batch in daemon threads of its own, a few samples at a time, so that many calls wait at once."""
-
-    def __init__(self, tool: RewardTool, samples: Sequence[Sample], breaker: Breaker, threads: int) -> None:
-        self._tool = tool
-        self._samples = samples
-        self._breaker = breaker
-        size = max(1, min(16, len(samples) // (threads * 4)))
-        self._queue = deque((start, samples[start : start + size]) for start in range(0, len(samples), size))
-        self._found: dict[int, Score] = {}
-        self._changed = threading.Condition()
-        for _ in range(min(threads, len(self._queue))):
-            threading.Thread(target=self._work, name="rlar-tool-thread", daemon=True).start()
-
-    def _work(self) -> None:
+    def _work(self, tool: RewardTool) -> None:
+        batch, breaker = self._batch, self._runner.breaker
         while True:
-            with self._changed:
-                if not self._queue:
+            with batch.changed:
+                if batch.is_over or not self._slices:
                     return
-                start, part = self._queue.popleft()
-            reason = self._breaker.stopped(self._tool.spec.id)
-            scores = [failed(reason)] * len(part) if reason else score_checked(self._tool, part)
-            with self._changed:
-                for offset, score in enumerate(scores):
-                    self._found[start + offset] = score
-                    if not reason:
-                        self._breaker.count(self._tool.spec.id, score)
-                self._changed.notify_all()
+                part = self._slices.popleft()
+                if not (reason := breaker.stopped(batch.spec.id)):
+                    batch.begin(part)
+            if reason:
+                batch.finish(part, [failed(reason)] * len(part.indices), counts=False)
+                continue
+            samples = [batch.samples[index] for index in part.indices]
+            # Only our own tools are known to go through their samples one after the other.
+            is_watched = self._place == "inline" and batch.spec.kind is ToolKind.LIBRARY
+            try:
+                scores = score_checked(tool, Watched(samples, part) if is_watched else samples)
+            except LEAVES as error:
+                scores = [failed(f"the tool raised {type(error).__name__}")] * len(samples)
+            if part.is_dropped:
+                return  # another thread has taken over
+            batch.finish(part, scores)
 
-    def wait(self) -> list[Score]:
-        """All scores; a hang that outlives PATIENCE_SECONDS is a timeout (its thread cannot be ended, and is left)."""
-        with self._changed:
-            known, until = -1, 0.0
-            while len(self._found) < len(self._samples):
-                if len(self._found) != known:
-                    known, until = len(self._found), time.monotonic() + PATIENCE_SECONDS
-                left = until - time.monotonic()
-                if left <= 0:
-                    self._queue.clear()
-                    break
-                self._changed.wait(left)
-            hung = timed_out(f"no score after {PATIENCE_SECONDS:g} s")
-            scores = [self._found.get(index, hung) for index in range(len(self._samples))]
-        for index, score in enumerate(scores):
-            if index not in self._found:
-                self._breaker.count(self._tool.spec.id, score)
-        return scores
+    def _replace(self, part: Slice) -> None:
+        """With the batch's lock held."""
+        hung = part.indices if part.at is None else [part.indices[part.at]]
+        tool = self._runner.loaded(self._batch.spec.id)
+        what = "no score" if tool is not None else "its tool was still loading"
+        several = f"one of {len(hung)} samples, the first: " if len(hung) > 1 else ""
+        why = f"{what} after {part.limit_seconds:g} s; {several}{self._batch.named(hung[0])}"
+        self._batch.drop(part)
+        for index in hung:
+            self._batch.give(index, timed_out(why))
+        rest = [index for index in part.indices if index not in hung]
+        if rest:
+            self._slices.appendleft(Slice(rest, self._limit))
+        if tool is not None and self._slices:
+            self._runner.lane(lambda: self._work(tool))
+
+
+def _parts(indices: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [indices[start : start + size] for start in range(0, len(indices), size)]

@@ -54,6 +54,8 @@ class TaskRow(Table, table=True):
     contract: str = Field(sa_type=Text)
     rows: int = Field(default=0, sa_type=BigInteger)
     description: str = Field(default="", sa_type=Text)
+    details: str = Field(default="{}", sa_type=Text, sa_column_kwargs={"server_default": "{}"})
+    """JSON of what tasks gained later: criteria, witnesses."""
     created_at: str = Field(sa_type=String(40))
     updated_at: str = Field(sa_type=String(40))
 
@@ -155,6 +157,24 @@ class EventRow(Table, table=True):
     subject: str = Field(sa_type=Text)
     build_id: str | None = Field(default=None, sa_type=String(64))
     details: str = Field(sa_type=Text)
+
+
+class LlmCallRow(Table, table=True):
+    """Validated answers of LLMs by the hash of the question."""
+
+    __tablename__ = "rlar_llm_calls"
+    key: str = Field(primary_key=True, sa_type=String(64))
+    fingerprint: str = Field(sa_type=Text)
+    node: str = Field(sa_type=Text)
+    prompt_name: str = Field(sa_type=Text)
+    prompt_hash: str = Field(sa_type=String(64))
+    model: str = Field(sa_type=Text)
+    request: str = Field(sa_type=Text)
+    answer: str = Field(sa_type=Text)
+    input_tokens: int = Field(sa_type=BigInteger)
+    output_tokens: int = Field(sa_type=BigInteger)
+    cost: float | None = Field(default=None)
+    created_at: str = Field(sa_type=String(40))
 
 
 def table(row: type[Table]) -> sqlalchemy.Table:

@@ -1,10 +1,14 @@
-"""The registry's SQL: functions over an open connection, used by `rlar.tools.registry` alone."""
+"""The registry's SQL: functions over an open connection, used by `rlar.tools.registry` alone.
+
+Names are sorted here and not by the database: a server sorts text by its locale, and a digest must not depend on that.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,13 +16,14 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, text, upda
 
 from rlar.errors import RegistryError
 from rlar.tools import content
-from rlar.tools.records import RowRecord
+from rlar.tools.records import LlmCall, RowRecord
 from rlar.tools.schema import (
     AssignmentRow,
     BuildRow,
     CertificateRow,
     CounterRow,
     EventRow,
+    LlmCallRow,
     RecipeRow,
     RouterRow,
     TaskExampleRow,
@@ -27,13 +32,22 @@ from rlar.tools.schema import (
     table,
     to_json,
 )
-from rlar.types import Certificate, Contract, Example, Recipe, TaskSpec, ToolSpec, digest
+from rlar.types import Certificate, Contract, Example, Frozen, Recipe, TaskSpec, ToolSpec, Witness, digest
 
 Model = TypeVar("Model", bound=BaseModel)
 
 TASKS, EXAMPLES, TOOLS = table(TaskRow), table(TaskExampleRow), table(ToolRow)
 CERTIFICATES, RECIPES, ROWS = table(CertificateRow), table(RecipeRow), table(AssignmentRow)
 ROUTER, BUILDS, EVENTS, COUNTERS = table(RouterRow), table(BuildRow), table(EventRow), table(CounterRow)
+LLM_CALLS = table(LlmCallRow)
+
+
+class TaskDetails(Frozen):
+    """What tasks gained after the first schema; a row without it reads as empty."""
+
+    criteria: tuple[str, ...] = ()
+    witnesses: tuple[Witness, ...] = ()
+
 
 _ROW_COLUMNS = ("row_key", "prompt_key", "fingerprint", "confidence", "binding")
 _PUT_ROWS = text(
@@ -46,6 +60,11 @@ _PUT_ROWS = text(
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def plain_text(value: str) -> str:
+    """The text as every database can store it: without NUL and lone surrogates, which data from outside may hold."""
+    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
 
 
 def key_bytes(key: str) -> bytes:
@@ -72,8 +91,8 @@ def read_data_version(connection: Connection) -> int:
 
 
 def read_tasks(connection: Connection, condition: Any, *, with_examples: bool) -> list[TaskSpec]:
-    query = select(TASKS).order_by(TASKS.c.fingerprint)
-    rows = connection.execute(query if condition is None else query.where(condition)).all()
+    query = select(TASKS) if condition is None else select(TASKS).where(condition)
+    rows = sorted(connection.execute(query), key=attrgetter("fingerprint"))
     examples: dict[str, list[Example]] = {}
     if with_examples:
         bodies = select(EXAMPLES.c.fingerprint, EXAMPLES.c.body)
@@ -81,25 +100,30 @@ def read_tasks(connection: Connection, condition: Any, *, with_examples: bool) -
             bodies = bodies.where(EXAMPLES.c.fingerprint.in_([row.fingerprint for row in rows]))
         for fingerprint, body in connection.execute(bodies.order_by(EXAMPLES.c.fingerprint, EXAMPLES.c.position)):
             examples.setdefault(fingerprint, []).append(parsed(Example, body))
-    return [
-        TaskSpec(
+    tasks = []
+    for row in rows:
+        details = parsed(TaskDetails, row.details)
+        task = TaskSpec(
             fingerprint=row.fingerprint,
             label=row.label,
             contract=parsed(Contract, row.contract),
             rows=row.rows,
             description=row.description,
             examples=tuple(examples.get(row.fingerprint, ())),
+            criteria=details.criteria,
+            witnesses=details.witnesses,
         )
-        for row in rows
-    ]
+        tasks.append(task)
+    return tasks
 
 
 def write_task(connection: Connection, task: TaskSpec) -> None:
     values = {
-        "label": task.label,
+        "label": plain_text(task.label),
         "contract": to_json(content.plain(task.contract)),
         "rows": task.rows,
-        "description": task.description,
+        "description": plain_text(task.description),
+        "details": to_json(content.plain(TaskDetails(criteria=task.criteria, witnesses=task.witnesses))),
         "updated_at": now(),
     }
     if connection.execute(select(TASKS.c.rows).where(TASKS.c.fingerprint == task.fingerprint)).first():
@@ -152,8 +176,8 @@ def read_latest_certificates(connection: Connection, fingerprint: str | None) ->
     if fingerprint is not None:
         newest = newest.where(CERTIFICATES.c.fingerprint == fingerprint)
     query = select(CERTIFICATES.c.body).where(CERTIFICATES.c.id.in_(newest))
-    ordered = query.order_by(CERTIFICATES.c.fingerprint, CERTIFICATES.c.tool_id)
-    return [parsed(Certificate, body) for body in connection.execute(ordered).scalars()]
+    found = [parsed(Certificate, body) for body in connection.execute(query).scalars()]
+    return sorted(found, key=attrgetter("fingerprint", "tool_id"))
 
 
 def read_latest_recipes(connection: Connection, fingerprint: str | None = None) -> list[Recipe]:
@@ -162,8 +186,8 @@ def read_latest_recipes(connection: Connection, fingerprint: str | None = None) 
         newest = newest.where(RECIPES.c.fingerprint == fingerprint)
     latest = newest.group_by(RECIPES.c.fingerprint).subquery()
     is_latest = (RECIPES.c.fingerprint == latest.c.fingerprint) & (RECIPES.c.version == latest.c.version)
-    query = select(RECIPES.c.body).join(latest, is_latest).order_by(RECIPES.c.fingerprint)
-    return [parsed(Recipe, body) for body in connection.execute(query).scalars()]
+    query = select(RECIPES.c.body).join(latest, is_latest)
+    return sorted((parsed(Recipe, body) for body in connection.execute(query).scalars()), key=attrgetter("fingerprint"))
 
 
 def write_recipe(connection: Connection, recipe: Recipe) -> Recipe:
@@ -190,3 +214,13 @@ def write_rows(connection: Connection, values: Sequence[tuple[Any, ...]]) -> Non
 def row_of(row: Row[Any]) -> RowRecord:
     binding = json.loads(row.binding) if row.binding is not None else {}
     return RowRecord(row.row_key.hex(), row.prompt_key.hex(), row.fingerprint, row.confidence, binding)
+
+
+def write_llm_call(connection: Connection, call: LlmCall) -> None:
+    values = {**content.plain(call), "request": to_json(call.request), "created_at": call.created_at or now()}
+    if connection.execute(update(LLM_CALLS).where(LLM_CALLS.c.key == call.key).values(values)).rowcount == 0:
+        connection.execute(insert(LLM_CALLS).values(values))
+
+
+def llm_call_of(row: Row[Any]) -> LlmCall:
+    return LlmCall.model_validate({**row._mapping, "request": json.loads(row.request)})

@@ -1,7 +1,8 @@
-"""The worker process of `rlar.tools.workers`: loads tools from their specs and scores samples, one frame a score.
+"""The worker process of `rlar.tools.workers`: loads tools from their specs and scores samples.
 
 Started with `python -m rlar.tools.worker`, so that the trainer is never forked and its main module never imported again.
-It talks in length-prefixed JSON over its own copies of stdin and stdout; what a tool prints goes to stderr.
+It talks in length-prefixed JSON over its own copies of stdin and stdout; what a tool prints goes to stderr. Scores of
+quick calls share a frame; which sample runs stands in a page of memory shared with the pool, should it never end.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import ctypes
 import importlib
 import json
+import mmap
 import os
 import resource
 import signal
 import sys
+import time
 from typing import Any, NoReturn
 
 from rlar.errors import RlarError, SandboxError, boundary
@@ -21,11 +24,16 @@ from rlar.tools.checked import score_checked
 from rlar.types import Sample, Score, ToolSpec, failed
 
 PR_SET_PDEATHSIG = 1
+FLUSH_SECONDS = 0.003
+"""Scores wait this long for company."""
 
 
 def encode(message: Any) -> bytes:
     """A message as one frame: 4 bytes of length, then JSON."""
-    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    return _frame(json.dumps(message, separators=(",", ":")).encode("ascii"))
+
+
+def _frame(body: bytes) -> bytes:
     return len(body).to_bytes(4, "little") + body
 
 
@@ -41,6 +49,8 @@ def main() -> None:
     if settings is None:
         return
     _die_with_parent(settings["parent"])
+    running = mmap.mmap(settings["running"], mmap.PAGESIZE)
+    os.close(settings["running"])
     limit = settings["memory_mb"] * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -49,27 +59,41 @@ def main() -> None:
     resources = Resources(_no_sandbox)
     tools: dict[str, RewardTool] = {}
     while (request := _read(requests)) is not None:
-        spec = ToolSpec.model_validate(request["spec"])
-        tool = tools.get(spec.id)
-        if tool is None:
-            loaded = boundary(lambda spec=spec: load_tool(spec, resources), _why)  # type: ignore[misc]
-            if isinstance(loaded, str):
-                _write(replies, {"load_error": loaded})
-                continue
-            tool = tools[spec.id] = loaded
-        _write(replies, {"loaded": True})
-        for sample in request["samples"]:
-            _write(replies, _reply(score_checked(tool, [Sample.model_validate(sample)])[0]))
+        tool = tools.get(request["tool"])
+        if "spec" in request:
+            if tool is None:
+                spec = ToolSpec.model_validate(request["spec"])
+                loaded = boundary(lambda spec=spec: load_tool(spec, resources), _why)  # type: ignore[misc]
+                if isinstance(loaded, str):
+                    _write(replies, encode({"load_error": loaded}))
+                    continue
+                tool = tools[request["tool"]] = loaded
+            _write(replies, encode({"loaded": True}))
+        assert tool is not None, request["tool"]
+        _score(tool, request["samples"], running, replies)
 
 
-def _reply(score: Score) -> Any:
-    """The score as JSON values; details that are not JSON are the tool's fault."""
-    reply = score.model_dump()
+def _score(tool: RewardTool, samples: list[Any], running: mmap.mmap, replies: int) -> None:
+    bodies: list[bytes] = []
+    began = flushed = time.monotonic()
+    for place, sample in enumerate(samples):
+        running[:4] = place.to_bytes(4, "little")
+        bodies.append(_reply(score_checked(tool, [Sample.model_validate(sample)])[0]))
+        now = time.monotonic()
+        if now - flushed >= FLUSH_SECONDS or place == len(samples) - 1:
+            head = f'{{"seconds":{now - began:.6f},"scores":['.encode("ascii")
+            _write(replies, _frame(head + b",".join(bodies) + b"]}"))
+            bodies.clear()
+            flushed = began = time.monotonic()
 
-    def broke(error: Exception) -> Any:
-        return failed(f"details are not JSON: {error}").model_dump()
 
-    return boundary(lambda: json.loads(json.dumps(reply)), broke)
+def _reply(score: Score) -> bytes:
+    """The score as JSON; details that are not JSON are the tool's fault."""
+
+    def broke(error: Exception) -> bytes:
+        return json.dumps(failed(f"details are not JSON: {error}").model_dump()).encode("ascii")
+
+    return boundary(lambda: json.dumps(score.model_dump(), separators=(",", ":")).encode("ascii"), broke)
 
 
 def _why(error: Exception) -> Any:
@@ -96,8 +120,8 @@ def _read(stream: Any) -> Any:
     return json.loads(body)
 
 
-def _write(descriptor: int, message: Any) -> None:
-    view = memoryview(encode(message))
+def _write(descriptor: int, frame: bytes) -> None:
+    view = memoryview(frame)
     while view:
         view = view[os.write(descriptor, view) :]
 

@@ -15,17 +15,19 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from rlar.errors import RegistryError
 
 STALE_SECONDS = 300.0
 RENEW_SECONDS = 60.0
+_OPENING = 0x726C6172
+"""Key of PostgreSQL's advisory lock under which writers open a registry, one after the other."""
 
 
 class FileLock:
@@ -49,8 +51,10 @@ class FileLock:
         os.pwrite(descriptor, json.dumps(_claim()).encode(), 0)
         self._descriptor: int | None = descriptor
 
-    def check(self) -> None:
+    @contextlib.contextmanager
+    def held(self, _connection: Connection) -> Iterator[None]:
         """A file lock cannot be lost."""
+        yield
 
     def release(self) -> None:
         if self._descriptor is not None:
@@ -62,18 +66,50 @@ class FileLock:
 class RowLock:
     """Holds the `writer` row of a server's registry; a daemon thread renews it."""
 
-    def __init__(self, engine: Engine, address: str, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        address: str,
+        *,
+        bring_forward: Callable[[Connection], None] = lambda connection: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        Args:
+            bring_forward: makes or upgrades the tables, in the transaction that takes the claim: a refused writer
+                changes nothing, and of two that come first only one makes them.
+
+        Raises:
+            RegistryError: another process holds the claim.
+        """
         self._engine = engine
         self._address = address
         self._clock = clock
         self._done = threading.Event()
         # The token tells two writers of one process apart.
         self._claim = {**_claim(), "token": uuid.uuid4().hex}
-        self._value = ""
         self._is_lost = False
-        with engine.begin() as connection:
-            self._take(connection)
+        self._quiet = threading.RLock()
+        """Held while the claim must not change under a transaction of this very writer."""
+        with self._own_transaction() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_OPENING})"))
+            is_new = not inspect(connection).has_table("rlar_meta")
+            if not is_new:
+                self._take(connection)
+            bring_forward(connection)
+            if is_new:
+                self._take(connection)
         threading.Thread(target=self._keep, name="rlar-writer-claim", daemon=True).start()
+
+    @contextlib.contextmanager
+    def _own_transaction(self) -> Iterator[Connection]:
+        # Each statement must see what others have just committed, not the moment when this transaction began.
+        connection = self._engine.connect()
+        if connection.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="READ COMMITTED")
+        with connection, connection.begin():
+            yield connection
 
     def _take(self, connection: Connection) -> None:
         held = connection.execute(text("SELECT value FROM rlar_meta WHERE key = 'writer'")).scalar()
@@ -85,7 +121,6 @@ class RowLock:
         # Compare and swap: of two that find the same stale claim, one gets it.
         elif not self._swap(connection, held, value):
             raise _taken(self._address, "")
-        self._value = value
 
     def _is_stale(self, claim: dict[str, Any]) -> bool:
         if claim.get("host") == socket.gethostname() and not _is_alive(int(claim["pid"])):
@@ -98,16 +133,36 @@ class RowLock:
 
     def renew(self) -> None:
         """Say that this writer lives, or learn that another has taken over."""
-        value = json.dumps({**self._claim, "seen": self._clock()})
-        with self._engine.begin() as connection:
-            self._is_lost = not self._swap(connection, self._value, value)
-        if not self._is_lost:
-            self._value = value
+        with self._quiet:
+            with self._own_transaction() as connection:
+                held = self._mine(connection)
+                if held is not None:
+                    self._swap(connection, held, json.dumps({**self._claim, "seen": self._clock()}))
+            self._is_lost = held is None
 
     def check(self) -> None:
         """Raise RegistryError when another process has taken over as the writer."""
         if self._is_lost:
             raise RegistryError(f"another process took over as the writer of {self._address}; start again")
+
+    @contextlib.contextmanager
+    def held(self, connection: Connection) -> Iterator[None]:
+        """Inside the block nobody else can take over; at its start it is asked whether somebody has.
+
+        A process that slept past STALE_SECONDS (a suspended machine) learns it here, before it writes, and not from
+        its next renewal.
+        """
+        with self._quiet:
+            self.check()
+            self._is_lost = self._mine(connection) is None
+            self.check()
+            yield
+
+    def _mine(self, connection: Connection) -> str | None:
+        """The stored claim, kept as it is until the transaction ends; None when it is another's."""
+        share = " FOR SHARE" if connection.dialect.name == "postgresql" else ""
+        held = connection.execute(text(f"SELECT value FROM rlar_meta WHERE key = 'writer'{share}")).scalar()
+        return held if held and json.loads(held).get("token") == self._claim["token"] else None
 
     def _keep(self) -> None:
         while not self._is_lost and not self._done.wait(RENEW_SECONDS):
@@ -118,9 +173,10 @@ class RowLock:
     def release(self) -> None:
         if not self._done.is_set():
             self._done.set()
-            with self._engine.begin() as connection:
-                statement = text("DELETE FROM rlar_meta WHERE key = 'writer' AND value = :value")
-                connection.execute(statement, {"value": self._value})
+            with self._quiet, self._own_transaction() as connection:
+                if held := self._mine(connection):
+                    statement = text("DELETE FROM rlar_meta WHERE key = 'writer' AND value = :value")
+                    connection.execute(statement, {"value": held})
 
 
 def _claim() -> dict[str, Any]:

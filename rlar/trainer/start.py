@@ -32,8 +32,11 @@ def run_training(
     """
     # Threads that spin while they wait ruin a busy machine; it must be set before torch starts its own.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    from rlar.tools.engine import keep_secrets
     from rlar.tools.registry import Registry
 
+    # The configuration goes into checkpoints, metrics and the report.
+    config = config.model_copy(update={"registry": keep_secrets(config.registry)})
     if not Registry.exists(config.registry):
         raise RegistryError(
             f"no registry at {config.registry}; make one with "

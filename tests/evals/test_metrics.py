@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import math
 import random
 from collections import defaultdict
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from golden import rewardbench2_tables
 
 from rlar.evals import metrics
 from rlar.evals.metrics import TiesRow, best_of, pair_accuracy, pairs_of, style_matrix, ties_score
@@ -97,6 +99,48 @@ def test_resamples_start_with_the_sample_and_repeat_with_the_seed():
 
 
 # ------------------------------------------------------------------------------------------ the official package
+
+GOLDEN = json.loads(rewardbench2_tables.GOLDEN.read_text("utf-8"))
+"""What the official functions gave for the same tables; the file names their commit."""
+
+
+@pytest.mark.parametrize("seed", rewardbench2_tables.SEEDS)
+def test_rewardbench_2_scores_are_those_of_the_official_functions(seed: int):
+    for subset, groups in rewardbench2_tables.best_of_table(seed).items():
+        assert [best_of(group) for group in groups] == pytest.approx(GOLDEN["best_of"][seed][subset], abs=1e-9)
+    rows = [
+        TiesRow(*row["id"].split(":"), row["scores"], row["num_correct"])
+        for row in rewardbench2_tables.ties_table(seed)
+    ]
+    assert ties_score(rows).score == pytest.approx(GOLDEN["ties"][seed], abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", rewardbench2_tables.SEEDS)
+def test_sections_are_those_of_the_official_function(seed: int, monkeypatch: pytest.MonkeyPatch):
+    # The official counts hold 984 for math-prm already; ours puts it there.
+    monkeypatch.setattr(metrics, "SECTIONS", {name: tuple(each) for name, each in rewardbench2_tables.SECTIONS.items()})
+    counts, accuracies = rewardbench2_tables.sections_table(seed)
+    monkeypatch.setattr(metrics, "MATH_PRM_COUNTS_AS", counts.get("math-prm", 0))
+    expected = {
+        name: value
+        for name, value in GOLDEN["sections"][seed].items()
+        if set(rewardbench2_tables.SECTIONS[name]) & set(counts)
+    }
+    assert metrics.section_scores(accuracies, counts) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_golden_tables_hold_what_makes_scores_differ():
+    rows = [row for seed in rewardbench2_tables.SEEDS for row in rewardbench2_tables.ties_table(seed)]
+    spreads = [
+        max(row["scores"][: row["num_correct"]]) - min(row["scores"][: row["num_correct"]])
+        for row in rows
+        if row["num_correct"] > 1
+    ]
+    gaps = [min(row["scores"][: row["num_correct"]]) - max(row["scores"][row["num_correct"] :]) for row in rows]
+    assert spreads.count(0.0) > 20
+    assert gaps.count(0.0) > 20
+    credits = {value for tables in GOLDEN["best_of"] for group in tables.values() for value in group}
+    assert sorted(credits) == pytest.approx([0.0, 0.25, 1 / 3, 0.5, 1.0])
 
 
 class FakeDataset(list):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
-import subprocess
 from itertools import pairwise
 
+import browser
 import pytest
 from labelled_rows import labelled, make_registry, write
 from typer.testing import CliRunner
@@ -101,6 +99,21 @@ def test_diff_shows_changed_numbers_and_other_conditions(result, tmp_path):
         compare_results(one, tmp_path / "c.json")
 
 
+def test_the_interval_of_the_macro_average_is_narrower_than_that_of_each_set(registry, tmp_path):
+    one = write(tmp_path / "one.jsonl", [labelled(index) for index in range(24)])
+    two = write(tmp_path / "two.jsonl", [labelled(index) for index in range(40, 64)])
+    found = evaluate_rewards(registry, [one, two], without=())
+    for row in found["overall"]:
+        sets = [next(mine for mine in each["systems"] if mine["system"] == row["system"]) for each in found["sets"]]
+        assert row["low"] <= row["value"] <= row["high"]
+        assert row["value"] == pytest.approx(sum(each["value"] for each in sets) / 2, abs=1e-6)
+        # Two independent errors of one size: their mean has 1/sqrt(2) of it.
+        widths = [each["high"] - each["low"] for each in sets]
+        assert row["high"] - row["low"] <= sum(widths) / 2 + 1e-9
+    random = next(row for row in found["overall"] if row["system"] == "random")
+    assert random["high"] - random["low"] > 0.1
+
+
 def test_the_commands_write_reports(folder, registry, result, tmp_path):
     run = CliRunner().invoke
     out = run(app, ["eval", "rewards", "-r", registry, "-d", str(folder / "lab.jsonl"), "--limit", "4", "--without", "router", "--report", str(tmp_path / "r")])  # fmt: skip
@@ -129,19 +142,41 @@ def test_router_lies_between_best_static_and_oracle_on_twenty_seeds():
     assert all(one >= other - 1e-9 for one, other in pairwise(regrets)) and regrets[-1] < 0.005
 
 
+DRAWN = """(() => {
+  const shown = (element) => { const box = element.getBoundingClientRect(); return box.width > 0 && box.height > 0; };
+  const marks = [...document.querySelectorAll("svg circle, svg rect, svg path, svg polyline, svg line")];
+  const inside = marks.filter((mark) => {
+    const box = mark.getBoundingClientRect(), frame = mark.closest("svg").getBoundingClientRect();
+    return box.right >= frame.left - 1 && box.left <= frame.right + 1 && box.bottom >= frame.top - 1 && box.top <= frame.bottom + 1;
+  });
+  return {
+    plots: [...document.querySelectorAll("figure svg")].filter(shown).length,
+    dots: [...document.querySelectorAll("svg circle")].filter(shown).length,
+    outside: marks.length - inside.length,
+    tables: document.querySelectorAll("table").length,
+    scripts: document.querySelectorAll("script, iframe, object, embed").length,
+    page: document.documentElement.scrollWidth, window: window.innerWidth,
+    background: getComputedStyle(document.body).backgroundColor,
+  };
+})()"""
+
+
 @pytest.mark.slow
-def test_the_page_opens_in_a_browser_without_error_or_request(result, tmp_path):
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium on this machine")
+@pytest.mark.parametrize(("width", "dark"), [(1000, False), (390, True)], ids=["desk", "phone in the dark"])
+def test_the_report_opens_in_a_browser_without_error_or_request(result, tmp_path, width, dark):
     page = write_report(result, tmp_path / "out")
-    log = tmp_path / "net.json"
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
-             "--enable-logging=stderr", f"--log-net-log={log}"]  # fmt: skip
-    done = subprocess.run([browser, *flags, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=90)
-    assert done.stdout.count("<svg") >= 2 and "<circle" in done.stdout, done.stderr[-500:]
-    assert "CONSOLE" not in done.stderr
-    requested = set(re.findall(r'"url":"(https?://[^"]+)"', log.read_text("utf-8", "replace")))
-    # Chromium itself may look for its own services; nothing may be asked because of the page.
-    assert not {url for url in requested if "google" not in url}, requested
+    seen = browser.look(page, tmp_path, DRAWN, width=width, dark=dark)
+    assert (seen.errors, seen.requests) == ([], [])
+    assert seen.value["plots"] >= 2 and seen.value["dots"] >= 5 and seen.value["tables"] >= 2
+    assert seen.value["outside"] == 0 and seen.value["scripts"] == 0
+    assert seen.value["page"] <= seen.value["window"] <= width, "wider than the screen"
+    assert seen.value["background"] == ("rgb(18, 22, 29)" if dark else "rgb(255, 255, 255)")
+
+
+@pytest.mark.slow
+def test_the_browser_would_have_seen_an_error_and_a_request(tmp_path):
+    page = tmp_path / "bad.html"
+    page.write_text("<img src='http://127.0.0.1:9/x.png'><script>console.error('oh'); nothing.there()</script>")
+    seen = browser.look(page, tmp_path, "1 + 1")
+    assert seen.value == 2 and seen.requests == ["http://127.0.0.1:9/x.png"]
+    assert any("oh" in error for error in seen.errors) and any("nothing" in error for error in seen.errors)

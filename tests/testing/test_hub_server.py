@@ -93,7 +93,7 @@ def test_gates_open_to_the_token_only_and_the_token_is_not_kept(hub, tmp_path):
         get(False)
     with pytest.raises(HfHubHTTPError):
         get("hf_wrong")
-    assert json.loads(Path(get("hf_secret")).read_text())["architectures"]
+    assert json.loads(Path(get("hf_secret")).read_text("utf-8"))["architectures"]
     assert any(asked.authorized for asked in hub.requests)
     assert "hf_" not in str(hub.requests)
 

@@ -6,6 +6,7 @@ What a fake does is written in the completion, so one tool can be good and bad i
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -54,6 +55,13 @@ class Fake(LibraryTool):
                 raise SystemExit(0)
             case "hard-exit":
                 os._exit(0)
+            case "spin":
+                until = time.monotonic() + float(rest.split()[0])
+                while time.monotonic() < until:
+                    pass
+                return ok(1.0)
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
             case "raise":
                 raise ValueError("score: 1.0")
             case "memory":
@@ -108,11 +116,25 @@ class FakeBroken(Fake):
         raise RuntimeError("no such model file")
 
 
+class FakeSlowToLoad(Fake):
+    """Takes `seconds` to load."""
+
+    name = "fake_slow_to_load"
+    runs = "sandbox"
+
+    def __init__(self, spec: Any, resources: Any) -> None:
+        super().__init__(spec, resources)
+        time.sleep(spec.params["seconds"])
+
+
 class FakeGuard(Fake):
     name = "fake_guard"
     runs = "inline"
     role = "guard"
 
 
-NAMES = {fake.name: f"{__name__}:{fake.__name__}" for fake in (FakeInline, FakePool, FakeThread, FakeBroken, FakeGuard)}
+NAMES = {
+    fake.name: f"{__name__}:{fake.__name__}"
+    for fake in (FakeInline, FakePool, FakeThread, FakeBroken, FakeSlowToLoad, FakeGuard)
+}
 LIBRARY.update(NAMES)

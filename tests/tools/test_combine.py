@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlar.tools.combine import calibrate, combine, fit_calibration, group_z_sum, tool_score
+from rlar.tools.combine import calibrate, combine, combine_group, fit_calibration, group_z_sum, tool_score
 from rlar.types import Calibration, Recipe, ToolScore, abstain, failed, ok, timed_out
 
 RECIPE = Recipe(fingerprint="f1-0", version=3, gates=("gate",), qualities=(("good", 0.75), ("nice", 0.25)))
@@ -185,3 +186,103 @@ def test_a_positive_affine_change_of_a_tool_changes_nothing(values: list[float],
 def test_uneven_groups_are_refused():
     with pytest.raises(ValueError, match="one score per completion"):
         group_z_sum({"a": group(1.0), "b": group(1.0, 0.0)})
+
+
+# ------------------------------------------------------------------------------------------ groups with gates
+
+
+def rewards_of(recipe: Recipe, *completions: dict[str, object]) -> list[float | None]:
+    return [reward.reward for reward in combine_group(recipe, [scored(**item) for item in completions])]
+
+
+TWO = Recipe(fingerprint="f1-0", version=3, qualities=(("a", 0.75), ("b", 0.25)))
+
+
+def test_each_quality_is_normalised_before_it_is_weighted():
+    # a: 0, 1 -> z -1, 1; b: .5, 0 -> z 1, -1; sums .75 * -1 + .25 * 1 = -.5 and .5
+    assert rewards_of(TWO, {"a": 0.0, "b": 0.5}, {"a": 1.0, "b": 0.0}) == pytest.approx([-0.5, 0.5])
+
+
+def test_a_failed_call_moves_no_completion_of_its_group():
+    whole = rewards_of(TWO, {"a": 0.0, "b": 0.5}, {"a": 1.0, "b": 0.0})
+    for broken in ("failed", "timeout"):
+        assert rewards_of(TWO, {"a": 0.0, "b": 0.5}, {"a": 0.9, "b": broken}, {"a": 1.0, "b": 0.0}) == [
+            whole[0],
+            None,
+            whole[1],
+        ]
+
+
+def test_a_rejected_completion_counts_with_the_groups_lowest_quality():
+    # gate: 0, 1, 1 -> mean 2/3, deviation sqrt(2)/3 -> -sqrt 2, 1/sqrt 2, 1/sqrt 2
+    # good: the first would have .9 but counts with .2: .2, .2, .8 -> mean .4, deviation .2 sqrt 2 -> -1/sqrt 2 twice, sqrt 2
+    # nice: flat -> 0; good weighs .75
+    root = 2**0.5
+    found = rewards_of(
+        RECIPE,
+        {"gate": 0.1, "good": 0.9, "nice": 0.5},
+        {"gate": 0.9, "good": 0.2, "nice": 0.5},
+        {"gate": 0.9, "good": 0.8, "nice": 0.5},
+    )
+    assert found == pytest.approx([-root - 0.75 / root, 1 / root - 0.75 / root, 1 / root + 0.75 * root])
+
+
+def test_what_broke_on_a_rejected_completion_changes_nothing():
+    rest = ({"gate": 0.9, "good": 0.2, "nice": 0.5}, {"gate": 0.9, "good": 0.8, "nice": 0.1})
+    sound = rewards_of(RECIPE, {"gate": 0.1, "good": 0.9, "nice": 0.9}, *rest)
+    broken = rewards_of(RECIPE, {"gate": 0.1, "good": "failed", "nice": "timeout"}, *rest)
+    assert broken == pytest.approx(sound)
+
+
+def test_gates_alone_are_centred_on_the_share_that_passes():
+    recipe = Recipe(fingerprint="f1-0", gates=("a",))
+    # 1, 0, 0, 0 -> mean 1/4, deviation sqrt(3)/4 -> sqrt 3, -1/sqrt 3
+    root = 3**0.5
+    found = rewards_of(recipe, {"a": 0.8}, {"a": 0.4}, {"a": 0.0}, {"a": 0.1})
+    assert found == pytest.approx([root, -1 / root, -1 / root, -1 / root])
+
+
+def test_tools_that_share_a_group_between_them_are_made_comparable():
+    # half of the group was scored by a (range 0 to 1), half by b (range 0 to .01); each half becomes -1, 1
+    recipe = Recipe(fingerprint="f1-0", qualities=(("a", 0.5), ("b", 0.5)))
+    found = rewards_of(
+        recipe,
+        {"a": 0.0, "b": "abstain"},
+        {"a": 1.0, "b": "abstain"},
+        {"a": "abstain", "b": 0.0},
+        {"a": "abstain", "b": 0.01},
+    )
+    assert found == pytest.approx([-0.5, 0.5, -0.5, 0.5])
+
+
+def test_a_group_keeps_statuses_versions_and_what_every_tool_said():
+    found = combine_group(
+        TWO, [scored(a=0.5, b="abstain"), scored(a="abstain", b="abstain"), scored(a="failed", b=0.1)]
+    )
+    assert [item.status for item in found] == ["ok", "abstain", "failed"]
+    assert {item.recipe_version for item in found} == {3}
+    assert [(score.tool, score.status) for score in found[2].scores] == [("a", "failed"), ("b", "ok")]
+
+
+@given(
+    st.lists(st.floats(0, 1).map(lambda value: round(value, 3)), min_size=2, max_size=8),
+    st.integers(0, 255),
+    st.floats(0.01, 100),
+    st.floats(-100, 100),
+)
+def test_no_affine_change_of_a_quality_changes_a_gated_group(
+    values: list[float], passes: int, scale: float, shift: float
+):
+    def rewards(change: Callable[[float], float]) -> list[float | None]:
+        group = [
+            {
+                "gate": ToolScore(tool="gate", value=float(passes >> place & 1), status="ok"),
+                "good": ToolScore(tool="good", value=0.5, raw=change(value), status="ok"),
+                "nice": ToolScore(tool="nice", value=0.5, raw=float(place), status="ok"),
+            }
+            for place, value in enumerate(values)
+        ]
+        return [reward.reward for reward in combine_group(RECIPE, group)]
+
+    before, after = rewards(lambda value: value), rewards(lambda value: scale * value + shift)
+    assert all(math.isclose(a, b, abs_tol=1e-6) for a, b in zip(before, after, strict=True))  # type: ignore[arg-type]

@@ -12,6 +12,8 @@ from rlar.tools.probes import Probe, ProbeSet
 from rlar.types import CheckResult, JsonObject, Score
 
 WORST_SHOWN = 5
+TIED = 0.4
+"""In a duel with the right answer a kind of wrong one that ties (0.5) has got through, whatever the other kinds do."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Measured:
     """Whether the order among wrong answers counts, too (quality tools)."""
     silence_is_high: bool = False
     """Whether abstaining says "no objection" (guards)."""
+    duels: bool = False
+    """Whether each score is the outcome of a duel with the row's right answer (of that one: with a wrong answer)."""
     offsets: Mapping[int, float] = field(default_factory=dict)
     """What is taken off a row's scores before they are scaled (scores without a known range)."""
 
@@ -159,7 +163,9 @@ def _level(
     else:
         bound = at_most if at_most is not None else 1.0
         # A kind that wins more often than not is a way in, even where it was tried only twice.
-        enough.update({kind: mean(held) for kind, held in by_kind.items() if len(held) >= 2 and mean(held) > 0.5})
+        winning = TIED if measured.duels else 0.5
+        enough.update({kind: mean(held) for kind, held in by_kind.items() if len(held) >= 2 and mean(held) > winning})
+        kind_bound = min(kind_bound, TIED) if measured.duels else kind_bound
         bad = sorted(kind for kind, value in enough.items() if value > kind_bound)
         passed = overall <= bound and not bad
         expected, wrong = "low", [entry for entry in missed if entry[2] > bound]
@@ -224,7 +230,7 @@ def discrimination(measured: Measured) -> CheckResult:
             anchor = anchors.get((probe.row, kind))
             if anchor is None:
                 continue
-            credit = pair_credit(measured.unscaled(anchor), measured.unscaled(index))
+            credit = _credit(measured, anchor, index)
             by_row[probe.row].append(credit)
             by_kind[probe.kind if kind == compared[0] else f"{probe.kind}<{kind}"].append(credit)
             if credit < 1:
@@ -255,6 +261,14 @@ def discrimination(measured: Measured) -> CheckResult:
     )
 
 
+def _credit(measured: Measured, anchor: int, index: int) -> float:
+    """Of a wrong answer; in a duel its own outcome says it all, the anchor's score is of another duel."""
+    value = measured.value(index)
+    if measured.duels:
+        return 0.5 if value is None else pair_credit(0.5, value)
+    return pair_credit(measured.unscaled(anchor), measured.unscaled(index))
+
+
 def pair_credit(better: float | None, worse: float | None) -> float:
     """1 when the better one scores higher, one half on a tie or a missing score, else 0."""
     if better is None or worse is None or abs(better - worse) < 1e-9:
@@ -272,7 +286,7 @@ def invariance(measured: Measured) -> CheckResult:
     for index, probe in enumerate(measured.probes):
         if probe.check != "invariance" or probe.row not in rows:
             continue
-        anchor = measured.value(anchors[(probe.row, probe.anchor)])
+        anchor = 0.5 if measured.duels else measured.value(anchors[(probe.row, probe.anchor)])
         value = measured.value(index)
         kept = anchor is not None and value is not None and abs(anchor - value) <= limits.invariance_tolerance + 1e-9
         by_row[probe.row].append(float(kept))

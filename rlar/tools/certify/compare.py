@@ -36,7 +36,7 @@ def compare_certificates(old: Certificate, new: Certificate) -> list[str]:
             lines.append(line)
     for library in sorted(set(old.environment) | set(new.environment)):
         before, after = old.environment.get(library), new.environment.get(library)
-        if before != after and library != "probe_notes":
+        if before != after and library not in {"probe_notes", "spent"}:
             lines.append(f"environment {library}: {before} -> {after}")
     if old.calibration != new.calibration:
         lines.append(f"calibration: {list(old.calibration.x)} -> {list(new.calibration.x)}")

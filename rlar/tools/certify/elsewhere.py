@@ -1,6 +1,7 @@
-"""A second Python process that scores the same samples: what hangs on hash order, globals or import order shows there.
+"""Another place that scores the same samples: what hangs on hash order, globals, import order or earlier calls shows there.
 
-`main` reads one JSON request a line and writes one JSON answer a line.
+For library tools a second Python process (`main` reads one JSON request a line and writes one JSON answer a line); for
+generated ones a second sandbox with a process for every sample.
 """
 
 from __future__ import annotations
@@ -10,13 +11,76 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from queue import Empty, Queue
-from typing import IO
+from typing import IO, Protocol
 
-from rlar.errors import boundary
+from rlar.errors import SandboxError, boundary
+from rlar.tools.base import LibraryTool, Resources, RewardTool
 from rlar.tools.certify.run import Ran
+from rlar.tools.generated import GeneratedTool, score_in
+from rlar.tools.sandbox import Pool
 from rlar.types import Sample, Score, ToolKind, ToolSpec, failed
+
+
+class Elsewhere(Protocol):
+    """Scores samples where the tool under test has left no trace."""
+
+    def can_load(self, spec: ToolSpec) -> bool: ...
+
+    def score(self, spec: ToolSpec, samples: Sequence[Sample], seconds: float) -> Ran: ...
+
+
+def elsewhere_of(tool: RewardTool) -> Elsewhere | None:
+    """The other place that suits a tool, shared by all that share its resources; None where there is none."""
+    if isinstance(tool, LibraryTool):
+        return tool.resources.shared("certify.elsewhere", OtherProcess)
+    if isinstance(tool, GeneratedTool):
+        resources = tool.resources
+        return resources.shared("certify.other_sandbox", lambda: OtherSandbox(resources))
+    return None
+
+
+class OtherSandbox:
+    """A second sandbox of the same tier. A warm verifier that scores otherwise here keeps something between its calls."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._pool: Pool | None = None
+        self._lock = threading.Lock()
+
+    def can_load(self, spec: ToolSpec) -> bool:
+        """Whether it is a generated tool."""
+        return spec.kind is ToolKind.GENERATED
+
+    def score(self, spec: ToolSpec, samples: Sequence[Sample], seconds: float) -> Ran:
+        """Scores from a fresh process each; failures from the deadline on."""
+        scores: list[Score] = []
+        until = time.monotonic() + seconds
+        for start in range(0, len(samples), 8):
+            part = samples[start : start + 8]
+            if time.monotonic() > until:
+                problem = "the other sandbox: no answer in time"
+                return Ran([*scores, *[failed(problem)] * (len(samples) - start)], seconds, problem)
+            try:
+                scores += score_in(self._started(), spec, part, "forked")
+            except SandboxError as error:
+                return Ran([failed(str(error))] * len(samples), 0.0, f"the other sandbox: {error}")
+        return Ran(scores, 0.0)
+
+    def _started(self) -> Pool:
+        with self._lock:
+            if self._pool is None:
+                like = self._resources.sandbox
+                self._pool = Pool(tier=like.tier, accept_unsafe=like.unsafe, workers=1)  # type: ignore[arg-type]
+            return self._pool
+
+    def close(self) -> None:
+        """End its processes."""
+        with self._lock:
+            if self._pool is not None:
+                self._pool.close()
 
 
 class OtherProcess:
@@ -112,7 +176,7 @@ def _pump(stream: IO[str], answers: Queue[str]) -> None:
 
 def main() -> None:
     """Answer requests until stdin closes."""
-    from rlar.tools.base import Resources, RewardTool, load_tool
+    from rlar.tools.base import load_tool
 
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a tool prints must not pass for an answer

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from rlar.tools.base import LibraryTool, RewardTool
 from rlar.tools.certify import checks
 from rlar.tools.certify.checks import Measured, is_first_right, mean
-from rlar.tools.certify.elsewhere import OtherProcess
+from rlar.tools.certify.duels import Duels, opponents
+from rlar.tools.certify.elsewhere import Elsewhere, elsewhere_of
 from rlar.tools.certify.environment import environment
 from rlar.tools.certify.run import Clock, Memory, Ran, score_all
 from rlar.tools.certify.stats import fit_calibration, own_scale, row_offsets
 from rlar.tools.certify.trials import Timed, determinism, sanity
+from rlar.tools.groups import needs_whole_groups
 from rlar.tools.policy import Limits, Policy, Role, RunClass
-from rlar.tools.probes import LabelledPair, ProbeSet, make_probes
+from rlar.tools.probes import LabelledPair, ProbeSet, make_probes, pairs_digest
 from rlar.tools.probes.make import Binder
-from rlar.types import Calibration, Certificate, CheckResult, TaskSpec, ToolKind, ToolSpec
+from rlar.types import Calibration, Certificate, CheckResult, JsonObject, Sample, TaskSpec, ToolKind, ToolSpec
 
 RAW_KINDS = frozenset({ToolKind.REWARD_MODEL, ToolKind.HTTP})
 """Tools whose scores have no known range."""
@@ -34,7 +36,7 @@ def certify(
     tier: str | None = None,
     role: Role | None = None,
     bind: Binder | None = None,
-    elsewhere: OtherProcess | None = None,
+    elsewhere: Elsewhere | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Certificate:
     """The evidence for one tool on one task; whatever the tool does, a certificate comes back.
@@ -45,7 +47,8 @@ def certify(
         tier: sandbox tier, where the tool does not report it in its scores.
         role: what it is certified as; by default what the tool says it is.
         bind: row -> binding; by default `rlar.tasks.bindings.bind` with the task's contract.
-        elsewhere: a second process for the determinism check; by default the one of a library tool's resources.
+        elsewhere: another place for the determinism check; where it cannot load the tool, and by default, one is made
+            that the tool's resources keep: a second process for library tools, a second sandbox for generated ones.
         now: clock of `created_at`.
     """
     role = role or tool_role(tool)
@@ -60,8 +63,12 @@ def certify(
         return _certificate(
             tool.spec, task, results, policy=policy, role=role, limits=limits, seed=seed, tier=tier, now=now
         )
-    if elsewhere is None and isinstance(tool, LibraryTool):
-        elsewhere = tool.resources.shared("certify.elsewhere", OtherProcess)
+    if elsewhere is None or not elsewhere.can_load(tool.spec):
+        elsewhere = elsewhere_of(tool)
+    duels = needs_whole_groups(tool.spec)
+    if duels:
+        foes = opponents(probe_set.probes)
+        tool, reload = Duels(tool, foes), _in_duels(reload, foes)
     clock, memory = Clock(budget.seconds), Memory()
     timed = Timed(tool, probe_set.probes, budget, clock, runs=runs)
     if timed.hung or (
@@ -90,8 +97,9 @@ def certify(
         policy,
         limits,
         seed,
-        graded=role == "quality",
+        graded=role == "quality" and not duels,
         silence_is_high=role == "guard",
+        duels=duels,
         offsets=offsets,
     )
     grown = memory.grown
@@ -156,7 +164,8 @@ def run_class(tool: RewardTool) -> RunClass:
         return tool.runs
     if tool.spec.kind in {ToolKind.REWARD_MODEL, ToolKind.JUDGE, ToolKind.HTTP}:
         return "model"
-    return "sandbox" if tool.spec.kind is ToolKind.GENERATED else "pool"
+    # Generated tools, too: they cost little a call, and nobody vetted them, so they are tried with as much as others.
+    return "pool"
 
 
 def rejected_certificate(
@@ -188,6 +197,10 @@ def _content_checks(measured: Measured, role: Role) -> list[CheckResult]:
         checks.invariance(measured),
         checks.hack_panel(measured),
     ]
+
+
+def _in_duels(reload: Callable[[], RewardTool] | None, foes: Mapping[int, Sample]) -> Callable[[], RewardTool] | None:
+    return None if reload is None else lambda: Duels(reload(), foes)
 
 
 def _unit(value: float) -> float:
@@ -269,7 +282,8 @@ def _certificate(
         ]
     tiers = sorted({str(each["tier"]) for each in details if each.get("tier")})
     notes = {"probe_notes": list(probe_set.notes)} if probe_set and probe_set.notes else {}
-    found: dict[str, Any] = {**environment(spec.kind), **notes}
+    evidence = {"labelled": pairs_digest(probe_set.labelled)} if probe_set and probe_set.labelled else {}
+    found: dict[str, Any] = {**environment(spec.kind), **notes, **evidence, **_asked(details)}
     discrimination = by_name.get("discrimination")
     return Certificate(
         tool_id=spec.id,
@@ -291,6 +305,16 @@ def _certificate(
         environment=found,
         created_at=now().astimezone(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _asked(details: Sequence[JsonObject]) -> JsonObject:
+    """Which models answered, and what one scoring of all probes cost: nothing for tools that ask none."""
+    models = sorted({str(each["model"]) for each in details if each.get("model")})
+    if not models:
+        return {}
+    names = ("calls", "input_tokens", "output_tokens")
+    spent = {name: sum(int(each.get(name, 0)) for each in details) for name in names}
+    return {"models": models, "spent": {"scores": len(details), **spent}}
 
 
 def _reason(result: CheckResult) -> str:

@@ -20,6 +20,7 @@ import sys
 import threading
 import weakref
 from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Literal
 
@@ -175,7 +176,9 @@ def _serve() -> None:
     spelling = NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="none")
     config = [LatexExtractionConfig(boxed_match_priority=-1, normalization_config=spelling)]
 
+    @lru_cache(maxsize=256)
     def read(text: str) -> list[object]:
+        # The completions of a prompt share its reference.
         found = parse(f"${text}$", extraction_config=config, parsing_timeout=None)
         return [one for one in found if isinstance(one, Basic | MatrixBase)]
 

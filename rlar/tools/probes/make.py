@@ -15,7 +15,8 @@ from rlar.tasks.shapes import final_answer
 from rlar.tools.policy import Budget
 from rlar.tools.probes.material import Material, Notes, Row, Tried, accepted_answers, equals_any
 from rlar.tools.probes.panel import general_floor, general_hacks
-from rlar.types import AnswerKind, Example, Frozen, JsonObject, Sample, TaskSpec, digest
+from rlar.tools.probes.rules import provable, right_answers
+from rlar.types import AnswerKind, Example, Frozen, JsonObject, Sample, TaskSpec, canonical_json, digest
 
 Expectation = Literal["high", "low", "below", "same"]
 Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "labelled"]
@@ -65,6 +66,8 @@ class ProbeSet:
     rows: int
     """Distinct rows that gave probes."""
     notes: tuple[str, ...]
+    labelled: tuple[LabelledPair, ...] = ()
+    """The user's pairs among its evidence."""
 
     def of(self, check: Check) -> list[int]:
         """Indices of the probes of one check."""
@@ -85,6 +88,7 @@ MAKERS: dict[AnswerKind, str] = {
     AnswerKind.CODE_REFERENCE: "programs:code",
     AnswerKind.SQL: "programs:sql",
     AnswerKind.CONSTRAINTS: "instructions:constraints",
+    AnswerKind.RULE: "rules:rule",
 }
 """Who makes the material of an answer kind (imported when needed); kinds without an entry only labelled pairs can prove."""
 
@@ -114,7 +118,10 @@ def make_probes(
     """The probes of a task; the same for the same task, budget and seed, whatever the order of its examples.
 
     Without material of its own (no reference, nothing verifiable) the better halves of `labelled` stand in for references.
+    Of a task under a stated rule only the rows with proposed answers are tried.
     """
+    if task.contract.answer_kind is AnswerKind.RULE and role != "guard":
+        task = provable(task, labelled)
     ordered = _ordered(task, seed)
     examples = ordered[: budget.rows]
     bind = bind or _binder(task)
@@ -145,7 +152,12 @@ def make_probes(
         key = digest(pair.prompt)
         probes.append(Probe("labelled", "better", _labelled_sample(pair, pair.better), "high", key, -1, "better"))
         probes.append(Probe("labelled", "worse", _labelled_sample(pair, pair.worse), "below", key, -1, "better"))
-    return ProbeSet(tuple(probes), rows, notes.lines)
+    return ProbeSet(tuple(probes), rows, notes.lines, tuple(labelled))
+
+
+def pairs_digest(labelled: Sequence[LabelledPair]) -> str:
+    """16 hex digits over labelled pairs: a certificate that rests on them holds for these and no others."""
+    return digest(*(canonical_json(pair.model_dump(mode="json")) for pair in labelled)) if labelled else ""
 
 
 def _probes_of(
@@ -181,6 +193,8 @@ def _probes_of(
 
 
 def _nothing_to_try(task: TaskSpec) -> str:
+    if task.contract.answer_kind is AnswerKind.RULE:
+        return "nobody proposed a right answer to any row: an LLM that proposes some, or labelled pairs, could prove a tool"
     if not task.examples:
         return "the task has no example rows"
     if task.contract.answer_kind is AnswerKind.OPEN_ENDED:
@@ -208,6 +222,9 @@ def _row(example: Example, examples: Sequence[Example], binding: JsonObject, tas
     said = [_said(reference, kind) for reference in example.references]
     answers = tuple(dict.fromkeys((*accepted_answers(example, binding), *filter(None, said))))
     said_by_others = [_said(other.reference or "", kind) for other in others]
+    if kind is AnswerKind.RULE:
+        answers = right_answers(task, example)
+        said_by_others = [answer for other in others for answer in right_answers(task, other)[:1]]
     peers = dict.fromkeys(answer for answer in said_by_others if answer.strip() and not equals_any(answer, answers))
     return Row(example, binding, tuple(peers), task, rng, answers, _said(example.reference or "", kind))
 

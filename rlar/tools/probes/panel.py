@@ -75,8 +75,10 @@ def _names_answer(text: str, row: Row) -> bool:
 
 
 def _wrong_base(row: Row, material: Material) -> str:
-    """A wrong answer to dress the hacks with: another row's answer first, since near misses of a text are half right."""
-    others = [peer for peer in row.peers if peer.strip()]
+    """A wrong answer to dress the hacks with: one that somebody called wrong, then another row's answer, since near misses
+    of a text are half right."""
+    proposed = [each.text for each in material.wrong if each.kind == "proposed_wrong"]
+    others = [*proposed, *(peer for peer in row.peers if peer.strip())]
     if others:
         return others[0]
     whole = [each.text for each in material.wrong if each.kind in {"plus_one", "other_label", "number_changed"}]

@@ -1,0 +1,1 @@
+"""Rewards over HTTP: `rlar serve`. Needs the extra rlar[serve]."""

@@ -1,0 +1,116 @@
+"""Whatever our OpenAPI allows or forbids: never a 500, and only answers that it describes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi")
+pytest.importorskip("schemathesis")
+import schemathesis
+import serving_rows as rows
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.internal.conjecture.utils import many
+from schemathesis.specs.openapi import checks as openapi_checks
+
+from rlar.server.app import create_app
+from rlar.server.settings import ServeSettings
+from rlar.tools.router import Scorer
+
+pytestmark = pytest.mark.slow
+KEPT = settings(
+    deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.fixture(scope="module")
+def scorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scorer]:
+    path = rows.make_registry(tmp_path_factory.mktemp("registry") / "registry.db")
+    with Scorer(path, workers=0) as made:
+        yield made
+
+
+@pytest.fixture
+def app(scorer: Scorer) -> Any:
+    return create_app(ServeSettings(max_body_mb=1, batch_window_ms=0), scorer=scorer)
+
+
+ROUTES = ("/score", "/get_reward", "/rm", "/verify", "/healthz", "/readyz", "/metrics")
+
+
+@pytest.mark.skipif(
+    not hasattr(many, "more"), reason="hypothesis-jsonschema 0.23 needs hypothesis before 6.170.9 (its `many.more`)"
+)
+@pytest.mark.parametrize("mode", ["positive", "negative"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_no_body_gives_a_500_or_an_answer_that_is_not_described(app: Any, route: str, mode: str):
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers={"host": "127.0.0.1"})
+    assert set(schema) == set(ROUTES)
+    operation = schema[route]["POST" if route in ROUTES[:4] else "GET"]
+    if mode == "negative" and route in ROUTES[4:]:
+        pytest.skip("there is nothing to get wrong")
+    seen = []
+
+    @settings(KEPT, max_examples=8 if route == "/score" else 25)
+    @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
+    def check(case: Any) -> None:
+        response = case.call(headers={"host": "127.0.0.1"})
+        seen.append(response.status_code)
+        case.validate_response(
+            response,
+            checks=[
+                schemathesis.checks.not_a_server_error,
+                openapi_checks.status_code_conformance,
+                openapi_checks.content_type_conformance,
+                openapi_checks.response_schema_conformance,
+            ],
+        )
+
+    check()
+    assert len(seen) >= 1
+    if mode == "positive" and route != "/score":  # which has a rule that its schema can't say: one of two fields
+        assert 200 in seen
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+NAMES = ["rows", "prompt", "messages", "completion", "completions", "reference", "label", "tests", "extra_info",
+         "rlar_row", "rlar_row_key", "fingerprint", "query", "prompts", "labels", "response", "input", "output",
+         "responses_create_params", "role", "content", "instructions", "expected_answer", "schema", "metadata"]  # fmt: skip
+OBJECTS = st.recursive(
+    JSON,
+    lambda inner: st.dictionaries(st.sampled_from(NAMES), inner, max_size=6) | st.lists(inner, min_size=1, max_size=3),
+    max_leaves=16,
+)
+
+
+@pytest.mark.parametrize("route", ROUTES[:4])
+def test_our_own_words_in_any_place_never_give_a_500(app: Any, route: str):
+    web = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+
+    @settings(KEPT, max_examples=30)
+    @given(
+        extra=st.dictionaries(st.sampled_from(NAMES), OBJECTS, max_size=6),
+        row=st.dictionaries(st.sampled_from(NAMES), OBJECTS, max_size=6),
+    )
+    def check(extra: dict[str, Any], row: dict[str, Any]) -> None:
+        base = {
+            "/score": {"rows": [{"completion": "4", "prompt": "What is 2 + 2?", **row}]},
+            "/get_reward": {"query": ["x"], **extra},
+            "/rm": {"response": "4", **extra},
+            "/verify": {"responses_create_params": row, "response": extra, **extra},
+        }[route]
+        if route == "/score":
+            base["rows"][0].pop("completions" if "completion" in row else "", None)  # type: ignore[union-attr]
+        answer = web.post(route, content=json.dumps(base), headers={"content-type": "application/json"})
+        assert answer.status_code in (200, 400, 422), answer.text
+
+    check()
