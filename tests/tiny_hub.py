@@ -43,22 +43,24 @@ def cached(models: Path, repo: str, cache: Path, sha: str = SHA) -> Path:
     return folder
 
 
+def readings_of(folder: Path) -> tuple[Reading, ...]:
+    """How a model in the cache can be read, by its files."""
+    readouts = {name: readout.weights for name, readout in load_policy().hub.readouts.items()}
+    return readings(
+        read_json(folder / "config.json"),
+        read_json(folder / "tokenizer_config.json"),
+        has_template=(folder / "chat_template.jinja").exists(),
+        readouts=readouts,
+    )
+
+
 def spec_of(folder: Path, reading: Reading | None = None, **params: Any) -> ToolSpec:
-    """A tool from a model in the cache; by default read as its files say."""
+    """A tool from a model in the cache; by default read in the likeliest way."""
     names = [path.name for path in folder.iterdir()]
     small = small_files(names)
     index = read_json(folder / INDEX) if INDEX in small else None
     files = [*small, *weight_files(names, index)]
-    readouts = {name: readout.weights for name, readout in load_policy().hub.readouts.items()}
-    reading = (
-        reading
-        or readings(
-            read_json(folder / "config.json"),
-            read_json(folder / "tokenizer_config.json"),
-            has_template="chat_template.jinja" in names,
-            readouts=readouts,
-        )[0]
-    )
+    reading = reading or readings_of(folder)[0]
     made = RewardModelParams(reading=reading, files=file_hashes(folder, files), **{"max_length": 512, **params})
     repo = folder.parents[1].name.removeprefix("models--").replace("--", "/")
     return ToolSpec(

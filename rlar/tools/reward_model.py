@@ -232,6 +232,8 @@ def load_model(folder: Path, files: Collection[str], *, process: bool, device: s
             (Path(view) / name).symlink_to((folder / name).resolve())
         model, tokenizer = _load_parts(Path(view), config, process=process, wide=wide)
     _agree_on_padding(model, tokenizer)
+    # A tokenizer that was saved with padding or cutting drops them at its first call, which threads must not share.
+    tokenizer("settled", "before threads come", verbose=False)
     use_fastest_linear(model.to(device))
     turns = Turns(device=device, parameters=sum(each.numel() for each in model.parameters()))
     return LoadedModel(model, tokenizer, config, _special_pattern(tokenizer), device, turns)

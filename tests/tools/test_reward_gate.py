@@ -9,10 +9,13 @@ import pytest
 pytest.importorskip("torch")
 
 from planted import overlap
-from tiny_hub import toy_pairs, toy_rows
+from tiny_hub import cached, planted_models, readings_of, resources_at, spec_of, toy_pairs, toy_rows
 
+from rlar.errors import ToolError
 from rlar.testing import toy_task
-from rlar.tools.certify import build_recipe, certify
+from rlar.testing.tiny_models import PLANTED
+from rlar.tools.base import load_tool
+from rlar.tools.certify import build_recipe, certify, rejected_certificate
 from rlar.tools.certify.stats import row_offsets
 from rlar.tools.policy import load_policy
 from rlar.types import Sample, Score, ToolKind, ToolSpec, ok
@@ -77,3 +80,44 @@ def test_without_labelled_pairs_nothing_can_be_proved_on_open_ended_rows():
     assert not certificate.admitted
     assert "only labelled pairs could prove a tool" in certificate.reasons[0]
     assert build_recipe(TASK, [certificate], POLICY) is None
+
+
+@pytest.mark.slow
+def test_of_the_models_that_load_exactly_those_that_learnt_the_task_are_admitted(tmp_path_factory, tmp_path):
+    models, resources, certificates, served = (
+        planted_models(tmp_path_factory, trained=True),
+        resources_at(tmp_path),
+        [],
+        {},
+    )
+    for planted in PLANTED:
+        if planted.ends not in ("admitted", "gate", "load"):
+            continue
+        folder, found = cached(models, planted.repo, tmp_path), []
+        for reading in readings_of(folder):
+            spec = spec_of(folder, reading)
+            served[spec.id] = planted.repo
+            try:
+                tool = load_tool(spec, resources)
+            except ToolError as error:
+                found.append(rejected_certificate(spec, TASK, policy=POLICY, seed=0, reason=str(error), role="quality"))
+                continue
+            found.append(
+                certify(
+                    tool,
+                    TASK,
+                    policy=POLICY,
+                    seed=0,
+                    labelled=toy_pairs(),
+                    reload=lambda spec=spec: load_tool(spec, resources),
+                )
+            )
+        certificates += found
+        for certificate in found:
+            print(f"| {certificate.tool_id[:-13]} | {'; '.join(certificate.reasons)[:200] or 'admitted'} |")
+        assert any(each.admitted for each in found) == (planted.ends == "admitted"), planted.repo
+        assert planted.reason in "; ".join(reason for each in found for reason in each.reasons), planted.repo
+    recipe = build_recipe(TASK, certificates, POLICY)
+    assert recipe is not None
+    good = {planted.repo for planted in PLANTED if planted.ends == "admitted"}
+    assert {served[tool] for tool, _weight in recipe.qualities} <= good
