@@ -13,7 +13,6 @@ import tempfile
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -408,7 +407,8 @@ def _load_parts(view: Path, config: dict[str, Any], *, process: bool, wide: bool
             loaded, info = model("eager")
         return loaded, info, AutoTokenizer.from_pretrained(view, **safe)
 
-    found = boundary(load, lambda error: ToolError(f"cannot be loaded: {type(error).__name__}: {str(error)[:300]}"))
+    with _quiet():
+        found = boundary(load, lambda error: ToolError(f"cannot be loaded: {type(error).__name__}: {str(error)[:300]}"))
     if isinstance(found, ToolError):
         raise found
     model, info, tokenizer = found
@@ -420,6 +420,22 @@ def _load_parts(view: Path, config: dict[str, Any], *, process: bool, wide: bool
     if unused := [key for key in info["unexpected_keys"] if not HARMLESS.search(key)]:
         raise ToolError(f"weights that this architecture does not use: {_shown(unused)}")
     return model.eval().requires_grad_(False), tokenizer
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and load reports: what is wrong with a checkpoint is said by the ToolError."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _shown(keys: Any) -> str:

@@ -1,7 +1,5 @@
 """Reward models as tools: what is loaded and refused, and that scores are the model's own, whatever the batch."""
 
-# ruff: noqa: E402
-
 from __future__ import annotations
 
 import json
@@ -15,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+import torch
 from tiny_hub import SHA, cached, planted_models, resources_at, spec_of
 
 from rlar.errors import ToolError

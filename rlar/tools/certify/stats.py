@@ -39,7 +39,7 @@ def own_scale(values: Sequence[float]) -> Callable[[float], float]:
     return lambda value: min(1.0, max(0.0, (value - low) / (high - low)))
 
 
-def row_offsets(cells: Sequence[tuple[int, str, float]], *, rounds: int = 3) -> dict[int, float]:
+def row_offsets(cells: Sequence[tuple[int, str, float]], *, rounds: int = 30) -> dict[int, float]:
     """By how much the scores of each row lie above the others', whatever is tried: row -> offset.
 
     Scores (row, kind of probe, value) are fitted as row + kind. A reward model that learnt from comparisons of answers to
