@@ -1,7 +1,5 @@
 """Reward models as tools: what is loaded and refused, and that scores are the model's own, whatever the batch."""
 
-# ruff: noqa: E402
-
 from __future__ import annotations
 
 import json
