@@ -34,7 +34,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -44,13 +44,13 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")  # before torch: threads that spin 
 
 import scoring_rollouts as rollouts
 from sandbox import tree_cpu_seconds
-from scoring_rollouts import KINDS, Rollout, binding_of, example_of, make_rollouts, plain, register_classifier
+from scoring_rollouts import KINDS, Rollout, binding_of, classifier_spec, example_of, make_rollouts, plain
 
 from rlar.tools.base import Resources, load_tool
 from rlar.tools.library import library_spec
 from rlar.tools.registry import Registry, RowRecord
 from rlar.tools.router import RoutedSample, Scorer, default_workers
-from rlar.types import AnswerKind, Certificate, Contract, Recipe, Reward, Sample, TaskSpec, ToolSpec
+from rlar.types import AnswerKind, Calibration, Certificate, Contract, Recipe, Reward, Sample, TaskSpec, ToolSpec
 
 CORES = default_workers()
 FINGERPRINTS = {kind: f"f1-{number:012x}" for number, kind in enumerate(KINDS)}
@@ -63,22 +63,25 @@ ANSWERS = {
 }
 
 
-def tools() -> dict[str, ToolSpec]:
-    """The tool of each kind."""
-    return {
+def tools(kinds: Sequence[str], folder: Path) -> dict[str, ToolSpec]:
+    """The tool of each kind; the classifier's files are written to the folder."""
+    found = {
         "math": library_spec("math"),
         "exact": library_spec("choice"),
         "chrf": library_spec("benchmark_chrf"),
         "code": library_spec("code_tests"),
-        "model": rollouts.classifier_spec(),
     }
+    if "model" in kinds:
+        os.environ["RLAR_HUB_CACHE"] = str(folder)
+        found["model"] = classifier_spec(folder)
+    return {kind: found[kind] for kind in kinds}
 
 
-def write_registry(path: Path, rounds: Sequence[Sequence[Rollout]], kinds: Sequence[str]) -> None:
+def write_registry(path: Path, rounds: Sequence[Sequence[Rollout]], specs: Mapping[str, ToolSpec]) -> None:
     """A registry that serves one tool a kind and knows every row."""
     with Registry.open(path, create=True) as registry:
-        for kind in kinds:
-            tool, fingerprint = tools()[kind], FINGERPRINTS[kind]
+        for kind, tool in specs.items():
+            fingerprint = FINGERPRINTS[kind]
             contract = Contract(answer_kind=ANSWERS[kind], has_reference=kind not in ("code", "model"))
             certificate = Certificate(
                 tool_id=tool.id,
@@ -86,6 +89,7 @@ def write_registry(path: Path, rounds: Sequence[Sequence[Rollout]], kinds: Seque
                 admitted=True,
                 role="quality",
                 checks=(),
+                calibration=Calibration(x=(-4.0, 4.0)) if kind == "model" else Calibration(),
                 created_at="2026-01-01",
             )
             registry.put_outcome(
@@ -179,12 +183,12 @@ def posting() -> Iterator[Callable[[Sequence[Rollout]], list[float]]]:
 
 
 @contextmanager
-def our_tools_in_turn(kinds: Sequence[str]) -> Iterator[Callable[[Sequence[Rollout]], list[float]]]:
+def our_tools_in_turn(specs: Mapping[str, ToolSpec]) -> Iterator[Callable[[Sequence[Rollout]], list[float]]]:
     """Every tool in this process (code in a sandbox of one worker), one sample a call."""
     from rlar.tools.sandbox import Pool
 
     with Resources(lambda: Pool(workers=1)) as resources:
-        live = {kind: load_tool(tools()[kind], resources) for kind in kinds}
+        live = {kind: load_tool(spec, resources) for kind, spec in specs.items()}
 
         def score(items: Sequence[Rollout]) -> list[float]:
             found = []
@@ -205,13 +209,13 @@ def our_tools_in_turn(kinds: Sequence[str]) -> Iterator[Callable[[Sequence[Rollo
 
 
 @contextmanager
-def verl_workers() -> Iterator[Callable[[Sequence[Rollout]], list[float]] | None]:
+def verl_workers(completions: Sequence[str]) -> Iterator[Callable[[Sequence[Rollout]], list[float]] | None]:
     try:
         from scoring_verl import reward_loop
     except ImportError:
         yield None
         return
-    with reward_loop() as score:
+    with reward_loop(completions) as score:
         yield score
 
 
@@ -248,22 +252,23 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     kinds = KINDS if options.model else KINDS[:-1]
     repeats = 0.0 if options.distinct else 0.3
     rounds = [make_rollouts(options.groups, kinds, 1000 + number, repeats) for number in range(options.rounds + 1)]
-    if options.model:
-        register_classifier()
     times: dict[str, list[Taken]] = {}
     floors: list[Taken] = []
     worst = dict.fromkeys(kinds, 0.0)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        write_registry(folder / "registry.db", rounds, kinds)
+        specs = tools(kinds, folder)
+        write_registry(folder / "registry.db", rounds, specs)
         scorer = stack.enter_context(Scorer(folder / "registry.db", plugins=["scoring_rollouts"]))
-        tools_in_turn = stack.enter_context(our_tools_in_turn(kinds))
+        tools_in_turn = stack.enter_context(our_tools_in_turn(specs))
         sides: dict[str, Callable[[Sequence[Rollout]], list[float]] | None] = {
             "sequential": in_turn,
             "POST a sample": stack.enter_context(posting()),
             "asyncio.gather": gathered,
             "spawned pool": spawned,
-            "verl's workers": stack.enter_context(verl_workers()),
+            "verl's workers": stack.enter_context(
+                verl_workers([item.completion for items in rounds for item in items])
+            ),
             "our tools, in turn": tools_in_turn,
         }
         calls: dict[str, Callable[[Sequence[Rollout]], list[float]]] = {
@@ -337,7 +342,7 @@ def overhead(options: argparse.Namespace) -> dict[str, Any]:
     ]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "registry.db"
-        write_registry(path, [items], ["exact"])
+        write_registry(path, [items], tools(["exact"], Path(folder)))
         with Scorer(path, workers=0) as scorer:
             samples = [
                 RoutedSample(

@@ -5,6 +5,7 @@ Everything is generated from a seed. Imported by benchmarks/scoring.py, by its c
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -14,10 +15,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from rlar.tasks.programs import TestSuite
-from rlar.tools.base import TOOL_KINDS, LibraryTool, Resources
+from rlar.tools.base import LibraryTool
 from rlar.tools.library import LIBRARY
 from rlar.types import AnswerKind, Example, Message, Sample, Score, ToolKind, ToolSpec, abstain, ok
 
@@ -185,15 +187,13 @@ def plain_code(rollout: Rollout) -> float:
 
 
 def plain_model(rollout: Rollout) -> float:
-    """The classifier, one text a call."""
+    """The classifier, one text a call; its logit brought from [-4, 4] to [0, 1]."""
     import torch
 
     tokenizer, model = classifier()
     with torch.inference_mode():
-        encoded = tokenizer(
-            f"{rollout.prompt}\n{rollout.completion}", return_tensors="pt", truncation=True, max_length=512
-        )
-        return float(torch.sigmoid(model(**encoded).logits)[0, 0])
+        encoded = tokenizer(rollout.prompt, rollout.completion, return_tensors="pt", truncation=True, max_length=512)
+        return min(1.0, max(0.0, (float(model(**encoded).logits[0, 0]) + 4) / 8))
 
 
 PLAIN: dict[str, Callable[[Rollout], float]] = {
@@ -258,41 +258,23 @@ class Chrf(LibraryTool):
 LIBRARY["benchmark_chrf"] = f"{__name__}:Chrf"
 
 
-class Classifier:
-    """The same classifier as `plain_model`, in padded batches of texts of about the same length."""
+def classifier_spec(cache: Path) -> ToolSpec:
+    """The classifier as a reward model: its files in a folder that looks like the Hub client's cache."""
+    from rlar.tools.reward_model import code_hash
 
-    ROWS = 8
-
-    def __init__(self, spec: ToolSpec, _resources: Resources) -> None:
-        self.spec = spec
-        classifier()
-
-    def score(self, samples: Sequence[Sample]) -> list[Score]:
-        """One Score per sample, in order."""
-        import torch
-
-        tokenizer, model = classifier()
-        texts = [f"{sample.prompt}\n{sample.completion}" for sample in samples]
-        encoded = tokenizer(texts, truncation=True, max_length=512)["input_ids"]
-        order = sorted(range(len(texts)), key=lambda index: len(encoded[index]))
-        found: dict[int, float] = {}
-        with torch.inference_mode():
-            for start in range(0, len(order), self.ROWS):
-                rows = order[start : start + self.ROWS]
-                padded = tokenizer.pad({"input_ids": [encoded[row] for row in rows]}, return_tensors="pt")
-                values = torch.sigmoid(model(**padded).logits)[:, 0].tolist()
-                found.update(zip(rows, values, strict=True))
-        return [ok(found[index]) for index in range(len(texts))]
-
-
-def classifier_spec() -> ToolSpec:
-    """The classifier as a tool."""
-    return ToolSpec(kind=ToolKind.REWARD_MODEL, name="benchmark_classifier", source="benchmark/random@0")
-
-
-def register_classifier() -> None:
-    """Have rlar load the benchmark's classifier as its reward model."""
-    TOOL_KINDS[ToolKind.REWARD_MODEL] = Classifier
+    tokenizer, model = classifier()
+    folder = cache / "models--benchmark--random" / "snapshots" / ("0" * 40)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+    reading = {"family": "scalar", "template": "pair"}
+    return ToolSpec(
+        kind=ToolKind.REWARD_MODEL,
+        name="random_classifier",
+        source=f"benchmark/random@{'0' * 40}",
+        params={"reading": reading, "files": files, "max_length": 512},
+        code_hash=code_hash(),
+    )
 
 
 def example_of(rollout: Rollout) -> Example:

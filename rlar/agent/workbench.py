@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rlar.agent.sources import (
@@ -126,7 +127,7 @@ class Workbench:
     def _usual_sources(self, config: BuildConfig) -> Sequence[CandidateSource]:
         registry = self.registry(config.registry)
         found: list[CandidateSource] = [RegistrySource(registry), LibrarySource()]
-        if config.hub:
+        if config.hub or config.web:
             found.append(self._hub_source(config))
         return found
 
@@ -136,15 +137,17 @@ class Workbench:
         from rlar.tools.model_store import model_store
         from rlar.tools.policy import load_policy
 
-        web = DdgsSearch() if config.web else None
         return HubSource(
             load_policy(config.policy),
             budget=DownloadBudget(config.max_download),
             approve=config.approve,
             cache_dir=model_store(self.resources(config)).cache_dir,
-            web=None if web is None else lambda task: find_models(web, task),
-            labelled=lambda task: self.labelled(config).get(task.fingerprint, ()),
+            web=partial(find_models, DdgsSearch()) if config.web else None,
+            labelled=partial(self._pairs_of, config),
         )
+
+    def _pairs_of(self, config: BuildConfig, task: TaskSpec) -> Sequence[LabelledPair]:
+        return self.labelled(config).get(task.fingerprint, ())
 
     def _usual_writer(self, config: BuildConfig) -> ToolWriter:
         llm = self.llm(config)
@@ -154,9 +157,7 @@ class Workbench:
         from rlar.agent.write import VerifierWriter
         from rlar.tools.policy import load_policy
 
-        def pairs(task: TaskSpec) -> Sequence[LabelledPair]:
-            return self.labelled(config).get(task.fingerprint, ())
-
+        pairs = partial(self._pairs_of, config)
         verifiers = VerifierWriter(
             llm,
             self.resources(config),

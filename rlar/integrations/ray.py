@@ -233,9 +233,9 @@ class _Actors:
         Args:
             is_first: the call has nothing on its way, so it may not wait for others' chunks to come back.
         """
-        self.of(place)
+        actors = self.of(place)
         with self._lock:
-            actor = min(self._actors[place], key=lambda item: len(item.held))
+            actor = min(actors, key=lambda item: len(item.held))
             if len(actor.held) >= IN_FLIGHT and not is_first:
                 return None
             actor.held.append(chunk)
@@ -260,6 +260,15 @@ class _Actors:
                 if actor is lost:
                     actors[index] = _Actor(self._start(place))
                     self.ray.kill(actor.handle)
+
+    def forget(self, place: Place, broken: _Actor | None) -> None:
+        """Drop a worker that could not start. Its successor would fare no better now; without any, the next call tries."""
+        with self._lock:
+            left = [actor for actor in self._actors.get(place, []) if actor is not broken]
+            if left:
+                self._actors[place] = left
+            else:
+                self._actors.pop(place, None)
 
     def close(self) -> None:
         """End the workers, and Ray where it was started here."""
@@ -380,10 +389,11 @@ class _Call:
             return
         except (exceptions.RayActorError, exceptions.WorkerCrashedError, exceptions.ObjectLostError) as error:
             was_scored = self._actors.came_back(chunk)
-            self._actors.replace(chunk.batch.place, chunk.actor)
             if isinstance(error, exceptions.RayActorError) and error.actor_init_failed:
+                self._actors.forget(chunk.batch.place, chunk.actor)
                 self._give(chunk, failed(f"a Ray worker cannot be started: {_said(error)}"))
             else:
+                self._actors.replace(chunk.batch.place, chunk.actor)
                 # Only what was being scored can have brought the worker down; what waited there is innocent.
                 self._again(chunk, chunk.losses + was_scored, _said(error))
             return

@@ -15,6 +15,10 @@ from rlar.tools.registry import Registry
 WORKER_START_SECONDS = 120
 """How long uvicorn's supervisor lets a worker import and start before it takes it for hung."""
 
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients keep an idle connection (httpx 5, aiohttp 15): who closes first must not be the server, or a
+request that is just being sent is lost."""
+
 
 def serve(settings: ServeSettings, *, token_variable: str, tell: Callable[[str], None]) -> None:
     """Serve until SIGTERM or Ctrl-C.
@@ -48,6 +52,7 @@ def serve(settings: ServeSettings, *, token_variable: str, tell: Callable[[str],
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=settings.drain_seconds,
             timeout_worker_healthcheck=WORKER_START_SECONDS,
         )

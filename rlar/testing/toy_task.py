@@ -171,8 +171,8 @@ def _worsened(kind: str, prompt: ToyPrompt, rng: Random) -> str:
         return "\n".join(lines[number] for number in kept)
     if kind in ("cut", "cut_early"):
         low, high = (0.55, 0.95) if kind == "cut" else (0.1, 0.5)
-        kept = max(1, round(len(words) * rng.uniform(low, high)))
-        return right[: [found.end() for found in re.finditer(r"\S+", right)][kept - 1]]
+        count = max(1, round(len(words) * rng.uniform(low, high)))
+        return right[: [found.end() for found in re.finditer(r"\S+", right)][count - 1]]
     if kind == "shuffled":
         return " ".join(rng.sample(words, len(words)))
     if kind == "ends_elsewhere":

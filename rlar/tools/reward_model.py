@@ -7,11 +7,13 @@ What is loaded, and what is refused, says docs/hub.md. Nothing is sent anywhere 
 from __future__ import annotations
 
 import math
+import os
 import re
 import tempfile
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -105,6 +107,8 @@ class RewardModelTool:
         self._size_bytes = count_parameters(self._folder, self._params.files) * (4 if self._wide else 2)
         with self._leased() as model:
             _label_weights(self._params.reading, model.config)
+            self.concurrency = model.turns.concurrency
+            """Calls at a time that are worth while."""
 
     def score(self, samples: Sequence[Sample]) -> list[Score]:
         """One Score per sample, in order; values are raw."""
@@ -164,8 +168,51 @@ class LoadedModel(NamedTuple):
     special: re.Pattern[str] | None
     """Matches the special tokens that a text could forge."""
     device: str
-    lock: threading.Lock
-    """One forward pass at a time: torch uses all cores for one."""
+    turns: Turns
+
+
+class Turns:
+    """Who computes with a model at a time: one call with all cores, or for a small model on a CPU one call a core.
+
+    Products of a small model are too small to be worth splitting: two threads in one pass take about as long as one
+    thread, two passes side by side half as long.
+    """
+
+    SMALL = 100_000_000
+    """Parameters."""
+
+    def __init__(self, *, device: str, parameters: int) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.concurrency = cores if device == "cpu" and parameters < self.SMALL else 1
+        self._cores = cores
+        self._free = threading.BoundedSemaphore(self.concurrency)
+        self._lock = threading.Lock()
+        self._running = 0
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """Compute inside; the thread has its share of the cores there."""
+        with self._free:
+            with self._lock:
+                self._running += 1
+                share = max(1, self._cores // self._running)
+            try:
+                if share == self._cores:
+                    yield
+                else:
+                    with _thread_pools().limit(limits=share, user_api="openmp"):
+                        yield
+            finally:
+                with self._lock:
+                    self._running -= 1
+
+
+@cache
+def _thread_pools() -> Any:
+    """Made after torch has been imported; its OpenMP limit holds for the calling thread alone."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def load_model(folder: Path, files: Collection[str], *, process: bool, device: str, wide: bool) -> LoadedModel:
@@ -185,8 +232,11 @@ def load_model(folder: Path, files: Collection[str], *, process: bool, device: s
             (Path(view) / name).symlink_to((folder / name).resolve())
         model, tokenizer = _load_parts(Path(view), config, process=process, wide=wide)
     _agree_on_padding(model, tokenizer)
+    # A tokenizer that was saved with padding or cutting drops them at its first call, which threads must not share.
+    tokenizer("settled", "before threads come", verbose=False)
     use_fastest_linear(model.to(device))
-    return LoadedModel(model, tokenizer, config, _special_pattern(tokenizer), device, threading.Lock())
+    turns = Turns(device=device, parameters=sum(each.numel() for each in model.parameters()))
+    return LoadedModel(model, tokenizer, config, _special_pattern(tokenizer), device, turns)
 
 
 class _Scorer:
@@ -270,7 +320,7 @@ class _Scorer:
         import torch
 
         try:
-            with self._loaded.lock, torch.inference_mode():
+            with self._loaded.turns.take(), torch.inference_mode():
                 logits = self._logits(batch).float().cpu()
         except torch.OutOfMemoryError as error:
             if len(batch) == 1:
@@ -360,7 +410,8 @@ def _load_parts(view: Path, config: dict[str, Any], *, process: bool, wide: bool
             loaded, info = model("eager")
         return loaded, info, AutoTokenizer.from_pretrained(view, **safe)
 
-    found = boundary(load, lambda error: ToolError(f"cannot be loaded: {type(error).__name__}: {str(error)[:300]}"))
+    with _quiet():
+        found = boundary(load, lambda error: ToolError(f"cannot be loaded: {type(error).__name__}: {str(error)[:300]}"))
     if isinstance(found, ToolError):
         raise found
     model, info, tokenizer = found
@@ -372,6 +423,22 @@ def _load_parts(view: Path, config: dict[str, Any], *, process: bool, wide: bool
     if unused := [key for key in info["unexpected_keys"] if not HARMLESS.search(key)]:
         raise ToolError(f"weights that this architecture does not use: {_shown(unused)}")
     return model.eval().requires_grad_(False), tokenizer
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and load reports: what is wrong with a checkpoint is said by the ToolError."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _shown(keys: Any) -> str:

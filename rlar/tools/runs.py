@@ -36,7 +36,7 @@ INLINE_CHARACTERS = 20_000
 """Longer completions of inline tools go to a worker: no pattern is quick on everything a policy may write."""
 INLINE_SLICE = 64
 """Samples of an inline tool between two looks at the breaker."""
-MODEL_SLICE = 64
+MODEL_SLICE = 128
 """Samples of a reward model in one call; what it computes at once is its own affair."""
 PATIENCE_SECONDS = 600.0
 """For one call of what has deadlines of its own (sandbox, network, models): this long without a result is a hang."""
@@ -336,11 +336,14 @@ class _Feed:
         samples, indices = self._batch.samples, self._indices
         if self._place in ("inline", "pool"):
             return _parts(indices, INLINE_SLICE), 1
+        concurrency = int(getattr(tool, "concurrency", 0))
         if self._place == "model":
             # Alike lengths side by side: a padded batch costs as much as its longest row.
             by_length = sorted(indices, key=lambda index: len(samples[index].prompt) + len(samples[index].completion))
-            return _parts(by_length, MODEL_SLICE), 1
-        threads = int(getattr(tool, "concurrency", 0)) or self._runner.threads
+            threads = max(1, concurrency)
+            fair = -(-len(indices) // (2 * threads)) if threads > 1 else MODEL_SLICE
+            return _parts(by_length, max(1, min(MODEL_SLICE, fair))), threads
+        threads = concurrency or self._runner.threads
         size = int(getattr(tool, "batch_size", 0)) or batch_size(tool.spec, len(indices), threads)
         if needs_whole_groups(tool.spec):
             # A score depends on the other completions of its prompt.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -14,11 +15,15 @@ from typing import Any
 
 import pytest
 from test_build import small_mix, write_rows
+from test_build_controls import MODEL, AsksFirst
+from test_story import TASKS, scripted
 
 from rlar.agent.build import build_tools
 from rlar.agent.publish import publish_runs, traced_runs
+from rlar.agent.sources import NoWriter
+from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
-from rlar.errors import ConfigError
+from rlar.errors import ApprovalNeeded, ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,6 +43,19 @@ def served(tmp_path_factory) -> Iterator[tuple[str, Path, dict[str, Any]]]:
     mix = write_rows(folder / "mix.jsonl", small_mix())
     registry = str(folder / "registry.db")
     summary = build_tools(BuildConfig(dataset=(mix,), registry=registry, report=None))
+    rows = [{"prompt": example.text} for example in TASKS["target"].examples]
+    with scripted() as server:
+        config = BuildConfig(
+            dataset=(write_rows(folder / "target.jsonl", rows),), registry=registry, report=None, llm=server.endpoint,
+            max_repairs=2,
+        )  # fmt: skip
+        summary["written"] = build_tools(config)
+    with (
+        Workbench(sources=lambda _config: (AsksFirst(),), writer=lambda _config: NoWriter()) as bench,
+        pytest.raises(ApprovalNeeded),
+    ):
+        waiting = write_rows(folder / "waiting.jsonl", small_mix()[:30])
+        build_tools(BuildConfig(dataset=(waiting,), registry=registry, report=None), bench=bench)
     for name in ("langgraph.json", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, folder / name)
     with socket.socket() as probe:
@@ -85,7 +103,8 @@ def test_studio_sees_every_step_of_a_command_line_build(served):
     lines = publish_runs(str(folder / "registry.db"), url)
     assert summary["thread"] in lines[0] and "finished" in lines[0]
     client = get_sync_client(url=url)
-    assert [thread["thread_id"] for thread in client.threads.search()] == [summary["thread"]]
+    listed = {thread["thread_id"] for thread in client.threads.search()}
+    assert {summary["thread"], summary["written"]["thread"]} < listed
     state = client.threads.get_state(summary["thread"])
     assert state["values"]["summary"]["coverage"] == summary["coverage"] == 0.8
     steps = {name for item in client.threads.get_history(summary["thread"], limit=50) for name in item["next"]}
@@ -112,3 +131,44 @@ def test_studio_draws_the_graph_and_runs_it(served):
     values = client.runs.wait(thread, "build-tools", input=given)
     assert values["summary"]["coverage"] == 0.8
     assert (folder / "studio.db").exists()
+
+
+@pytest.mark.studio
+def test_studio_tells_the_whole_story_of_a_written_tool(served):
+    from langgraph_sdk import get_sync_client
+
+    url, folder, summary = served
+    publish_runs(str(folder / "registry.db"), url)
+    client, thread = get_sync_client(url=url), summary["written"]["thread"]
+    told = json.dumps(client.threads.get_state(thread, subgraphs=True))
+    for item in client.threads.get_history(thread, limit=50):
+        told += json.dumps(item)
+        for task in item["tasks"]:
+            inner = (task.get("checkpoint") or {}).get("checkpoint_ns")
+            if inner:
+                told += json.dumps(client.threads.get_history(thread, limit=50, checkpoint={"checkpoint_ns": inner}))
+    # The rejected attempt with its probe, the refused import, the repaired source, the witnesses, the cost.
+    for expected in ("proposed_wrong", "import of 'socket'", "sorted(used) == given", "witnesses", '"calls": '):
+        assert expected in told, expected
+
+
+@pytest.mark.studio
+def test_an_approval_is_answered_and_a_run_is_forked_over_http(served):
+    from langgraph_sdk import get_sync_client
+
+    url, folder, _summary = served
+    publish_runs(str(folder / "registry.db"), url)
+    client = get_sync_client(url=url)
+    (waiting,) = [run for run in traced_runs(str(folder / "registry.db")) if not run.finished]
+    state = client.threads.get_state(waiting.thread)
+    asked = [interrupt["value"] for task in state["tasks"] for interrupt in task["interrupts"]]
+    assert asked and all(question["approvals"][0]["subject"] == MODEL for question in asked)
+    ids = [interrupt["id"] for task in state["tasks"] for interrupt in task["interrupts"]]
+    values = client.runs.wait(waiting.thread, "build-tools", command={"resume": dict.fromkeys(ids, False)})
+    assert values["summary"]["coverage"] > 0  # the server's own sources went on with the library
+    before = client.threads.get_history(waiting.thread, limit=50)
+    at = next(item for item in before if item["next"] == ["finish"])
+    client.runs.wait(waiting.thread, "build-tools", checkpoint=at["checkpoint"], input=None)
+    after = client.threads.get_history(waiting.thread, limit=80)
+    assert len(after) > len(before)
+    assert {item["checkpoint_id"] for item in before} <= {item["checkpoint_id"] for item in after}

@@ -30,13 +30,15 @@ class Seen(NamedTuple):
     """What the given JavaScript gave."""
 
 
-def look(page: Path, folder: Path, script: str, *, width: int = 1000, dark: bool = False, picture: str = "") -> Seen:
+def look(
+    page: Path, folder: Path, script: str, *, width: int = 1000, dark: bool = False, picture: str = "", of: str = ""
+) -> Seen:
     """Open a page and look at it; the test is skipped where there is no Chromium.
 
     Args:
         folder: for the browser's profile and the picture.
         script: JavaScript expression whose JSON value is wanted.
-        picture: name of a PNG of the whole page to write into `folder`.
+        picture: name of a PNG to write into `folder`: of the whole page, or with `of` of the first element so selected.
     """
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
@@ -59,7 +61,9 @@ def look(page: Path, folder: Path, script: str, *, width: int = 1000, dark: bool
     os.close(commands_out)
     os.close(answers_in)
     try:
-        return _Session(commands_in, answers_out).look(page, script, width, dark, folder / picture if picture else None)
+        return _Session(commands_in, answers_out).look(
+            page, script, width, dark, folder / picture if picture else None, of
+        )
     finally:
         browser.kill()
         browser.wait()
@@ -86,7 +90,7 @@ class _Session:
         self._until = time.monotonic() + SECONDS
         self.events: list[dict[str, Any]] = []
 
-    def look(self, page: Path, script: str, width: int, dark: bool, picture: Path | None) -> Seen:
+    def look(self, page: Path, script: str, width: int, dark: bool, picture: Path | None, of: str) -> Seen:
         target = self.ask("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = self.ask("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
@@ -102,7 +106,14 @@ class _Session:
             "Runtime.evaluate", {"expression": script, "returnByValue": True, "awaitPromise": True}, session
         )
         if picture is not None:
-            shot = self.ask("Page.captureScreenshot", {"captureBeyondViewport": True}, session)
+            options: dict[str, Any] = {"captureBeyondViewport": True}
+            if of:
+                box = f"(() => {{ const b = document.querySelector({json.dumps(of)}).getBoundingClientRect(); return [b.x, b.y, b.width, b.height] }})()"
+                found = self.ask("Runtime.evaluate", {"expression": box, "returnByValue": True}, session)
+                options["clip"] = dict(zip(("x", "y", "width", "height"), found["result"]["value"], strict=True)) | {
+                    "scale": 1
+                }
+            shot = self.ask("Page.captureScreenshot", options, session)
             picture.write_bytes(base64.b64decode(shot["data"]))
         errors, requests = [], []
         for event in self.events:
