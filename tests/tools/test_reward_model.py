@@ -571,6 +571,7 @@ def test_a_damaged_download_is_noticed(bench):
         check_hashes(folder, spec.params["files"])
 
 
+@pytest.mark.slow
 def test_a_spec_makes_the_same_tool_in_a_process_without_langgraph(bench):
     spec = spec_of(bench.folder())
     here = load_tool(spec, resources_at(bench.cache)).score([sample(RIGHT)])[0].value
