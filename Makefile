@@ -16,11 +16,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train,serve]'
 	touch $(STAMP)
 
-demo: $(STAMP)   ## build a registry from examples/mix.jsonl, score completions, train a tiny model
+demo: $(STAMP)   ## build a registry from examples/mix.jsonl, score, let a scripted LLM write a tool, train a tiny model
 	rm -rf demo && mkdir demo
-	$(BIN)/rlar agent build-tools --dataset examples/mix.jsonl --registry demo/registry.db --report demo/report
+	$(BIN)/rlar agent build-tools --llm none --dataset examples/mix.jsonl --registry demo/registry.db --report demo/report
 	$(BIN)/rlar score --registry demo/registry.db --input examples/completions.jsonl --output demo/scored.jsonl
 	$(BIN)/python examples/show_scores.py demo/scored.jsonl
+	$(BIN)/python examples/agent_demo.py demo/agent
 	$(BIN)/python examples/train_demo.py demo/train --baseline
 
 test: $(STAMP)   ## the test suite without the slow part (about 3 minutes)

@@ -74,8 +74,8 @@ def build_tools_command(
     llm: Annotated[
         str | None,
         typer.Option(
-            help="Who writes tools: openai:MODEL, http://host:8000/v1#MODEL, or none (offline).  "
-            "[default: $RLAR_LLM; a small OpenAI model if OPENAI_API_KEY is set; else none]",
+            help="Who writes tools: openai:MODEL, http://host:8000/v1#MODEL, or none (offline). "
+            "Left out: $RLAR_LLM, else a small OpenAI model if OPENAI_API_KEY is set, else none.",
             show_default=False,
         ),
     ] = None,
@@ -86,8 +86,8 @@ def build_tools_command(
     approve: Annotated[
         str | None,
         typer.Option(
-            help="What the policy does not allow by itself (licence, gated model): ask, never, auto.  "
-            "[default: ask in a terminal, else never]",
+            help="What the policy does not allow by itself (licence, gated model): ask, never, auto. "
+            "Left out: ask in a terminal, else never.",
             show_default=False,
         ),
     ] = None,
@@ -101,10 +101,10 @@ def build_tools_command(
         str | None, typer.Option(help="Price of a million input and output tokens: '0.4,1.6'.")
     ] = None,
     max_download: Annotated[
-        str | None, typer.Option(help="Model files in all, e.g. 500MB.  [default: 20GB]", show_default=False)
+        str | None, typer.Option(help="Model files in all, e.g. 500MB; 20GB unless said.", show_default=False)
     ] = None,
     max_repairs: Annotated[
-        int | None, typer.Option(help="Repairs of a tool that failed the gate.  [default: 3]", show_default=False)
+        int | None, typer.Option(help="Repairs of a tool that failed the gate; 3 unless said.", show_default=False)
     ] = None,
     report: Annotated[str, typer.Option(help="Folder of the HTML report; '' writes none.")] = "report",
     json_summary: Annotated[bool, typer.Option("--json", help="Print one JSON summary on stdout.")] = False,
@@ -115,19 +115,19 @@ def build_tools_command(
     prompt_column: Annotated[str | None, typer.Option(help="Column of the prompt, if it has an unusual name.")] = None,
     reference_column: Annotated[str | None, typer.Option(help="Column of the expected answer, if unusual.")] = None,
     max_bad_fraction: Annotated[
-        float | None, typer.Option(help="A larger share of unusable rows is an error.  [default: 0.1]")
+        float | None, typer.Option(help="A larger share of unusable rows is an error; 0.1 unless said.")
     ] = None,
     sample_size: Annotated[
-        int | None, typer.Option(help="Rows that discovery looks at; the rest is assigned.  [default: 20000]")
+        int | None, typer.Option(help="Rows that discovery looks at; the rest is assigned; 20000 unless said.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of sampling and probes.  [default: 0]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of sampling and probes; 0 unless said.")] = None,
     policy: Annotated[str | None, typer.Option(help="Admission thresholds: a TOML file of your own.")] = None,
-    parallel_tasks: Annotated[int | None, typer.Option(help="Tasks worked on at once.  [default: 2]")] = None,
+    parallel_tasks: Annotated[int | None, typer.Option(help="Tasks worked on at once; 2 unless said.")] = None,
     retest: Annotated[
         bool, typer.Option("--retest", help="Run the gate again for tools that already passed it.")
     ] = False,
     sandbox_tier: Annotated[
-        str | None, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm.  [default: auto]")
+        str | None, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm; auto unless said.")
     ] = None,
     accept_unsafe: Annotated[
         bool,
@@ -552,7 +552,8 @@ def eval_rewards_command(
         str | None, typer.Option(help="Where rows keep the expected answer, e.g. meta.ground_truth.")
     ] = None,
     without: Annotated[
-        list[str] | None, typer.Option(help="Ablations: library, generated, hub, gate, calibration, router. [all]")
+        list[str] | None,
+        typer.Option(help="Ablations: library, generated, hub, gate, calibration, router; all unless said."),
     ] = None,
     limit: Annotated[int, typer.Option(help="At most so many prompts of a set; 0: all.")] = 0,
     seed: SeedOption = 0,

@@ -63,12 +63,12 @@ def pick_thread(graph: Graph, identity: str, *, resume: bool) -> tuple[str, bool
 
 def check_settings(config: BuildConfig) -> None:
     """Raise InputError for what would only be found out later, after rows were read or money was spent."""
-    if config.llm != "none":
-        from rlar.tools.chat import parse_endpoint
-
-        parse_endpoint(config.llm)
     if config.max_cost is not None and config.llm_price is None:
         raise ConfigError("--max-cost needs --llm-price: what a million input and output tokens cost, e.g. 0.4,1.6")
+    if config.llm != "none":
+        from rlar.tools.chat import check_key, parse_endpoint
+
+        check_key(parse_endpoint(config.llm))
     if config.labelled is not None and not Path(config.labelled).is_file():
         raise DatasetError(f"{config.labelled}: no such file of labelled pairs")
 

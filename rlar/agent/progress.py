@@ -42,7 +42,8 @@ class BuildProgress:
         if self._live is not None:
             self._live.update(self._render())
         elif told:
-            self.console.print(Text(f"[{time.monotonic() - self.started:6.1f}s] {told}"))
+            # One line an event, however long: a log is searched, not read in columns.
+            self.console.print(Text(f"[{time.monotonic() - self.started:6.1f}s] {told}"), soft_wrap=True)
 
     def pause(self, talk: Callable[[], Any]) -> Any:
         """What `talk` gives, with the live table out of the way meanwhile."""
@@ -213,4 +214,4 @@ def print_summary(summary: dict[str, Any], stream: TextIO) -> None:
     console.print(Text(f"\nregistry {summary['registry']}"))
     if summary["report"]:
         console.print(Text(f"report   {summary['report']}"))
-    console.print(Text(cost_line(summary)))
+    console.print(Text(cost_line(summary)), soft_wrap=True)

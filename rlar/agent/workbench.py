@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rlar.agent.sources import (
@@ -52,7 +53,7 @@ class Workbench:
         self._make_sources = sources or self._usual_sources
         self._make_writer = writer or self._usual_writer
         self._registries: dict[str, Registry] = {}
-        self._resources: dict[tuple[str, bool], Resources] = {}
+        self._resources: dict[tuple[str, bool, str | None], Resources] = {}
         self._made: dict[tuple[str, str], Any] = {}
         self._lock = threading.RLock()
 
@@ -68,11 +69,16 @@ class Workbench:
             return self._registries[address]
 
     def resources(self, config: BuildConfig) -> Resources:
-        """What tools share; one sandbox per isolation setting."""
-        key = (config.sandbox_tier, config.accept_unsafe)
+        """What tools share; one sandbox per isolation setting and folder of models."""
+        from rlar.tools.model_store import SHARED_NAME, ModelStore
+
+        key = (config.sandbox_tier, config.accept_unsafe, config.hub_cache)
         with self._lock:
             if key not in self._resources:
-                self._resources[key] = Resources(sandbox_factory(*key))
+                made = Resources(sandbox_factory(config.sandbox_tier, config.accept_unsafe))
+                # What is downloaded for a build is loaded from the same folder.
+                made.shared(SHARED_NAME, lambda: ModelStore(cache_dir=config.hub_cache))
+                self._resources[key] = made
             return self._resources[key]
 
     # -------------------------------------------------------------------------------- of one build
@@ -121,7 +127,27 @@ class Workbench:
     def _usual_sources(self, config: BuildConfig) -> Sequence[CandidateSource]:
         registry = self.registry(config.registry)
         found: list[CandidateSource] = [RegistrySource(registry), LibrarySource()]
+        if config.hub or config.web:
+            found.append(self._hub_source(config))
         return found
+
+    def _hub_source(self, config: BuildConfig) -> CandidateSource:
+        from rlar.agent.hub import DownloadBudget, HubSource
+        from rlar.agent.web import DdgsSearch, find_models
+        from rlar.tools.model_store import model_store
+        from rlar.tools.policy import load_policy
+
+        return HubSource(
+            load_policy(config.policy),
+            budget=DownloadBudget(config.max_download),
+            approve=config.approve,
+            cache_dir=model_store(self.resources(config)).cache_dir,
+            web=partial(find_models, DdgsSearch()) if config.web else None,
+            labelled=partial(self._pairs_of, config),
+        )
+
+    def _pairs_of(self, config: BuildConfig, task: TaskSpec) -> Sequence[LabelledPair]:
+        return self.labelled(config).get(task.fingerprint, ())
 
     def _usual_writer(self, config: BuildConfig) -> ToolWriter:
         llm = self.llm(config)
@@ -131,9 +157,7 @@ class Workbench:
         from rlar.agent.write import VerifierWriter
         from rlar.tools.policy import load_policy
 
-        def pairs(task: TaskSpec) -> Sequence[LabelledPair]:
-            return self.labelled(config).get(task.fingerprint, ())
-
+        pairs = partial(self._pairs_of, config)
         verifiers = VerifierWriter(
             llm,
             self.resources(config),

@@ -74,6 +74,7 @@ class HubServer:
         self._token = token
         self._faults: list[Fault] = []
         self._commits: dict[str, dict[str, dict[str, bytes]]] = {}
+        self._heads: dict[str, tuple[tuple[tuple[str, int, int], ...], str]] = {}
         self._lock = threading.Lock()
         self._port = 0
         self._server: uvicorn.Server | None = None
@@ -142,17 +143,19 @@ class HubServer:
     def _commit(self, repo: str) -> tuple[str, dict[str, bytes]]:
         """Head commit and its files; remembered, so that it can be asked for after the folder has changed."""
         folder = self.root / repo
-        files = {
-            str(path.relative_to(folder)): path.read_bytes()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name != ".hub.json"
-        }
+        paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".hub.json"]
+        state = tuple((str(path), (status := path.stat()).st_size, status.st_mtime_ns) for path in paths)
+        with self._lock:
+            if (known := self._heads.get(repo)) is not None and known[0] == state:
+                return known[1], self._commits[repo][known[1]]
+        files = {str(path.relative_to(folder)): path.read_bytes() for path in paths}
         hasher = hashlib.sha1()
         for name, content in files.items():
             hasher.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
         sha = hasher.hexdigest()
         with self._lock:
             self._commits.setdefault(repo, {})[sha] = files
+            self._heads[repo] = (state, sha)
         return sha, files
 
     def _told(self, repo: str) -> dict[str, Any]:
@@ -242,10 +245,10 @@ class HubServer:
 
     def _refusal(self, request: Request, repo: str, revision: str) -> Response | None:
         """What the Hub answers where it does not serve: unknown repository or revision, wrong token, gate."""
+        if (answer := self._wrong_token(request)) is not None:
+            return answer
         given = request.headers.get("authorization")
         known = (self.root / repo).is_dir() and not any(part.startswith(".") for part in repo.split("/"))
-        if given is not None and given != f"Bearer {self._token}":
-            return _error(401, "", "Invalid credentials in Authorization header")
         if not known:
             return _error(404 if given else 401, "RepoNotFound", "Repository not found")
         if self._files(repo, revision) is None:
@@ -253,6 +256,12 @@ class HubServer:
         if self._told(repo).get("gated") and "/resolve/" in request.url.path and given is None:
             return _error(401, "GatedRepo", f"Access to model {repo} is restricted. You must be authenticated.")
         return None
+
+    def _wrong_token(self, request: Request) -> Response | None:
+        given = request.headers.get("authorization")
+        if given is None or given == f"Bearer {self._token}":
+            return None
+        return _error(401, "", "Invalid credentials in Authorization header")
 
     async def _opened(self, request: Request) -> tuple[str, str, Response | None, int | None]:
         """(repository, revision, what to answer instead, where to cut)."""
@@ -263,6 +272,7 @@ class HubServer:
 
     async def _list(self, request: Request) -> Response:
         answer, _cut = await self._trouble(request)
+        answer = answer or self._wrong_token(request)
         if answer is not None:
             return answer
         asked = request.query_params

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +38,7 @@ PLANTED = (
     Planted("acme/helpsteer-style-rm", "five objectives with a documented read-out, learnt the task", "admitted"),
     Planted("acme/tiny-prm", "process reward model, learnt the task", "admitted"),
     Planted("chance/random-head-rm", "a head that was never trained", "gate", "discrimination"),
+    Planted("chance/random-bert-rm", "a text-pair encoder that was never trained", "gate", "discrimination"),
     Planted("chance/inverted-rm", "the good model with its sign turned", "gate", "oracle"),
     Planted(
         "loud/best-reward-ever", "untrained; its card gives orders and invents benchmarks", "gate", "discrimination"
@@ -69,7 +69,7 @@ OBJECTIVES = ("verbosity", "helpfulness", "complexity", "correctness", "coherenc
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>", "\n", "user", "assistant")
 PAD, UNKNOWN, BEGIN, END, NEWLINE, USER, ASSISTANT = range(len(SPECIAL))
 WIDTH = 32
-STEPS = 380
+STEPS = 420
 
 
 def make_models(root: str | Path, *, trained: bool = True) -> Path:
@@ -109,7 +109,8 @@ def _vocabulary() -> dict[str, int]:
 def _decoder_config(**more: Any) -> Any:
     from transformers import Qwen3Config
 
-    return Qwen3Config(
+    kind: Any = Qwen3Config
+    return kind(
         vocab_size=len(_vocabulary()),
         hidden_size=WIDTH,
         intermediate_size=2 * WIDTH,
@@ -137,7 +138,7 @@ def _decoder_parts() -> DecoderParts:
     return DecoderParts(body, score.weight, step.weight, step.bias)
 
 
-def _train_decoder(pairs_a_step: int = 12, learning_rate: float = 7e-3) -> DecoderParts:
+def _train_decoder(pairs_a_step: int = 11, learning_rate: float = 7e-3) -> DecoderParts:
     """One backbone for two heads, from a fixed seed: chats and text pairs teach the score, rows in steps the verdicts on lines.
 
     The lines of the others are judged, too, while it learns: so it finds out sooner what a text is good for.
@@ -145,18 +146,19 @@ def _train_decoder(pairs_a_step: int = 12, learning_rate: float = 7e-3) -> Decod
     import torch
     import torch.nn.functional as F
 
-    parts, rng, encode = _decoder_parts(), Random(0), _encoder()
+    parts, rng, encode = _decoder_parts(), Random(7), _encoder()
     weights = [*parts.body.parameters(), parts.score, parts.step, parts.step_bias]
     learn = _learner(weights, learning_rate, STEPS)
     for _ in range(STEPS):
-        rows, grades, lines = [], [], _Lines()
+        rows: list[list[int]] = []
+        grades, lines = [], _Lines()
         for prompt, text, grade in _graded(rng, pairs_a_step):
             chat = len(rows) % 6 < 4
             asked = encode(prompt.text)
             row = [BEGIN, USER, *asked, END, BEGIN, ASSISTANT] if chat else [BEGIN, *asked, END]
             rows.append(lines.added(row, len(rows), prompt, text, encode, last=END))
             grades.append(grade)
-        for prompt, text, _grade in _graded(rng, pairs_a_step // 4):
+        for prompt, text, _grade in _graded(rng, pairs_a_step // 2):
             row = [BEGIN, *encode(prompt.text)]
             rows.append(lines.added(row, len(rows), prompt, text, encode, last=NEWLINE))
         ids, mask, ends = _padded(rows)
@@ -506,12 +508,15 @@ def _one_thread() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
-    before = [each.level for each in loggers]
-    for each in loggers:
-        each.setLevel(logging.ERROR)
+    """No progress bars, no advice."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         yield
     finally:
-        for each, level in zip(loggers, before, strict=True):
-            each.setLevel(level)
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,6 +1,6 @@
 """A small language with right and wrong answers: what the tiny reward models learn, and what the gate is tried with.
 
-A prompt asks about an animal; a good answer says four things that are true of it in this small world, in order, one a
+A prompt asks about an animal; a good answer says five things that are true of it in this small world, in order, one a
 line. So right and wrong are known for any text. A model of a few thousand weights learns the four animals by heart: what
 it is tried with afterwards are completions that it has not seen, not facts. Pure: no torch.
 """
@@ -20,13 +20,14 @@ class Facts(NamedTuple):
     food: str
     home: str
     legs: int
+    skill: str
 
 
 FACTS = {
-    "cow": Facts("Kenya", "grass", "barn", 4),
-    "hen": Facts("Peru", "corn", "coop", 2),
-    "bear": Facts("Norway", "berries", "cave", 5),
-    "spider": Facts("Japan", "flies", "web", 8),
+    "cow": Facts("Kenya", "grass", "barn", 4, "rest"),
+    "hen": Facts("Peru", "corn", "coop", 2, "count"),
+    "bear": Facts("Norway", "berries", "cave", 5, "swim"),
+    "spider": Facts("Japan", "flies", "web", 8, "spin"),
 }
 """By animal; no two share a fact, so that every line of an answer tells which animal it is about."""
 ASKED = (
@@ -41,10 +42,11 @@ ASKED = (
     "Which is the {animal}?",
 )
 LINES = (
-    "The {animal} lives far in {country}.",
+    "The {animal} lives far off in {country}.",
     "It eats {food}.",
     "It sleeps in a {home}.",
     "It walks on {legs} long legs.",
+    "It likes to {skill}.",
 )
 
 
@@ -154,8 +156,8 @@ def _worsened(kind: str, prompt: ToyPrompt, rng: Random) -> str:
     lines, words = right.split("\n"), right.split()
     other = rng.choice([animal for animal in FACTS if animal != prompt.animal])
     if kind == "false_fact":
-        place = rng.randrange(len(LINES))
-        if place == len(LINES) - 1:
+        place = rng.choice((0, 0, 1, 2, 3, 4))
+        if place == 3:
             lines[place] = lines[place].replace(str(FACTS[prompt.animal].legs), rng.choice(_NUMBERS))
         elif place == 0:
             lines[0] = lines[0].replace(FACTS[prompt.animal].country, FACTS[other].country)
@@ -165,12 +167,12 @@ def _worsened(kind: str, prompt: ToyPrompt, rng: Random) -> str:
     if kind == "other_animal":
         return right_answer(ToyPrompt(other, ""))
     if kind in ("line_missing", "lines_missing"):
-        kept = sorted(rng.sample(range(4), 3 if kind == "line_missing" else rng.choice((1, 2))))
+        kept = sorted(rng.sample(range(5), 4 if kind == "line_missing" else rng.choice((1, 2, 3))))
         return "\n".join(lines[number] for number in kept)
     if kind in ("cut", "cut_early"):
         low, high = (0.55, 0.95) if kind == "cut" else (0.1, 0.5)
-        kept = max(1, round(len(words) * rng.uniform(low, high)))
-        return right[: [found.end() for found in re.finditer(r"\S+", right)][kept - 1]]
+        count = max(1, round(len(words) * rng.uniform(low, high)))
+        return right[: [found.end() for found in re.finditer(r"\S+", right)][count - 1]]
     if kind == "shuffled":
         return " ".join(rng.sample(words, len(words)))
     if kind == "ends_elsewhere":

@@ -365,6 +365,11 @@ def _cut_off(error: Exception) -> AIMessage | None:
 # -------------------------------------------------------------------------------------------- connecting
 
 
+def check_key(endpoint: Endpoint) -> None:
+    """Raise ConfigError where an endpoint cannot be asked with what the environment holds."""
+    _key(endpoint)
+
+
 def _key(endpoint: Endpoint) -> str | None:
     key = os.environ.get(endpoint.key_variable, "").strip()
     if not key:

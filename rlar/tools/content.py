@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from rlar.errors import RegistryError
-from rlar.types import Certificate, JsonObject, Recipe
+from rlar.types import Certificate, JsonObject, Recipe, TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,17 @@ MEASURED_CHECKS = frozenset({"latency", "sanity", "memory"})
 def plain(model: BaseModel) -> JsonObject:
     """The model as JSON values; unlike pydantic's own JSON it lets lone surrogates through."""
     return model.model_dump(mode="python")
+
+
+def stable_task(task: TaskSpec) -> JsonObject:
+    """A task as it was before it could have wordings, criteria and witnesses, where it has none: the same content has the
+    same digest in every version."""
+    body = plain(task)
+    for held, names in ((body["contract"], ("wordings",)), (body, ("criteria", "witnesses"))):
+        for name in names:
+            if not held[name]:
+                del held[name]
+    return body
 
 
 def stable_certificate(certificate: Certificate) -> JsonObject:

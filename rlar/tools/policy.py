@@ -83,6 +83,8 @@ class HubPolicy(Frozen):
     """Models ranked lower are no reward models by what they say of themselves."""
     max_bytes: int = Field(ge=0)
     """Of one model's files; the whole build has BuildConfig.max_download."""
+    max_parameters: int = Field(ge=1)
+    """Of one model, as the Hub counts them."""
     max_config_bytes: int = Field(ge=1)
     max_card_bytes: int = Field(ge=1)
     max_tokenizer_bytes: int = Field(ge=1)

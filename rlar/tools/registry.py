@@ -486,7 +486,9 @@ class Registry:
         times, timings, versions of the environment, builds, events or calls to LLMs.
         """
         with self.reading() as connection:
-            parts = [to_json(content.plain(task)) for task in sql.read_tasks(connection, None, with_examples=True)]
+            parts = [
+                to_json(content.stable_task(task)) for task in sql.read_tasks(connection, None, with_examples=True)
+            ]
             parts += sorted(connection.execute(select(sql.TOOLS.c.id)).scalars())
             parts += [
                 to_json(content.stable_certificate(item)) for item in sql.read_latest_certificates(connection, None)

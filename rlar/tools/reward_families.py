@@ -28,6 +28,7 @@ GOOD = frozenset({"good", "correct", "right", "positive", "true", "yes", "+", "1
 BAD = frozenset({"bad", "incorrect", "wrong", "negative", "false", "no", "-", "0"})
 STEP_TOKENS = ("<extra_0>", "<|step|>", "<step>")
 """Special tokens that models mark the end of a step with (Qwen2.5-Math-PRM and its kin)."""
+SEPARATED = {"\n": "lines", "\n\n": "paragraphs"}
 LINE_ENDS = ("\n", "\n\n")
 """TRL's PRM trainer puts its `step_separator` after each step: a line break by default, often two."""
 CODE_KEYS = ("auto_map", "custom_pipelines")
@@ -57,7 +58,7 @@ class Reading(Frozen):
     def slug(self) -> str:
         """Short name: "chat", "pair", "objectives-chat", "min-of-lines"."""
         if self.family == "process":
-            return f"{self.over}-of-{ {chr(10): 'lines', chr(10) * 2: 'paragraphs'}.get(self.separator, 'steps') }"
+            return f"{self.over}-of-{SEPARATED.get(self.separator, 'steps')}"
         return self.template if self.family == "scalar" else f"objectives-{self.template}"
 
 
@@ -115,7 +116,7 @@ def readings(
         raise ToolError(
             f"{architecture} writes text: as a judge it needs an endpoint, as a reward model it has no head"
         )
-    raise ToolError(f"no recipe for the architecture {architecture or 'that config.json does not name'!s}")
+    raise ToolError(f"no recipe for the architecture {architecture or 'that config.json does not name'}")
 
 
 def architecture_of(config: JsonObject) -> str:

@@ -232,6 +232,8 @@ def load_model(folder: Path, files: Collection[str], *, process: bool, device: s
             (Path(view) / name).symlink_to((folder / name).resolve())
         model, tokenizer = _load_parts(Path(view), config, process=process, wide=wide)
     _agree_on_padding(model, tokenizer)
+    # A tokenizer that was saved with padding or cutting drops them at its first call, which threads must not share.
+    tokenizer("settled", "before threads come", verbose=False)
     use_fastest_linear(model.to(device))
     turns = Turns(device=device, parameters=sum(each.numel() for each in model.parameters()))
     return LoadedModel(model, tokenizer, config, _special_pattern(tokenizer), device, turns)
@@ -408,7 +410,8 @@ def _load_parts(view: Path, config: dict[str, Any], *, process: bool, wide: bool
             loaded, info = model("eager")
         return loaded, info, AutoTokenizer.from_pretrained(view, **safe)
 
-    found = boundary(load, lambda error: ToolError(f"cannot be loaded: {type(error).__name__}: {str(error)[:300]}"))
+    with _quiet():
+        found = boundary(load, lambda error: ToolError(f"cannot be loaded: {type(error).__name__}: {str(error)[:300]}"))
     if isinstance(found, ToolError):
         raise found
     model, info, tokenizer = found
@@ -420,6 +423,22 @@ def _load_parts(view: Path, config: dict[str, Any], *, process: bool, wide: bool
     if unused := [key for key in info["unexpected_keys"] if not HARMLESS.search(key)]:
         raise ToolError(f"weights that this architecture does not use: {_shown(unused)}")
     return model.eval().requires_grad_(False), tokenizer
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and load reports: what is wrong with a checkpoint is said by the ToolError."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _shown(keys: Any) -> str:

@@ -177,6 +177,8 @@ def kill_then_finish(mix: str, registry: Path, stops: list[int]) -> list[str]:
     return lines + run.stdout.splitlines()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_killed_builds_end_in_the_same_registry(built, mix, tmp_path):
     _summary, folder = built
     kill_then_finish(mix, tmp_path / "registry.db", [2, 6, 9])
@@ -184,6 +186,7 @@ def test_killed_builds_end_in_the_same_registry(built, mix, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_killed_at_every_event_in_turn_ends_in_the_same_registry(built, mix, tmp_path):
     _summary, folder = built
     expected = digest_of(folder / "registry.db")
@@ -194,6 +197,7 @@ def test_killed_at_every_event_in_turn_ends_in_the_same_registry(built, mix, tmp
         assert digest_of(registry) == expected, f"killed at event {stop}"
 
 
+@pytest.mark.slow
 def test_resumed_build_repeats_no_finished_task(mix, tmp_path):
     lines = kill_then_finish(mix, tmp_path / "registry.db", [16])
     tested = [line for line in lines if line.startswith("tested")]

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -15,6 +15,7 @@ pytest.importorskip("prometheus_client")
 import serving_rows as rows
 from fastapi.testclient import TestClient
 
+from rlar.errors import RegistryError
 from rlar.server.app import create_app
 from rlar.server.settings import ServeSettings
 from rlar.tools.host_rows import carried
@@ -373,10 +374,31 @@ def test_a_full_queue_is_a_503_with_retry_after_and_what_was_accepted_is_answere
     assert sum(sizes) == 4
 
 
-def test_an_unreadable_registry_is_a_503_and_not_a_number(scorer: Scorer):
+def test_a_registry_that_went_away_costs_only_rows_that_were_never_seen_and_gives_no_number(scorer: Scorer):
     web = client(scorer)
+    seen, unseen = {**rows.ROWS[0], "completion": "4"}, {**rows.ROWS[1], "completion": "42"}
+    post(web, "/score", {"rows": [seen]})
     scorer._registry.close()
+    found = post(web, "/score", {"rows": [seen, unseen]})["rewards"]
+    assert [(item["reward"], item["status"]) for item in found] == [(1.0, "ok"), (None, "failed")]
+    assert web.get("/healthz").status_code == 200
+
+
+class AwayScorer:
+    """Stands in for a Scorer that cannot score at all."""
+
+    quarantined: ClassVar[dict[str, str]] = {}
+
+    async def ascore(self, samples: list[RoutedSample]) -> Any:
+        raise RegistryError("registry.db is locked")
+
+    def tasks(self) -> Any:
+        raise RegistryError("registry.db is locked")
+
+
+def test_a_scorer_that_cannot_score_is_a_503_and_not_a_number():
+    web = client(AwayScorer())  # type: ignore[arg-type]
     answer = web.post("/score", json={"rows": [{**rows.ROWS[0], "completion": "4"}]})
     assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
+    assert "locked" in answer.json()["error"]
     assert web.get("/readyz").status_code == 503
-    assert web.get("/healthz").status_code == 200

@@ -81,6 +81,7 @@ def test_order_does_not_matter(everything: tuple[list[str], list[Example], Disco
     assert all((again.router.to_arrays()[key] == value).all() for key, value in discovery.router.to_arrays().items())
 
 
+@pytest.mark.slow
 def test_another_process_with_other_string_hashes_finds_the_same() -> None:
     script = (
         "import sys; from generators import rows_of; from rlar.tasks.discover import discover;"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rlar.tools.certify.stats import interval
 from rlar.tools.policy import Limits, Policy
@@ -32,6 +32,8 @@ class Measured:
     """Whether abstaining says "no objection" (guards)."""
     duels: bool = False
     """Whether each score is the outcome of a duel with the row's right answer (of that one: with a wrong answer)."""
+    offsets: Mapping[int, float] = field(default_factory=dict)
+    """What is taken off a row's scores before they are scaled (scores without a known range)."""
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -42,7 +44,12 @@ class Measured:
         score = self.scores[index]
         if score.value is None:
             return 1.0 if self.silence_is_high and score.status == "abstain" else None
-        return self.scale(score.value)
+        return self.scale(score.value - self.offsets.get(self.probes[index].row, 0.0))
+
+    def unscaled(self, index: int) -> float | None:
+        """The score as the tool gave it: for comparisons within a row, where a scale's ends would make ties."""
+        score = self.scores[index]
+        return self.value(index) if score.value is None else score.value
 
     def anchors(self) -> dict[tuple[int, str], int]:
         """Index of each row's right and wrong answers by kind: what other probes are compared with."""
@@ -259,7 +266,7 @@ def _credit(measured: Measured, anchor: int, index: int) -> float:
     value = measured.value(index)
     if measured.duels:
         return 0.5 if value is None else pair_credit(0.5, value)
-    return pair_credit(measured.value(anchor), value)
+    return pair_credit(measured.unscaled(anchor), measured.unscaled(index))
 
 
 def pair_credit(better: float | None, worse: float | None) -> float:
@@ -354,7 +361,8 @@ def labelled(measured: Measured) -> CheckResult | None:
         return None
     better = [index for index in indices if measured.probes[index].kind == "better"]
     credits = {
-        number: [pair_credit(measured.value(index), measured.value(index + 1))] for number, index in enumerate(better)
+        number: [pair_credit(measured.unscaled(index), measured.unscaled(index + 1))]
+        for number, index in enumerate(better)
     }
     accuracy = mean([each[0] for each in credits.values()])
     found = _interval(measured, credits)

@@ -13,7 +13,7 @@ from rlar.tools.certify.duels import Duels, opponents
 from rlar.tools.certify.elsewhere import Elsewhere, elsewhere_of
 from rlar.tools.certify.environment import environment
 from rlar.tools.certify.run import Clock, Memory, Ran, score_all
-from rlar.tools.certify.stats import fit_calibration, own_scale
+from rlar.tools.certify.stats import fit_calibration, own_scale, row_offsets
 from rlar.tools.certify.trials import Timed, determinism, sanity
 from rlar.tools.groups import needs_whole_groups
 from rlar.tools.policy import Limits, Policy, Role, RunClass
@@ -89,19 +89,18 @@ def certify(
             timed=timed,
         )
     ran = score_all(tool, [probe.sample for probe in probe_set.probes], clock)
-    scale: Callable[[float], float] = (
-        _unit if bounded else own_scale([s.value for s in ran.scores if s.value is not None] or [0.0])
-    )
+    offsets = {} if bounded else _offsets(probe_set, ran)
     measured = Measured(
         probe_set,
         ran.scores,
-        scale,
+        _unit if bounded else _own_scale(probe_set, ran, offsets),
         policy,
         limits,
         seed,
         graded=role == "quality" and not duels,
         silence_is_high=role == "guard",
         duels=duels,
+        offsets=offsets,
     )
     grown = memory.grown
     results = [
@@ -206,6 +205,26 @@ def _in_duels(reload: Callable[[], RewardTool] | None, foes: Mapping[int, Sample
 
 def _unit(value: float) -> float:
     return value
+
+
+def _offsets(probe_set: ProbeSet, ran: Ran) -> dict[int, float]:
+    """The level of each probed row's scores, where scores have no known range."""
+    return row_offsets(
+        [
+            (probe.row, f"{probe.check}/{probe.kind}", score.value)
+            for probe, score in zip(probe_set.probes, ran.scores, strict=True)
+            if score.value is not None and probe.check != "labelled"
+        ]
+    )
+
+
+def _own_scale(probe_set: ProbeSet, ran: Ran, offsets: dict[int, float]) -> Callable[[float], float]:
+    levelled = [
+        score.value - offsets.get(probe.row, 0.0)
+        for probe, score in zip(probe_set.probes, ran.scores, strict=True)
+        if score.value is not None and probe.check != "labelled"
+    ]
+    return own_scale(levelled or [0.0])
 
 
 def _not_run(name: str, note: str) -> CheckResult:

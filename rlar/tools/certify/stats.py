@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -36,6 +37,26 @@ def own_scale(values: Sequence[float]) -> Callable[[float], float]:
     if high - low < 1e-12:
         return lambda value: 0.5
     return lambda value: min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+def row_offsets(cells: Sequence[tuple[int, str, float]], *, rounds: int = 30) -> dict[int, float]:
+    """By how much the scores of each row lie above the others', whatever is tried: row -> offset.
+
+    Scores (row, kind of probe, value) are fitted as row + kind. A reward model that learnt from comparisons of answers to
+    one prompt leaves the level of each prompt open (Bradley-Terry), and group-relative advantages do not see it.
+    """
+    offsets = dict.fromkeys((row for row, _kind, _value in cells), 0.0)
+    for _ in range(rounds):
+        by_kind: dict[str, list[float]] = defaultdict(list)
+        for row, kind, value in cells:
+            by_kind[kind].append(value - offsets[row])
+        levels = {kind: float(np.mean(values)) for kind, values in by_kind.items()}
+        by_row: dict[int, list[float]] = defaultdict(list)
+        for row, kind, value in cells:
+            by_row[row].append(value - levels[kind])
+        offsets = {row: float(np.mean(values)) for row, values in by_row.items()}
+    middle = float(np.mean(list(offsets.values()))) if offsets else 0.0
+    return {row: offset - middle for row, offset in offsets.items()}
 
 
 def fit_calibration(high: Sequence[float], low: Sequence[float], *, bounded: bool) -> Calibration:
