@@ -149,7 +149,8 @@ def _run(
     on_event({"event": "started", "thread": thread, "resumed": continues})
     options: Any = {
         "configurable": {"thread_id": thread},
-        "max_concurrency": config.parallel_tasks,
+        # One more than tasks: langgraph waits for the nodes of a run in a thread out of the same number.
+        "max_concurrency": config.parallel_tasks + 1,
         "recursion_limit": 100,
         "metadata": {"source": "cli"},
     }

@@ -258,3 +258,8 @@ def test_a_row_that_is_no_pair_is_named(tmp_path):
     path = write_rows(tmp_path / "pairs.jsonl", [{"prompt": "Hello?", "better": "Hi."}])
     with pytest.raises(DatasetError, match=r"pairs\.jsonl:1.*no labelled pair"):
         labelled_pairs(path, discover([]).router, ())
+
+
+def test_one_task_at_a_time_is_possible(tmp_path):
+    summary = build_tools(config_for(tmp_path, parallel_tasks=1))
+    assert summary["tasks"][0]["covered"]
