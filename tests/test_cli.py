@@ -192,3 +192,20 @@ def test_help_is_quick(arguments):
         if best < 0.7:
             break
     assert "Usage" in found.stdout and best < 0.7
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, "none"),
+        ({"OPENAI_API_KEY": "sk-1"}, "openai:gpt-4.1-mini"),
+        ({"OPENAI_API_KEY": "sk-1", "RLAR_LLM": "http://localhost:8000/v1#m"}, "http://localhost:8000/v1#m"),
+        ({"OPENAI_API_KEY": "", "RLAR_LLM": ""}, "none"),
+    ],
+)
+def test_the_environment_names_the_llm_where_nobody_does_and_it_is_said(environment, expected):
+    from rlar.cli import usual_llm
+
+    llm, told = usual_llm(environment)
+    assert llm == expected
+    assert (told == "") == (expected == "none") and "sk-1" not in told

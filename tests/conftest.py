@@ -1,0 +1,13 @@
+"""No test may spend anybody's money or use anybody's token, whatever the environment holds."""
+
+from __future__ import annotations
+
+import os
+
+PRIVATE = (
+    "OPENAI_API_KEY", "RLAR_LLM", "RLAR_LLM_KEY", "RLAR_TOKEN", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT",
+    "LANGSMITH_API_KEY", "LANGSMITH_TRACING", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+)  # fmt: skip
+
+for name in PRIVATE:
+    os.environ.pop(name, None)
