@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rlar.agent.budget import Spent
 from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
 from rlar.tools.certify import build_recipe, why_uncovered
@@ -31,6 +32,7 @@ def register_task(
     recipe = build_recipe(task, certificates, policy)
     registry.put_outcome(task, tools=tools, certificates=certificates, recipe=recipe)
     llm = bench.llm(config)
+    spent = llm.spent(task.fingerprint) if llm is not None else Spent()
     used = [*recipe.gates, *(tool for tool, _weight in recipe.qualities)] if recipe else []
     return {
         "fingerprint": task.fingerprint,
@@ -45,5 +47,5 @@ def register_task(
         "reason": None if recipe else why_uncovered(task, certificates),
         "passed_over": passed_over or [],
         "notes": notes,
-        "cost": {**(llm.spent(task.fingerprint).model_dump(mode="json") if llm else {}), "downloaded": downloaded},
+        "cost": {**spent.model_dump(mode="json"), "downloaded": downloaded},
     }
