@@ -70,8 +70,9 @@ def test_a_call_with_a_deadline_returns_by_then_and_says_what_ran(tmp_path: Path
 
 
 def test_what_was_not_started_by_the_deadline_is_not_held_against_the_tool(tmp_path: Path):
-    with scorer(one_tool(tmp_path, "fake_thread"), workers=1, quarantine_after=2) as router:
-        rewards = router.score(said("hang", *(f"ok 0.{digit}" for digit in range(9))), deadline_seconds=0.5)
+    with scorer(one_tool(tmp_path, "fake_thread"), workers=1, quarantine_after=3) as router:
+        # Two calls at a time: both hang.
+        rewards = router.score(said("hang", "hang 2", *(f"ok 0.{digit}" for digit in range(8))), deadline_seconds=0.5)
         assert [reward.status for reward in rewards] == ["timeout"] * 10
         assert "not started within the batch's 0.5 s" in rewards[5].scores[0].explanation
         assert router.quarantined == {}
