@@ -14,8 +14,9 @@ from rich.text import Text
 def main(path: str) -> None:
     """Read the output of `rlar score` and print it as a table."""
     table = Table(title=f"Rewards in {path}", title_justify="left", box=None, pad_edge=False)
-    for column in ("row", "task", "reward", "status", "why"):
-        table.add_column(column, overflow="ellipsis", no_wrap=True)
+    # What decides is never cut, however narrow the terminal; explanations give way.
+    for column, width in (("row", 8), ("task", 16), ("reward", 6), ("status", 9), ("why", None)):
+        table.add_column(column, overflow="ellipsis", no_wrap=True, min_width=width)
     for line in Path(path).read_text("utf-8").splitlines():
         row = json.loads(line)
         for reward in row["rewards"]:
