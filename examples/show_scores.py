@@ -15,8 +15,10 @@ def main(path: str) -> None:
     """Read the output of `rlar score` and print it as a table."""
     table = Table(title=f"Rewards in {path}", title_justify="left", box=None, pad_edge=False)
     # What decides is never cut, however narrow the terminal; explanations give way.
-    for column, width in (("row", 8), ("task", 16), ("reward", 6), ("status", 9), ("why", None)):
-        table.add_column(column, overflow="ellipsis", no_wrap=True, min_width=width)
+    console = Console()
+    for column, width in (("row", 10), ("task", 20), ("reward", 6), ("status", 9)):
+        table.add_column(column, overflow="ellipsis", no_wrap=True, width=width)
+    table.add_column("why", overflow="ellipsis", no_wrap=True, width=max(20, console.width - 54))
     for line in Path(path).read_text("utf-8").splitlines():
         row = json.loads(line)
         for reward in row["rewards"]:
@@ -26,7 +28,7 @@ def main(path: str) -> None:
             table.add_row(
                 str(row["id"]), Text(row["task"] or "unknown"), number, reward["status"], Text(why[:90]), style=style
             )
-    Console().print(table)
+    console.print(table)
 
 
 if __name__ == "__main__":
