@@ -205,6 +205,7 @@ def test_resumed_build_repeats_no_finished_task(mix, tmp_path):
     assert finished and all(tested.count(line) == 1 for line in finished)
 
 
+@pytest.mark.slow
 def test_two_writers_on_one_registry_are_refused(mix, tmp_path):
     from rlar.errors import RegistryError
 

@@ -314,6 +314,7 @@ def test_equal_rows_without_ids_are_not_duplicates(tmp_path):
     assert [type(row) for row in read_rows([path])] == [Example, Example]
 
 
+@pytest.mark.slow
 def test_the_id_set_tells_apart_and_stays_small():
     tracemalloc.start()
     seen = IdSet()

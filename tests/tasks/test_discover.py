@@ -104,6 +104,7 @@ def test_another_process_with_other_string_hashes_finds_the_same() -> None:
     assert len(outputs) == 1 and "f1-" in outputs.pop()
 
 
+@pytest.mark.slow
 def test_halves_of_a_file_give_the_same_fingerprints() -> None:
     names = [name for name in TYPES if name not in {"to_italian", "to_dutch"}]
     _, examples = examples_of(names, each=60)

@@ -127,6 +127,7 @@ def test_it_works_from_a_thread(built: Discovery) -> None:
     assert found == list(assign_stream(built.router, examples))
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_can_use_it(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(

@@ -375,6 +375,7 @@ def test_no_key_is_in_a_spec_or_a_score(monkeypatch: pytest.MonkeyPatch):
     assert "very-secret" not in score.model_dump_json() + tool.spec.model_dump_json() + repr(tool)
 
 
+@pytest.mark.slow
 def test_judges_load_and_score_where_langgraph_is_not_installed():
     with ScriptedOpenAI() as server:
         server.when(lambda asked: True, Reply(json=verdicts(4, 2)))

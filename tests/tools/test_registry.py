@@ -422,6 +422,7 @@ def start_writer(address: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_killed_writer_loses_nothing_it_committed_and_leaves_no_lock(address: str):
     Registry.open(address, create=True).close()
     committed = 0
@@ -443,6 +444,7 @@ def test_a_killed_writer_loses_nothing_it_committed_and_leaves_no_lock(address: 
             again.check()
 
 
+@pytest.mark.slow
 def test_a_creation_killed_at_any_statement_leaves_an_empty_file_or_a_registry(path: Path):
     code = """
         import os, sys
