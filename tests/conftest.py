@@ -1,4 +1,4 @@
-"""No test may spend anybody's money or use anybody's token, whatever the environment holds."""
+"""No test may spend anybody's money or use anybody's token, whatever the environment holds; reward models compute alike everywhere."""
 
 from __future__ import annotations
 
@@ -11,3 +11,5 @@ PRIVATE = (
 
 for name in PRIVATE:
     os.environ.pop(name, None)
+
+os.environ["RLAR_REWARD_DTYPE"] = "float32"  # else it depends on the processor; test_fast_linear.py has the others

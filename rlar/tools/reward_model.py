@@ -15,14 +15,14 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 from pydantic import Field, ValidationError
 
 from rlar.errors import HubError, ToolError, boundary
 from rlar.tools.answers import clean, strip_reasoning
 from rlar.tools.base import Resources, module_hash
-from rlar.tools.fast_linear import use_fastest_linear
+from rlar.tools.fast_linear import use_fastest_linear, widen_heads
 from rlar.tools.model_files import (
     check_hashes,
     count_parameters,
@@ -39,13 +39,18 @@ from rlar.types import Frozen, Sample, Score, ToolSpec, abstain, failed, ok
 if TYPE_CHECKING:
     from torch import Tensor
 
-BATCH_TOKENS = {"cpu": 4096, "cuda": 65_536}
-"""Padded tokens a batch. On a CPU larger batches gain nothing once they are sorted by length."""
+BATCH_TOKENS = {"cpu": 1024, "cuda": 65_536}
+"""Padded tokens a batch. On a CPU larger batches leave its caches: 4,096 tokens took 1.3 times as long a text as 1,024."""
 BATCH_ROWS = 128
 CHARACTERS_A_TOKEN = 64
 """A text with more characters than this times the window is not even tokenized: it cannot fit."""
+DTYPE_VARIABLE = "RLAR_REWARD_DTYPE"
+"""Environment variable: auto, float32 or bfloat16, for tools whose params say auto."""
 HARMLESS = re.compile(r"(^|\.)(lm_head\.|rotary_emb\.inv_freq$|position_ids$|pooler\.)")
 """Weights in a checkpoint that a classifier rightly leaves unused."""
+
+
+Dtype = Literal["auto", "float32", "bfloat16"]
 
 
 class RewardModelParams(Frozen):
@@ -60,8 +65,11 @@ class RewardModelParams(Frozen):
     It is not cut: a score of a cut completion judges a text that nobody wrote, and a policy would learn to hide behind
     the cut; a cut prompt is another question.
     """
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """auto: float32 on a CPU, bfloat16 on a GPU."""
+    dtype: Dtype = "auto"
+    """auto: bfloat16 on a GPU; on a CPU float32, with products in bfloat16 where the processor has units for them.
+
+    The head always computes in float32. The environment variable RLAR_REWARD_DTYPE decides where this says auto.
+    """
     endpoint: str | None = None
     """Hub to download from, where it is not the client's own. Holds no credentials: tokens come from the environment."""
     role: Literal["quality"] = "quality"
@@ -103,8 +111,9 @@ class RewardModelTool:
         self._folder = self._fetched()
         check_hashes(self._folder, self._params.files)
         self._device = _device()
-        self._wide = self._params.dtype == "float32" or (self._params.dtype == "auto" and self._device == "cpu")
-        self._size_bytes = count_parameters(self._folder, self._params.files) * (4 if self._wide else 2)
+        self._dtype = _dtype(self._params.dtype)
+        wide = self._dtype == "float32" or self._device == "cpu"
+        self._size_bytes = count_parameters(self._folder, self._params.files) * (4 if wide else 2)
         with self._leased() as model:
             _label_weights(self._params.reading, model.config)
             self.concurrency = model.turns.concurrency
@@ -140,17 +149,25 @@ class RewardModelTool:
 
     def _leased(self) -> AbstractContextManager[LoadedModel]:
         # Tools that read one model in different ways share it.
-        key = f"{self.spec.source}#{'float32' if self._wide else 'bfloat16'}"
+        key = f"{self.spec.source}#{self._dtype}"
         return self._store.lease(key, self._size_bytes, self._load)
 
     def _load(self) -> LoadedModel:
         process = self._params.reading.family == "process"
-        return load_model(self._folder, self._params.files, process=process, device=self._device, wide=self._wide)
+        return load_model(self._folder, self._params.files, process=process, device=self._device, dtype=self._dtype)
 
 
 def load_reward_model(spec: ToolSpec, resources: Resources) -> RewardModelTool:
     """The loader of ToolKind.REWARD_MODEL. Raises ToolError."""
     return RewardModelTool(spec, resources)
+
+
+def _dtype(said: str) -> Dtype:
+    """What a tool computes in. Raises ToolError where the environment says something that is no type."""
+    chosen = os.environ.get(DTYPE_VARIABLE, "auto") if said == "auto" else said
+    if chosen not in get_args(Dtype):
+        raise ToolError(f"{DTYPE_VARIABLE}={chosen!r}: it is one of {', '.join(get_args(Dtype))}")
+    return cast(Dtype, chosen)
 
 
 def _device() -> str:
@@ -215,12 +232,12 @@ def _thread_pools() -> Any:
     return ThreadpoolController()
 
 
-def load_model(folder: Path, files: Collection[str], *, process: bool, device: str, wide: bool) -> LoadedModel:
+def load_model(folder: Path, files: Collection[str], *, process: bool, device: str, dtype: Dtype) -> LoadedModel:
     """The model whose files lie in a folder. Raises ToolError where it may not, or cannot, be loaded.
 
     Args:
         process: token classification, not sequence classification.
-        wide: float32, not bfloat16.
+        dtype: of the computation, see RewardModelParams.dtype.
     """
     config = read_json(folder / "config.json")
     tokenizer_config = read_json(folder / "tokenizer_config.json") if "tokenizer_config.json" in files else {}
@@ -230,11 +247,13 @@ def load_model(folder: Path, files: Collection[str], *, process: bool, device: s
         # A cache folder may hold more than was vetted (adapters, pickles, code): show only what was.
         for name in files:
             (Path(view) / name).symlink_to((folder / name).resolve())
+        wide = device == "cpu" or dtype == "float32"
         model, tokenizer = _load_parts(Path(view), config, process=process, wide=wide)
     _agree_on_padding(model, tokenizer)
     # A tokenizer that was saved with padding or cutting drops them at its first call, which threads must not share.
     tokenizer("settled", "before threads come", verbose=False)
-    use_fastest_linear(model.to(device))
+    widen_heads(model.to(device))
+    use_fastest_linear(model, bfloat16={"auto": None, "float32": False, "bfloat16": True}[dtype])
     turns = Turns(device=device, parameters=sum(each.numel() for each in model.parameters()))
     return LoadedModel(model, tokenizer, config, _special_pattern(tokenizer), device, turns)
 

@@ -240,9 +240,10 @@ def test_onednn_layers_give_the_same_scores(bench, monkeypatch):
     tool = bench.tool()
     with tool._leased() as loaded:
         before = [score.value for score in tool.score(samples(8))]
-        monkeypatch.setattr("rlar.tools.fast_linear._onednn_is_faster", lambda *_shape: True)
-        if not torch.backends.mkldnn.is_available() or not use_fastest_linear(loaded.model):
+        monkeypatch.setattr("rlar.tools.fast_linear._measured", lambda *_shape: {"torch": 1.0, "onednn": 0.1})
+        if not torch.backends.mkldnn.is_available():
             pytest.skip("this torch has no oneDNN")
+        assert use_fastest_linear(loaded.model) == "onednn"
     assert [score.value for score in tool.score(samples(8))] == pytest.approx(before, abs=1e-4)
 
 
@@ -598,3 +599,16 @@ def test_the_store_is_made_once_for_all_tools():
     mine = resources.shared(SHARED_NAME, lambda: ModelStore(limit_bytes=1))
 
     assert model_store(resources) is mine
+
+
+def test_the_environment_says_what_a_model_computes_in(bench, monkeypatch):
+    folder = bench.folder()
+    monkeypatch.setenv("RLAR_REWARD_DTYPE", "float16")
+    with pytest.raises(ToolError, match="RLAR_REWARD_DTYPE='float16': it is one of auto, float32, bfloat16"):
+        load_tool(spec_of(folder), resources_at(bench.cache))
+    monkeypatch.setenv("RLAR_REWARD_DTYPE", "bfloat16")
+    resources = resources_at(bench.cache)
+    rounded = load_tool(spec_of(folder), resources).score(samples(8))
+    monkeypatch.setenv("RLAR_REWARD_DTYPE", "float32")
+    exact = load_tool(spec_of(folder), resources).score(samples(8))  # another key: not the model of before
+    assert [one.value for one in rounded] == pytest.approx([one.value for one in exact], abs=0.1)
