@@ -58,6 +58,10 @@ class AppFactory:
         return create_app(self.settings, metrics_folder=self.metrics_folder)
 
 
+FEW = 8
+"""Completions whose tasks are looked up in the event loop: a thread would cost more than the look-ups."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one completion."""
@@ -92,6 +96,7 @@ class Service:
             max_batch=settings.max_batch,
             max_queue=settings.max_queue,
             max_concurrency=settings.max_concurrency,
+            takes_long=self._takes_long,
         )
 
     async def outcomes(self, route: str, items: Sequence[hosts.Item]) -> list[Outcome]:
@@ -123,6 +128,12 @@ class Service:
         self.metrics.batch_samples.observe(len(samples))
         self.metrics.quarantined.set(len(self.scorer.quarantined))
         return rewards
+
+    async def _takes_long(self, samples: list[RoutedSample]) -> bool:
+        assert self.scorer is not None, "scored before the app was started"
+        if len(samples) <= FEW:
+            return self.scorer.takes_long(samples)
+        return await asyncio.to_thread(self.scorer.takes_long, samples)
 
     def _watch(self) -> None:
         self.metrics.queue.set(self.batcher.held)

@@ -36,7 +36,7 @@ class ServeSettings(BaseModel):
     max_queue: int = Field(default=8192, ge=1)
     """Completions accepted and not yet answered, in one process; beyond that requests are refused (503, Retry-After)."""
     max_concurrency: int = Field(default=4, ge=1)
-    """Batches scored at the same time, in one process."""
+    """Batches scored at the same time, in one process; of requests that wait for a model or another server, and of others each."""
     max_batch: int = Field(default=512, ge=1)
     """Completions that requests arriving together are batched up to."""
     batch_window_ms: float = Field(default=3.0, ge=0)

@@ -15,6 +15,7 @@ from rlar.types import Reward
 logger = logging.getLogger(__name__)
 
 Score = Callable[[list[RoutedSample]], Awaitable[list[Reward]]]
+TakesLong = Callable[[list[RoutedSample]], Awaitable[bool]]
 
 
 class QueueFull(RlarError):
@@ -28,22 +29,32 @@ class Draining(RlarError):
 class Batcher:
     """Collects samples for a few milliseconds and scores them in one call, several calls at a time.
 
-    A request's samples stay together, so that a group gets one recipe version. All methods run in one event loop.
+    A request's samples stay together, so that a group gets one recipe version. Where it is told which requests take
+    long, those are batched among themselves: an answer that takes a millisecond does not wait for programs to run.
+    All methods run in one event loop.
     """
 
     def __init__(
-        self, score: Score, *, window_seconds: float, max_batch: int, max_queue: int, max_concurrency: int
+        self,
+        score: Score,
+        *,
+        window_seconds: float,
+        max_batch: int,
+        max_queue: int,
+        max_concurrency: int,
+        takes_long: TakesLong | None = None,
     ) -> None:
-        self._score = score
-        self._window_seconds = window_seconds
-        self._max_batch = max_batch
+        """
+        Args:
+            max_concurrency: batches at a time, of requests that take long and of others each.
+            takes_long: whether a request does; None: all are batched together.
+        """
+        self._lane = _Lane(score, window_seconds, max_batch, max_concurrency)
+        self._slow_lane = _Lane(score, window_seconds, max_batch, max_concurrency)
+        self._takes_long = takes_long
         self._max_queue = max_queue
-        self._max_concurrency = max_concurrency
-        self._waiting: deque[_Waiting] = deque()
-        self._waiting_samples = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._running: set[asyncio.Task[None]] = set()
         self._held = 0
+        self._tasks: set[asyncio.Task[list[Reward]]] = set()
         self.is_draining = False
 
     @property
@@ -54,7 +65,7 @@ class Batcher:
     @property
     def running(self) -> int:
         """Batches being scored."""
-        return len(self._running)
+        return len(self._lane.running) + len(self._slow_lane.running)
 
     async def score(self, samples: Sequence[RoutedSample]) -> list[Reward]:
         """One Reward per sample, in order.
@@ -71,34 +82,70 @@ class Batcher:
             raise QueueFull(
                 f"{self._held:,} completions are waiting, and at most {self._max_queue:,} may; ask again in a moment"
             )
-        answer: asyncio.Future[list[Reward]] = asyncio.get_running_loop().create_future()
         self._held += len(samples)
-        self._waiting.append(_Waiting(list(samples), answer))
-        self._waiting_samples += len(samples)
-        self._wake()
         # A caller who goes away takes nothing from the others in the batch.
-        return await asyncio.shield(answer)
+        task = asyncio.get_running_loop().create_task(self._accepted(list(samples)))
+        self._tasks.add(task)
+        task.add_done_callback(self._answered)
+        return await asyncio.shield(task)
+
+    async def _accepted(self, samples: list[RoutedSample]) -> list[Reward]:
+        try:
+            lane = self._lane
+            if self._takes_long is not None:
+                (takes_long,) = await asyncio.gather(self._takes_long(samples), return_exceptions=True)
+                if takes_long is not False:  # what could not be told is said when it is scored
+                    lane = self._slow_lane
+            return await lane.add(samples)
+        finally:
+            self._held -= len(samples)
+
+    def _answered(self, task: asyncio.Task[list[Reward]]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # a caller who went away never asks for it
 
     async def drain(self) -> None:
         """Take nothing new and return when all that was accepted is answered."""
         self.is_draining = True
-        self._flush()
-        while self._running or self._waiting:
-            await asyncio.wait(self._running)
+        for lane in (self._lane, self._slow_lane):
+            lane.flush()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
-    def _wake(self) -> None:
-        if len(self._running) >= self._max_concurrency:
-            return  # the end of a batch starts the next
+
+class _Lane:
+    """Requests that are batched with one another."""
+
+    def __init__(self, score: Score, window_seconds: float, max_batch: int, max_concurrency: int) -> None:
+        self._score = score
+        self._window_seconds = window_seconds
+        self._max_batch = max_batch
+        self._max_concurrency = max_concurrency
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_samples = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self.running: set[asyncio.Task[None]] = set()
+
+    def add(self, samples: list[RoutedSample]) -> asyncio.Future[list[Reward]]:
+        """The rewards of a request, once its batch has been scored."""
+        answer: asyncio.Future[list[Reward]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(samples, answer))
+        self._waiting_samples += len(samples)
+        if len(self.running) >= self._max_concurrency:
+            return answer  # the end of a batch starts the next
         if self._waiting_samples >= self._max_batch or not self._window_seconds:
-            self._flush()
+            self.flush()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._window_seconds, self._flush)
+            self._timer = asyncio.get_running_loop().call_later(self._window_seconds, self.flush)
+        return answer
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Start what waits, as far as there is room."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while self._waiting and len(self._running) < self._max_concurrency:
+        while self._waiting and len(self.running) < self._max_concurrency:
             batch: list[_Waiting] = []
             size = 0
             while self._waiting and (not batch or size + len(self._waiting[0].samples) <= self._max_batch):
@@ -106,24 +153,22 @@ class Batcher:
                 size += len(batch[-1].samples)
             self._waiting_samples -= size
             task = asyncio.get_running_loop().create_task(self._run(batch))
-            self._running.add(task)
+            self.running.add(task)
             task.add_done_callback(self._finish)
 
     def _finish(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._flush()
+        self.running.discard(task)
+        self.flush()
 
     async def _run(self, batch: list[_Waiting]) -> None:
         samples = [sample for waiting in batch for sample in waiting.samples]
         (found,) = await asyncio.gather(self._score(samples), return_exceptions=True)
-        self._held -= len(samples)
         if isinstance(found, BaseException):
             error = found if isinstance(found, RlarError) else Broken(f"scoring broke: {found!r}")
             logger.error("a batch of %d completions was not scored: %s", len(samples), error, exc_info=found)
             for waiting in batch:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(error)
-                    waiting.answer.exception()  # a caller who went away never asks for it
             return
         start = 0
         for waiting in batch:

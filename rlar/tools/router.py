@@ -188,6 +188,21 @@ class Scorer:
             waiting.cancel()
             raise
 
+    def takes_long(self, samples: Sequence[RoutedSample]) -> bool:
+        """Whether scoring them waits for a server or a model; what is remembered in memory is waited for no more."""
+        state = self._current()
+        if not state.distant:
+            return False
+        asked = [
+            (tool, route.key(sample.completion))
+            for sample, route in zip(samples, state.routes.of(samples), strict=True)
+            if route.nothing is None
+            for tool in route.tools
+            if tool in state.distant
+        ]
+        known = self._scores.get_many(key for _tool, key in asked)
+        return any(scores is None or tool not in scores for (tool, _key), scores in zip(asked, known, strict=True))
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Inside, new builds are not taken up: a group that is scored in pieces has one recipe version.
@@ -459,6 +474,8 @@ class _State:
         self.snapshot = snapshot
         self.standings = standings
         self.routes = routes
+        self.distant = frozenset(tool for tool, spec in snapshot.tools.items() if spec.kind in runs.DISTANT)
+        """Tools that take seconds, not milliseconds."""
 
 
 def _lasts(spec: ToolSpec, score: Score) -> bool:

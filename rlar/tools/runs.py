@@ -48,6 +48,8 @@ RUNS_OF_KIND: dict[ToolKind, Place] = {
     ToolKind.HTTP: "sandbox",
 }
 """Where tools of a kind run; library tools say it themselves. model: one thread, batches sorted by length."""
+DISTANT = frozenset({ToolKind.REWARD_MODEL, ToolKind.JUDGE, ToolKind.COMPOSITE, ToolKind.HTTP})
+"""Kinds that answer after a model or a server has, not in milliseconds."""
 SLICE_OF_KIND: dict[ToolKind, int] = {kind: 16 for kind in ToolKind if kind is not ToolKind.LIBRARY}
 """Samples a call of tools that run in many threads, at most; else 1, so that a hang is one sample's. A tool that has a
 `batch_size` says it itself; one with a `concurrency` says how many calls it wants at a time (else two a worker)."""

@@ -137,3 +137,31 @@ def test_an_error_reaches_every_caller_and_the_next_batch_is_scored(error: Excep
         assert batcher.held == 0
 
     run(test)
+
+
+def test_quick_requests_do_not_wait_for_those_that_take_long():
+    async def test(scorer: Scorer, batcher: Batcher) -> None:
+        scorer.go.clear()
+        slow = [asyncio.create_task(batcher.score(said("0.5"))) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        quick = asyncio.create_task(batcher.score(said("1")))
+        await asyncio.sleep(0.05)
+        assert scorer.calls == [["0.5"], ["0.5"], ["1"]], "two long ones at a time, one waits; the quick one does not"
+        scorer.go.set()
+        assert values(await quick) == [1.0] and [values(await one) for one in slow] == [[0.5]] * 3
+        assert batcher.held == batcher.running == 0
+
+    async def long(samples: list[RoutedSample]) -> bool:
+        return samples[0].completion == "0.5"
+
+    run(test, takes_long=long, max_batch=1)
+
+
+def test_a_request_whose_kind_cannot_be_told_is_scored_all_the_same():
+    async def test(scorer: Scorer, batcher: Batcher) -> None:
+        assert values(await batcher.score(said("1"))) == [1.0]
+
+    async def broken(samples: list[RoutedSample]) -> bool:
+        raise RegistryError("locked")
+
+    run(test, takes_long=broken)

@@ -30,6 +30,7 @@ from rlar.types import (
     Contract,
     Example,
     Reward,
+    ToolKind,
 )
 
 HERE = Path(__file__).parent
@@ -421,3 +422,17 @@ def test_scoring_needs_no_agent_and_no_torch(tmp_path: Path):
     assert reward == 0.5
     assert not {"torch", "langgraph", "alembic", "sklearn"} & set(modules)
     assert "sqlmodel" in modules
+
+
+def test_only_what_a_model_or_a_server_still_has_to_score_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runs, "DISTANT", frozenset({ToolKind.LIBRARY}))
+    with scorer(one_tool(tmp_path, "fake_inline")) as router:
+        assert router.takes_long(said("ok 0.5"))
+        router.score(said("ok 0.5"))
+        assert not router.takes_long(said("ok 0.5")), "its score is remembered"
+        assert router.takes_long(said("ok 0.5", "ok 0.7"))
+        strange = RoutedSample(example=row("what is that?"), completion="ok 0.5")
+        assert not router.takes_long([strange]), "an unknown row is scored by nobody"
+    monkeypatch.undo()
+    with scorer(tmp_path / "registry.db") as router:
+        assert not router.takes_long(said("ok 0.5"))
