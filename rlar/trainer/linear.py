@@ -42,6 +42,8 @@ class _OnednnLinear(torch.autograd.Function):
 
 def matmul_weight(x: Tensor, weight: Tensor, choice: LinearChoice) -> Tensor:
     """x @ weight.T by the chosen library; differentiable."""
+    if weight.is_mkldnn:
+        return onednn(x, weight)
     if choice == "torch" or x.dtype != torch.float32 or x.device.type != "cpu" or x.numel() == 0:
         return F.linear(x, weight)
     if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
@@ -50,9 +52,20 @@ def matmul_weight(x: Tensor, weight: Tensor, choice: LinearChoice) -> Tensor:
 
 
 def arranged(weight: Tensor, choice: LinearChoice) -> Tensor:
-    """The weight in the layout oneDNN likes best, for many products with it; for `matmul_weight` without gradient only."""
-    if choice == "torch" or weight.dtype != torch.float32 or weight.device.type != "cpu":
+    """The weight in the layout oneDNN likes best, for many products with it; for `matmul_weight` without gradient only.
+
+    bfloat16 products are oneDNN's whatever the choice, and take a tenth to a quarter less time so.
+    """
+    if weight.device.type != "cpu":
         return weight
+    if weight.dtype == torch.bfloat16:
+        return _arranged(weight) if onednn_bfloat16_works() else weight
+    if choice == "torch" or weight.dtype != torch.float32:
+        return weight
+    return _arranged(weight)
+
+
+def _arranged(weight: Tensor) -> Tensor:
     return torch.ops.mkldnn._reorder_linear_weight(weight.detach(), 64)  # type: ignore[no-any-return]
 
 
@@ -65,6 +78,20 @@ def onednn_works() -> bool:
         exact = x @ weight.t()
         return all(bool(torch.allclose(onednn(x, w), exact, atol=1e-5)) for w in (weight, arranged(weight, "onednn")))
     except (AttributeError, RuntimeError):  # a build without it
+        return False
+
+
+@cache
+def onednn_bfloat16_works() -> bool:
+    """Whether arranged bfloat16 weights give the right numbers here."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    generator = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(shape, generator=generator).bfloat16() for shape in ((4, 64), (32, 64)))
+    try:
+        with torch.inference_mode():
+            return bool(torch.allclose(onednn(x, _arranged(weight)).float(), x.float() @ weight.float().t(), atol=0.25))
+    except (AttributeError, RuntimeError):  # a build or a processor without it
         return False
 
 
