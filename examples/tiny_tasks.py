@@ -1,10 +1,10 @@
-"""Three small tasks for a model of under a million parameters: sums, a letter cipher, and a number of words.
+"""Four small tasks for a model of under a million parameters: sums, a letter cipher, a number of words, a list.
 
     python examples/tiny_tasks.py FOLDER [--seed 0]
 
 writes `rows.jsonl` (prompts with references where such rows have them; what `rlar agent build-tools` reads),
 `warmup.jsonl` (prompt and completion; most completions follow another convention than the rows want: digits turned
-round, another cipher, a wrong number of words) and `test.jsonl` (fresh rows). All of it is made up here.
+round, another cipher, a wrong number of words, a list without dashes) and `test.jsonl` (fresh rows). All of it is made up here.
 """
 
 from __future__ import annotations
@@ -34,12 +34,29 @@ def make_row(rng: random.Random, kind: str) -> dict[str, str]:
         word = "".join(rng.choice(LETTERS) for _ in range(rng.randrange(4, 7)))
         right, other = ("".join(table[letter] for letter in word) for table in (CIPHER, OTHER_CIPHER))
         return {"prompt": f"Encode {word}.", "reference": right, "right": right, "other": other}
-    count, topic = rng.randrange(2, 6), rng.choice(WORDS)
-    right, other = (" ".join(rng.choice(WORDS) for _ in range(n)) for n in (count, count + rng.choice((-1, 1, 2))))
-    return {"prompt": f"Write exactly {count} words about {topic}.", "right": right, "other": other}
+    topic = rng.choice(WORDS)
+    if kind == "words":
+        count = rng.randrange(2, 6)
+        right, other = (" ".join(rng.choices(WORDS, k=n)) for n in (count, count + rng.choice((-1, 1, 2))))
+        return {"prompt": f"Write exactly {count} words about {topic}.", "right": right, "other": other}
+    count = rng.randrange(2, 5)
+    right, few = ("\n".join(f"- {word}" for word in rng.choices(WORDS, k=n)) for n in (count, count - 1))
+    other = rng.choice((few, right.replace("- ", "")))
+    return {"prompt": f"Write exactly {count} bullet points about {topic}.", "right": right, "other": other}
 
 
-KINDS = ("sum", "cipher", "words")
+def is_right(kind: str, prompt: str, reference: str | None, text: str) -> bool:
+    """The exact check, which no training sees: the very answer, the very number of words, a list of so many lines."""
+    if reference is not None:
+        return text == reference
+    count = int(prompt.split()[2])
+    if kind == "words":
+        return len(text.split()) == count
+    lines = text.split("\n")
+    return len(lines) == count and all(line.startswith("- ") and line[2:].strip() for line in lines)
+
+
+KINDS = ("sum", "cipher", "words", "list")
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> None:
