@@ -466,6 +466,7 @@ def train_command(
     """Train a model by GRPO; each row's reward comes from the tools that were admitted for its task.
 
     Needs torch: pip install 'rlar[train]'. SIGTERM writes a checkpoint and stops; run it again to go on.
+    Several processes on one machine: torchrun --nproc-per-node 2 -m rlar train ... (docs/trainer.md).
 
     Example: rlar train --config examples/train_tiny.toml
     """
@@ -481,8 +482,12 @@ def train_command(
 
 
 def _train(config_file: Path | None, overrides: dict[str, Any], *, resume: bool, as_json: bool) -> None:
+    import contextlib
+    import os
+
     from rlar.errors import ConfigError
     from rlar.trainer.config import read_train_config
+    from rlar.trainer.launch import read_launch
 
     try:
         from rlar.trainer.start import run_training
@@ -490,9 +495,13 @@ def _train(config_file: Path | None, overrides: dict[str, Any], *, resume: bool,
         raise ConfigError(f"training needs {error.name}: pip install 'rlar[train]'") from error
     from rlar.trainer.progress import TrainProgress
 
+    launch = read_launch(os.environ)
     config = read_train_config(config_file, overrides)
-    with TrainProgress(sys.stderr) as progress:
-        summary = run_training(config, resume=resume, emit=progress, evolve=_evolver(config.registry))
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(TrainProgress(sys.stderr)) if launch.rank == 0 else lambda event: None
+        summary = run_training(config, resume=resume, emit=progress, evolve=_evolver(config.registry), launch=launch)
+    if launch.rank > 0:
+        return
     if as_json:
         typer.echo(json.dumps(summary, ensure_ascii=False))
     else:
