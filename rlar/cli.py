@@ -509,9 +509,9 @@ def _train(config_file: Path | None, overrides: dict[str, Any], *, resume: bool,
 
 
 def _evolver(registry: str) -> Any:
-    """What training calls to have unknown rows looked at: a build of the agent on the same registry."""
+    """What training calls to have unknown rows and tools in doubt looked at: a build of the agent on the same registry."""
 
-    def evolve(examples: Any, quarantined: dict[str, str]) -> bool:
+    def evolve(examples: Any, tools: dict[str, str]) -> bool:
         import tempfile
 
         from rlar.agent.build import build_tools
@@ -537,10 +537,15 @@ def _evolver(registry: str) -> Any:
             )
             if written:
                 build_tools(BuildConfig(dataset=(str(rows),), registry=registry, report=None))
-        for tool in quarantined:
+        for tool in tools:
             retest(registry, tool, store=True)  # one that keeps failing is rejected, and its task uncovered
         with Registry.open(registry, readonly=True) as after:
-            return after.data_version() != version
+            changed = after.data_version() != version
+        if tools:
+            with Registry.open(registry) as writing:
+                for tool, why in tools.items():
+                    writing.add_event("doubted", who="rlar train", subject=tool, details={"why": why})
+        return changed
 
     return evolve
 

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 def task_metrics(
     rewards: Sequence[Reward], labels: dict[str, str], lengths: Sequence[int]
 ) -> dict[str, dict[str, Any]]:
-    """Per task label: mean reward of what was scored, its number, statuses, mean length, and mean score per tool."""
+    """Per task label: mean reward of what was scored, its number, statuses, mean length; mean score and statuses per tool."""
     values: dict[str, list[float]] = defaultdict(list)
     statuses: dict[str, Counter[str]] = defaultdict(Counter)
     sizes: dict[str, list[int]] = defaultdict(list)
     tools: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    calls: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for reward, length in zip(rewards, lengths, strict=True):
         label = labels.get(reward.fingerprint or "", "unknown")
         statuses[label][reward.status] += 1
@@ -34,6 +35,7 @@ def task_metrics(
         if reward.reward is not None:
             values[label].append(reward.reward)
         for score in reward.scores:
+            calls[label][score.tool][score.status] += 1
             if score.value is not None:
                 tools[label][score.tool].append(score.value)
     return {
@@ -43,6 +45,7 @@ def task_metrics(
             "status": dict(sorted(statuses[label].items())),
             "length": mean(sizes[label]),
             "tools": {tool: mean(scores) for tool, scores in sorted(tools[label].items())},
+            "calls": {tool: dict(sorted(counts.items())) for tool, counts in sorted(calls[label].items())},
         }
         for label in sorted(statuses)
     }

@@ -28,8 +28,9 @@ from rlar.trainer.collect import Batch, Collector
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.data import TrainData, load_rows
 from rlar.trainer.distributed import ALONE, Ranks
+from rlar.trainer.drift import DriftWatch
 from rlar.trainer.evaluate import audit, evaluation, task_labels
-from rlar.trainer.metrics import MetricsLog
+from rlar.trainer.metrics import MetricsLog, read_metrics
 from rlar.trainer.policy import Policy
 from rlar.trainer.rollout import Sampler
 from rlar.trainer.update import TrainingDiverged, Updater, way_out
@@ -37,7 +38,7 @@ from rlar.types import Example, digest
 
 Emit = Callable[[dict[str, Any]], None]
 Evolve = Callable[[Sequence[Example], dict[str, str]], bool]
-"""(rows of unknown tasks, quarantined tools with reasons) -> whether the registry changed."""
+"""(rows of unknown tasks, quarantined and drifted tools with reasons) -> whether the registry changed."""
 
 UNLIMITED = 1 << 30
 """Tokens, for a model without a limit."""
@@ -74,6 +75,9 @@ class Run:
         self.checkpoints = self.folder / "checkpoints"
         self.log: MetricsLog | None = None
         self.auditor: Auditor | None = None
+        self.watch: DriftWatch | None = None
+        self.drifted: dict[str, str] = {}
+        """Tools that the agent is to look at, with what was found; the same in all processes."""
         self._opened = contextlib.ExitStack()
         self._opened.callback(self.collector.close)
 
@@ -97,6 +101,7 @@ class Run:
                    "held_out": len(self.data.held_out), "left_out": self.data.left_out,
                    "parameters": sum(each.numel() for each in self.policy.parameters())})  # fmt: skip
         self.ranks.first(self._open_auditor)
+        self.ranks.first(self._open_watch)
         return first
 
     def record(self, event: str, row: dict[str, Any]) -> None:
@@ -122,6 +127,15 @@ class Run:
             return {}
         auditor, labels = self.auditor, self.labels
         return {"audit": self.ranks.first(lambda: audit(batch, auditor, labels) if auditor is not None else {})}
+
+    def look_for_drift(self, row: dict[str, Any]) -> None:
+        """Record what the tools do otherwise than at admission, once a window of steps is full."""
+
+        def look() -> tuple[dict[str, Any], dict[str, str]]:
+            return (self.watch.check(row), dict(self.watch.to_hand)) if self.watch is not None else ({}, {})
+
+        found, self.drifted = self.ranks.first(look)
+        self.record("drift", found)
 
     def save(self, step: int) -> None:
         """A checkpoint after `step` updates; weights that are not finite are refused."""
@@ -155,16 +169,16 @@ class Run:
         self.emit({"event": "checkpoint", "path": str(path), "step": step})
 
     def evolve(self, evolve: Evolve, step: int) -> None:
-        """Hand unknown rows and quarantined tools to the agent; what it admits counts from the next step on."""
+        """Hand unknown rows, quarantined and drifted tools to the agent; what it admits counts from the next step on."""
         everywhere = self.ranks.together(lambda: dict(self.scorer.quarantined))
         quarantined = {tool: why for here in everywhere for tool, why in here.items()}
-        unknown = self.data.unrouted
-        if not unknown and not quarantined:
+        unknown, drifted, recipes = self.data.unrouted, self.drifted, self._recipes()
+        if not unknown and not quarantined and not drifted:
             return
 
         def ask() -> tuple[bool, str | None]:
             try:
-                return evolve(unknown, quarantined), None
+                return evolve(unknown, {**drifted, **quarantined}), None
             except RlarError as error:  # training goes on with the rewards that it has
                 return False, str(error)
 
@@ -172,6 +186,7 @@ class Run:
         told = {
             "unknown": len(unknown),
             "quarantined": sorted(quarantined),
+            "drifted": sorted(drifted),
             "changed": changed,
             "problem": problem,
             "rows_before": len(self.data.train),
@@ -183,7 +198,20 @@ class Run:
             self.ranks.check_same("settings and rows", self._name())
             self.labels = task_labels(self.scorer.tasks())
             self.ranks.first(self._open_auditor)
-        self.record("evolved", {"step": step, "evolved": {**told, "rows_after": len(self.data.train)}})
+        told |= {"rows_after": len(self.data.train), "new_recipes": self._recipes() != recipes}
+        self.record("evolved", {"step": step, "evolved": told})
+        self.ranks.first(lambda: self._tell_watch({"evolved": told}))
+        self.drifted = {}
+
+    def _tell_watch(self, row: dict[str, Any]) -> None:
+        if self.watch is not None:
+            self.watch.evolved(row)
+            self.watch.renew(self.labels)
+
+    def _recipes(self) -> dict[str, int | None]:
+        """The version of the recipe that is served, by task."""
+        standing = {task.fingerprint: self.scorer.standing(task.fingerprint) for task in self.scorer.tasks()}
+        return {name: found.recipe.version if found.recipe is not None else None for name, found in standing.items()}
 
     def _name(self) -> str:
         """A digest of what must be the same in all processes."""
@@ -197,6 +225,14 @@ class Run:
     def _open_auditor(self) -> None:
         if self.config.audit_every:
             self.auditor = self._opened.enter_context(Auditor(self.config.registry))
+
+    def _open_watch(self) -> None:
+        config = self.config
+        if config.drift_every:
+            self.watch = DriftWatch(
+                config.registry, self.labels, every=config.drift_every, group_size=config.group_size
+            )
+            self.watch.replay(read_metrics(self.folder))
 
     def _restore(self, path: Path) -> int:
         """Put a checkpoint back; the number of updates it holds. Raises ConfigError for one of another run."""

@@ -51,12 +51,15 @@ def train(
         if done == 0 and config.eval_every:
             run.evaluate(0)
         while done < config.steps and not stopped:
-            run.record("step", train_step(run, done))
+            row = train_step(run, done)
+            run.record("step", row)
+            run.look_for_drift(row)
             done += 1
             stopped, last = any(ranks.together(should_stop)), done == config.steps
             if _is_due(config.eval_every, done) or (config.eval_every and last):
                 run.evaluate(done)
-            if evolve is not None and _is_due(config.evolve_every, done) and not last:
+            asks = config.evolve_every and (run.drifted or done % config.evolve_every == 0)  # drift does not wait
+            if evolve is not None and asks and not last:
                 run.evolve(evolve, done)
             if stopped or last or _is_due(config.checkpoint_every, done):
                 run.save(done)
