@@ -145,6 +145,10 @@ def read_train_config(path: str | Path | None, overrides: dict[str, Any]) -> Tra
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: not TOML: {error}") from error
     values.update({name: value for name, value in overrides.items() if value is not None})
+    if "dataset" not in values:
+        raise ConfigError(
+            f"{path or 'options'}: no dataset; name the rows to train on with --dataset or dataset = [...]"
+        )
     try:
         return TrainConfig.model_validate(values)
     except ValidationError as error:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rlar.errors import ConfigError, RegistryError, RlarError, boundary
+from rlar.errors import ConfigError, DatasetError, RegistryError, RlarError, boundary
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.launch import Launch
 
@@ -47,6 +47,7 @@ def run_training(
             f"no registry at {config.registry}; make one with "
             f"`rlar agent build-tools --dataset {config.dataset[0]} --registry {config.registry}`"
         )
+    check_files(config)
     import torch
 
     from rlar.tools.router import Scorer, default_workers
@@ -101,6 +102,16 @@ def run_training(
         if not ranks.is_first:
             return summary
     return {**summary, "report": str(write_report(Path(config.output), config))}
+
+
+def check_files(config: TrainConfig) -> None:
+    """Raises for files that are not there, before a model is loaded."""
+    for path in (*config.dataset, *((config.warmup.dataset,) if config.warmup is not None else ())):
+        if not Path(path).exists():
+            raise DatasetError(f"{path}: no such file")
+    name = config.model.name
+    if name is not None and name.startswith(("/", ".", "~")) and not Path(name).is_dir():
+        raise ConfigError(f"model.name = {name!r}: no such folder")
 
 
 def linear_choice(config: TrainConfig, *, resume: bool, measure: bool = False) -> Any:
