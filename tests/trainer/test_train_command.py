@@ -186,6 +186,6 @@ def test_a_process_that_is_killed_ends_the_other_and_the_run_goes_on_from_its_ch
     second.kill()
     _out, err = torchrun.communicate(timeout=120)
     assert torchrun.returncode != 0
-    assert "another process of this run has ended" in err
+    assert "exitcode  : -9" in err  # torchrun's table; its SIGTERM may end the other before that has said a word
     assert "rlar/trainer" not in err  # no traceback of ours; torchrun shows one of its own
     assert latest_checkpoint(made / "two-killed" / "checkpoints") is not None
