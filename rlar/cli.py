@@ -466,6 +466,7 @@ def train_command(
     """Train a model by GRPO; each row's reward comes from the tools that were admitted for its task.
 
     Needs torch: pip install 'rlar[train]'. SIGTERM writes a checkpoint and stops; run it again to go on.
+    Several processes on one machine: torchrun --nproc-per-node 2 -m rlar train ... (docs/trainer.md).
 
     Example: rlar train --config examples/train_tiny.toml
     """
@@ -481,8 +482,12 @@ def train_command(
 
 
 def _train(config_file: Path | None, overrides: dict[str, Any], *, resume: bool, as_json: bool) -> None:
+    import contextlib
+    import os
+
     from rlar.errors import ConfigError
     from rlar.trainer.config import read_train_config
+    from rlar.trainer.launch import read_launch
 
     try:
         from rlar.trainer.start import run_training
@@ -490,9 +495,13 @@ def _train(config_file: Path | None, overrides: dict[str, Any], *, resume: bool,
         raise ConfigError(f"training needs {error.name}: pip install 'rlar[train]'") from error
     from rlar.trainer.progress import TrainProgress
 
+    launch = read_launch(os.environ)
     config = read_train_config(config_file, overrides)
-    with TrainProgress(sys.stderr) as progress:
-        summary = run_training(config, resume=resume, emit=progress, evolve=_evolver(config.registry))
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(TrainProgress(sys.stderr)) if launch.rank == 0 else lambda event: None
+        summary = run_training(config, resume=resume, emit=progress, evolve=_evolver(config.registry), launch=launch)
+    if launch.rank > 0:
+        return
     if as_json:
         typer.echo(json.dumps(summary, ensure_ascii=False))
     else:
@@ -500,9 +509,9 @@ def _train(config_file: Path | None, overrides: dict[str, Any], *, resume: bool,
 
 
 def _evolver(registry: str) -> Any:
-    """What training calls to have unknown rows looked at: a build of the agent on the same registry."""
+    """What training calls to have unknown rows and tools in doubt looked at: a build of the agent on the same registry."""
 
-    def evolve(examples: Any, quarantined: dict[str, str]) -> bool:
+    def evolve(examples: Any, tools: dict[str, str]) -> bool:
         import tempfile
 
         from rlar.agent.build import build_tools
@@ -528,10 +537,15 @@ def _evolver(registry: str) -> Any:
             )
             if written:
                 build_tools(BuildConfig(dataset=(str(rows),), registry=registry, report=None))
-        for tool in quarantined:
+        for tool in tools:
             retest(registry, tool, store=True)  # one that keeps failing is rejected, and its task uncovered
         with Registry.open(registry, readonly=True) as after:
-            return after.data_version() != version
+            changed = after.data_version() != version
+        if tools:
+            with Registry.open(registry) as writing:
+                for tool, why in tools.items():
+                    writing.add_event("doubted", who="rlar train", subject=tool, details={"why": why})
+        return changed
 
     return evolve
 

@@ -33,6 +33,8 @@ class Limits(Frozen):
     """Compared with the lower end of the 95% interval."""
     discrimination_min: float = Field(ge=0, le=1)
     discrimination_kind_min: float = Field(ge=0, le=1)
+    half_right_min: float = Field(ge=0, le=1)
+    """Of pairs of a half right text and another row's: where a tie counts half, .75 is every second one lost."""
     invariance_min: float = Field(ge=0, le=1)
     invariance_kind_min: float = Field(ge=0, le=1)
     invariance_tolerance: float = Field(ge=0, le=1)

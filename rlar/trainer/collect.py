@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from rlar.tools.router import RoutedSample, Scorer
 from rlar.trainer.advantage import informative_groups
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.data import TrainData, TrainRow
+from rlar.trainer.distributed import ALONE, Ranks
 from rlar.trainer.policy import Policy
 from rlar.trainer.rollout import Rollouts, Sampler, join_rollouts
 from rlar.types import Reward
@@ -49,14 +50,30 @@ class Batch:
         )
 
 
-class Collector:
-    """Samples and scores; the same step draws the same whether the run was resumed or not."""
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some rows of a batch, rolled out in one process."""
 
-    def __init__(self, config: TrainConfig, policy: Policy, sampler: Sampler, scorer: Scorer) -> None:
+    number: int
+    rollouts: Rollouts
+    rewards: list[Reward]
+
+
+class Collector:
+    """Samples and scores; the same step draws the same whether the run was resumed or not.
+
+    A step's prompts are generated in parts, each with a seed of its own, and the parts are shared out among the
+    processes: what is drawn does not depend on their number.
+    """
+
+    def __init__(
+        self, config: TrainConfig, policy: Policy, sampler: Sampler, scorer: Scorer, ranks: Ranks = ALONE
+    ) -> None:
         self.config = config
         self.policy = policy
         self.sampler = sampler
         self.scorer = scorer
+        self.ranks = ranks
         self._scoring = ThreadPoolExecutor(1, thread_name_prefix="rlar-score")
 
     def collect(self, data: TrainData, step: int) -> Batch:
@@ -76,35 +93,65 @@ class Collector:
 
     def greedy(self, rows: Sequence[TrainRow]) -> Batch:
         """The most likely completion of every row."""
-        started = time.perf_counter()
-        rollouts = self._sample(rows, group_size=1, temperature=0.0, top_p=1.0, seed=(0,))
-        generated = time.perf_counter()
-        rewards = self._score(rows, rollouts)
-        return Batch(list(rows), rollouts, rewards, generated - started, time.perf_counter() - generated)
+
+        def work() -> tuple[list[_Part], float, float]:
+            started = time.perf_counter()
+            size = -(-len(rows) // self.ranks.size)
+            mine = rows[self.ranks.rank * size : (self.ranks.rank + 1) * size]
+            if not mine:
+                return [], 0.0, 0.0
+            rollouts = self._sample(mine, group_size=1, temperature=0.0, top_p=1.0, seed=(0,))
+            generated = time.perf_counter()
+            part = _Part(self.ranks.rank, rollouts, self._score(mine, rollouts))
+            return [part], generated - started, time.perf_counter() - generated
+
+        return self._joined(list(rows), work)
 
     def close(self) -> None:
         """Wait for the scoring thread to end."""
         self._scoring.shutdown(wait=True, cancel_futures=True)
 
     def _roll(self, rows: list[TrainRow], place: tuple[int, int]) -> Batch:
-        config, started = self.config, time.perf_counter()
+        config = self.config
         size = -(-len(rows) // config.score_chunks)
-        parts: list[tuple[Rollouts, Future[list[Reward]]]] = []
-        for number, first in enumerate(range(0, len(rows), size)):
-            chosen = rows[first : first + size]
-            rollouts = self._sample(
-                chosen,
-                group_size=config.group_size,
-                temperature=config.temperature,
-                top_p=config.top_p,
-                seed=(*place, number),
-            )
-            parts.append((rollouts, self._scoring.submit(self._score, chosen, rollouts)))
-        generated = time.perf_counter()
-        rewards = [reward for _rollouts, future in parts for reward in future.result()]
-        waited = time.perf_counter() - generated
+
+        def work() -> tuple[list[_Part], float, float]:
+            started = time.perf_counter()
+            scoring: list[tuple[int, Rollouts, Future[list[Reward]]]] = []
+            for number, first in enumerate(range(0, len(rows), size)):
+                if number % self.ranks.size != self.ranks.rank:
+                    continue
+                chosen = rows[first : first + size]
+                rollouts = self._sample(
+                    chosen,
+                    group_size=config.group_size,
+                    temperature=config.temperature,
+                    top_p=config.top_p,
+                    seed=(*place, number),
+                )
+                scoring.append((number, rollouts, self._scoring.submit(self._score, chosen, rollouts)))
+            generated = time.perf_counter()
+            parts = [_Part(number, rollouts, future.result()) for number, rollouts, future in scoring]
+            return parts, generated - started, time.perf_counter() - generated
+
+        return self._joined(rows, work)
+
+    def _joined(self, rows: list[TrainRow], work: Callable[[], tuple[list[_Part], float, float]]) -> Batch:
+        """One batch of the parts of all processes."""
+        ranks, device = self.ranks, self.policy.device
+
+        def movable() -> tuple[list[_Part], float, float]:
+            parts, generating, waiting = work()
+            return [replace(part, rollouts=part.rollouts.to("cpu")) for part in parts], generating, waiting
+
+        found = ranks.together(work if ranks.size == 1 else movable)
+        parts = sorted((part for parts, _generating, _waiting in found for part in parts), key=lambda part: part.number)
         return Batch(
-            rows, join_rollouts([rollouts for rollouts, _future in parts]), rewards, generated - started, waited
+            rows,
+            join_rollouts([part.rollouts for part in parts]).to(device),
+            [reward for part in parts for reward in part.rewards],
+            max(generating for _parts, generating, _waiting in found),
+            max(waiting for _parts, _generating, waiting in found),
         )
 
     def _sample(

@@ -112,8 +112,10 @@ class TrainConfig(_Table):
     keep_checkpoints: int = Field(default=2, ge=1)
     audit_every: int = Field(default=10, ge=0)
     """Steps between scorings by each task's audit tool; 0 never."""
+    drift_every: int = Field(default=50, ge=0)
+    """Steps of a window in which the tools' behaviour is compared with that at admission; 0 never."""
     evolve_every: int = Field(default=0, ge=0)
-    """Steps between hand-overs of unknown rows and quarantined tools to the agent; 0 never."""
+    """Steps between hand-overs of unknown rows, quarantined and drifted tools to the agent; 0 never."""
     tensorboard: bool = True
     """Write TensorBoard events, where the package is installed."""
     threads: int | None = None
@@ -143,6 +145,10 @@ def read_train_config(path: str | Path | None, overrides: dict[str, Any]) -> Tra
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: not TOML: {error}") from error
     values.update({name: value for name, value in overrides.items() if value is not None})
+    if "dataset" not in values:
+        raise ConfigError(
+            f"{path or 'options'}: no dataset; name the rows to train on with --dataset or dataset = [...]"
+        )
     try:
         return TrainConfig.model_validate(values)
     except ValidationError as error:

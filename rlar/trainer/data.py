@@ -95,9 +95,15 @@ def load_rows(
         rows.append(TrainRow(example, fingerprint, ids))
     if not rows:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items() if count)
-        raise DatasetError(
-            f"no row to train on ({counts or 'the dataset is empty'}); `rlar tasks list` shows what is covered"
-        )
+        ways = ["`rlar tasks list` says what is covered and why the rest is not"]
+        if left_out["unknown"]:
+            ways = [f"build their tools with `rlar agent build-tools --dataset {paths[0]}`", *ways]
+        if left_out["too_long"]:
+            ways = [
+                f"prompts may have {max_prompt_tokens:,} tokens: lower max_new_tokens or raise max_prompt_tokens",
+                *ways,
+            ]
+        raise DatasetError(f"no row to train on ({counts or 'the dataset is empty'}); {'; '.join(ways)}")
     held = _hold_out(rows, held_out, seed)
     train = tuple(row for index, row in enumerate(rows) if index not in held)
     return TrainData(train, tuple(rows[index] for index in sorted(held)), dict(left_out), tuple(unrouted))

@@ -8,20 +8,26 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rlar.trainer.advantage import count_groups
 from rlar.trainer.checkpoint import CheckpointError
 from rlar.types import Reward
+
+if TYPE_CHECKING:
+    from rlar.trainer.collect import Batch
+    from rlar.trainer.update import Update
 
 
 def task_metrics(
     rewards: Sequence[Reward], labels: dict[str, str], lengths: Sequence[int]
 ) -> dict[str, dict[str, Any]]:
-    """Per task label: mean reward of what was scored, its number, statuses, mean length, and mean score per tool."""
+    """Per task label: mean reward of what was scored, its number, statuses, mean length; mean score and statuses per tool."""
     values: dict[str, list[float]] = defaultdict(list)
     statuses: dict[str, Counter[str]] = defaultdict(Counter)
     sizes: dict[str, list[int]] = defaultdict(list)
     tools: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    calls: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for reward, length in zip(rewards, lengths, strict=True):
         label = labels.get(reward.fingerprint or "", "unknown")
         statuses[label][reward.status] += 1
@@ -29,6 +35,7 @@ def task_metrics(
         if reward.reward is not None:
             values[label].append(reward.reward)
         for score in reward.scores:
+            calls[label][score.tool][score.status] += 1
             if score.value is not None:
                 tools[label][score.tool].append(score.value)
     return {
@@ -38,9 +45,41 @@ def task_metrics(
             "status": dict(sorted(statuses[label].items())),
             "length": mean(sizes[label]),
             "tools": {tool: mean(scores) for tool, scores in sorted(tools[label].items())},
+            "calls": {tool: dict(sorted(counts.items())) for tool, counts in sorted(calls[label].items())},
         }
         for label in sorted(statuses)
     }
+
+
+def step_metrics(step: int, batch: Batch, update: Update, labels: dict[str, str], *, seconds: float) -> dict[str, Any]:
+    """The row of a step in the log."""
+    lengths = batch.rollouts.lengths_N.tolist()
+    row: dict[str, Any] = {
+        "step": step,
+        "reward": mean([reward.reward for reward in batch.rewards if reward.reward is not None]),
+        "tasks": task_metrics(batch.rewards, labels, lengths),
+        "groups": vars(count_groups(batch.rewards_P_G)),
+        "signals": update.signals,
+        "loss": update.stats.loss,
+        "kl": update.stats.kl,
+        "entropy": update.stats.entropy,
+        "clip_fraction": update.stats.clip_fraction,
+        "gradient_norm": update.gradient_norm,
+        "learning_rate": update.learning_rate,
+        "length": mean(lengths),
+        "finished": float(batch.rollouts.finished_N.float().mean()),
+        "repetition": repetition(batch.rollouts.texts),
+        "tokens_per_second": sum(lengths) / seconds,
+        "seconds": {
+            "step": seconds,
+            "generate": batch.generate_seconds,
+            "score_wait": batch.score_wait_seconds,
+            "update": update.seconds,
+        },
+    }
+    if update.mismatch is not None:
+        row["sampler_mismatch"] = vars(update.mismatch)
+    return row
 
 
 def mean(values: Sequence[float]) -> float | None:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PretrainedConfig
 
-from rlar.errors import ConfigError
+from rlar.errors import ConfigError, boundary
 from rlar.trainer.batch import micro_batches
 from rlar.trainer.fast import FastNetwork, supports
 from rlar.trainer.generic import TransformersNetwork
@@ -56,8 +56,11 @@ class Policy:
         """Token ids of the prompt: by the chat template where the tokenizer has one, else of the plain text."""
         if self.tokenizer.chat_template:
             messages = [{"role": message.role, "content": message.content} for message in example.prompt]
-            ids = self.tokenizer.apply_chat_template(
-                messages, add_generation_prompt=True, tokenize=True, return_dict=False
+            ids = boundary(
+                lambda: self.tokenizer.apply_chat_template(
+                    messages, add_generation_prompt=True, tokenize=True, return_dict=False
+                ),
+                lambda error: _unrenderable(example, error),
             )
         else:
             ids = self.tokenizer(example.text)["input_ids"]
@@ -121,14 +124,18 @@ def load_policy(
             raise ConfigError("a model made from a configuration needs a tokenizer: pass a tokenizer or its folder")
         model = AutoModelForCausalLM.from_config(source, dtype=torch.float32)
     else:
-        model = AutoModelForCausalLM.from_pretrained(str(source), dtype=torch.float32)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(str(source), dtype=torch.float32, output_loading_info=True)
+        model = _complete(str(source), *loaded)
     if tokenizer is None or isinstance(tokenizer, (str, Path)):
         tokenizer = AutoTokenizer.from_pretrained(str(source if tokenizer is None else tokenizer))
+    if not tokenizer.get_vocab().keys() - tokenizer.all_special_tokens:
+        raise ConfigError(f"{source} has no tokenizer: put the files of the model's own tokenizer beside its weights")
     model = model.to(device)
     vocabulary = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > vocabulary:
         raise ConfigError(
-            f"the tokenizer has {len(tokenizer)} tokens and the model {vocabulary}: they do not belong together"
+            f"the tokenizer has {len(tokenizer)} tokens and the model {vocabulary}: they do not belong together; take the "
+            "model's own tokenizer, or resize the model's embeddings first (resize_token_embeddings)"
         )
     if lora is not None:
         model = _with_adapters(model, lora)
@@ -146,6 +153,28 @@ def load_policy(
         pad_id=int(pad) if pad is not None else (eos_ids[0] if eos_ids else 0),
         context=getattr(model.config, "max_position_embeddings", None),
     )
+
+
+def _complete(source: str, model: Any, told: dict[str, Any]) -> Any:
+    """The model. Raises ConfigError for weights that transformers made up or that nothing can be learnt from."""
+    made_up = sorted({*told["missing_keys"], *(str(key[0]) for key in told["mismatched_keys"])})
+    if made_up:
+        raise ConfigError(
+            f"{source} is not a complete causal language model: {len(made_up)} weights are missing or of another size, e.g. "
+            f"{made_up[0]}"
+        )
+    spoiled = [name for name, weights in model.named_parameters() if not bool(weights.isfinite().all())]
+    if spoiled:
+        raise ConfigError(f"{source}: weights that are not finite, e.g. {spoiled[0]}; take an earlier checkpoint")
+    return model
+
+
+def _unrenderable(example: Example, error: Exception) -> Any:
+    roles = ", ".join(message.role for message in example.prompt)
+    raise ConfigError(
+        f"the model's chat template cannot render {example.id} ({example.origin}, turns: {roles}): {error}; change the "
+        "row's turns, or take the chat_template out of the tokenizer to train on the plain text"
+    ) from error
 
 
 def _network(

@@ -70,10 +70,16 @@ class TrainProgress:
         if name == "checkpoint":
             self.note = f"checkpoint {event['path']}"
             return self.note
+        if name == "drift":
+            self.note = "drift: " + "; ".join(
+                f"{each['task']}: {each['tool']} {each['text']}" for each in event["drift"]
+            )
+            return self.note
         if name == "evolved":
             told = event["evolved"]
             self.note = (
-                f"the agent looked at {told['unknown']:,} unknown rows and {len(told['quarantined'])} quarantined tools: "
+                f"the agent looked at {told['unknown']:,} unknown rows, {len(told['quarantined'])} quarantined "
+                f"and {len(told['drifted'])} drifted tools: "
                 f"{told['rows_before']:,} rows to train on, now {told['rows_after']:,}"
                 + (f"; {told['problem']}" if told.get("problem") else "")
             )

@@ -20,10 +20,9 @@ def write_report(folder: Path, config: TrainConfig) -> Path:
     rows = read_metrics(folder)
     steps = [row for row in rows if "loss" in row]
     evaluations = [row for row in rows if "eval" in row]
-    evolved = [row for row in rows if "evolved" in row]
-    page = _page(folder.name, config, steps, evaluations, evolved)
+    page = _page(folder.name, config, steps, evaluations, rows)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.md").write_text(_markdown(folder.name, steps, evaluations), "utf-8")
+    (folder / "report.md").write_text(_markdown(folder.name, steps, evaluations, rows), "utf-8")
     target = folder / "report.html"
     target.write_text(page, "utf-8")
     return target
@@ -116,7 +115,12 @@ def _statuses(steps: Sequence[dict[str, Any]]) -> dict[str, int]:
     return counts
 
 
-def _markdown(name: str, steps: Sequence[dict[str, Any]], evaluations: Sequence[dict[str, Any]]) -> str:
+def _markdown(
+    name: str,
+    steps: Sequence[dict[str, Any]],
+    evaluations: Sequence[dict[str, Any]],
+    rows: Sequence[dict[str, Any]],
+) -> str:
     lines = [f"# Training report: {name}", "", f"{len(steps)} steps", ""]
     table = eval_table(evaluations)
     if table:
@@ -126,18 +130,37 @@ def _markdown(name: str, steps: Sequence[dict[str, Any]], evaluations: Sequence[
         "",
         "Rewards by status: " + ", ".join(f"{count:,} {status}" for status, count in sorted(_statuses(steps).items())),
     ]
+    drifts = drift_lines(rows)
+    if drifts:
+        lines += ["", "Not as at admission:", "", *(f"- {line}" for line in drifts)]
     return "\n".join(lines) + "\n"
+
+
+def drift_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What drifted, in the order in which it was found."""
+    return [
+        f"after {row['step']} steps: {each['task']}: {each['tool']} ({each['kind']}): {each['text']}"
+        for row in rows
+        for each in row.get("drift") or ()
+    ]
+
+
+def _drift(rows: Sequence[dict[str, Any]]) -> str:
+    lines = "".join(f"<li>{html.escape(line)}</li>" for line in drift_lines(rows))
+    return f"<h2>Not as at admission</h2><ul>{lines}</ul>" if lines else ""
 
 
 def _evolution(rows: Sequence[dict[str, Any]]) -> str:
     """What was handed to the agent, and what came of it."""
     lines = []
-    for row in rows:
+    for row in (row for row in rows if "evolved" in row):
         told = row["evolved"]
         tools = ", ".join(told["quarantined"]) or "no tool"
+        drifted = ", ".join(told.get("drifted") or ()) or "no tool"
         outcome = "the registry changed" if told["changed"] else html.escape(told.get("problem") or "nothing changed")
         lines.append(
-            f"<li>after {row['step']} steps: {told['unknown']:,} unknown rows, quarantined: {html.escape(tools)}; {outcome}; "
+            f"<li>after {row['step']} steps: {told['unknown']:,} unknown rows, quarantined: {html.escape(tools)}, "
+            f"drifted: {html.escape(drifted)}; {outcome}; "
             f"{told['rows_before']:,} rows to train on before, {told['rows_after']:,} after</li>"
         )
     return f"<h2>Handed to the agent</h2><ul>{''.join(lines)}</ul>" if lines else ""
@@ -148,7 +171,7 @@ def _page(
     config: TrainConfig,
     steps: Sequence[dict[str, Any]],
     evaluations: Sequence[dict[str, Any]],
-    evolved: Sequence[dict[str, Any]],
+    rows: Sequence[dict[str, Any]],
 ) -> str:
     single = lambda key: {key: smooth([(row["step"], row[key]) for row in steps if row.get(key) is not None])}  # noqa: E731
     seconds = {
@@ -204,7 +227,8 @@ pre {{ margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 13px ui-
 <p>Rewards by status: {html.escape(statuses or "none")}</p>
 <div class="scroll"><table><tr><th>task (held-out rows)</th><th>accuracy before</th><th>after</th><th>rows</th></tr>{table}</table></div>
 <h2>Curves</h2><div class="charts">{"".join(charts)}</div>
-{_evolution(evolved)}
+{_drift(rows)}
+{_evolution(rows)}
 <h2>Completions at the end</h2><div class="scroll"><table><tr><th>task</th><th>prompt</th><th>completion</th><th>reward</th><th>why</th></tr>{examples}</table></div>
 </body></html>
 """

@@ -7,7 +7,7 @@ drawn, so that an on-policy step needs no second forward.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -46,6 +46,11 @@ class Rollouts:
     def mask_N_T(self) -> Tensor:
         """True where a completion token is."""
         return token_mask(self.lengths_N, self.completion_ids_N_T.shape[1])
+
+    def to(self, device: torch.device | str) -> Rollouts:
+        """The same on another device."""
+        names = ("completion_ids_N_T", "lengths_N", "logprobs_N_T", "finished_N")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     def groups(self, chosen: Sequence[int]) -> Rollouts:
         """Only these groups (by the index of their prompt), in this order."""

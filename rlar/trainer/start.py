@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rlar.errors import ConfigError, RegistryError, RlarError, boundary
+from rlar.errors import ConfigError, DatasetError, RegistryError, RlarError, boundary
 from rlar.trainer.config import TrainConfig
+from rlar.trainer.launch import Launch
 
 
 def run_training(
@@ -20,10 +21,14 @@ def run_training(
     resume: bool = True,
     emit: Callable[[dict[str, Any]], None] = lambda event: None,
     evolve: Callable[..., bool] | None = None,
+    launch: Launch = Launch(),  # noqa: B008 (frozen)
 ) -> dict[str, Any]:
     """Train as configured and write the report; returns the summary with the report's path.
 
     A report of what was done is also written when training breaks off.
+
+    Args:
+        launch: which process of how many this is (`rlar.trainer.distributed.read_launch`); each of them calls this.
 
     Raises:
         InputError: model, dataset or settings cannot be used.
@@ -42,22 +47,35 @@ def run_training(
             f"no registry at {config.registry}; make one with "
             f"`rlar agent build-tools --dataset {config.dataset[0]} --registry {config.registry}`"
         )
+    check_files(config)
     import torch
 
-    from rlar.tools.router import Scorer
+    from rlar.tools.router import Scorer, default_workers
+    from rlar.trainer.distributed import join_processes, process_device
     from rlar.trainer.report import write_report
     from rlar.trainer.rollout import LocalSampler, Sampler
     from rlar.trainer.train import train
 
+    if launch.size > config.score_chunks:
+        raise ConfigError(
+            f"{launch.size} processes share the {config.score_chunks} parts of a step: set score_chunks = {launch.size} "
+            "or a multiple"
+        )
+    device = process_device(config.model.device, launch)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     with contextlib.ExitStack() as stack:
-        scorer = stack.enter_context(Scorer(config.registry))
+        scorer = stack.enter_context(Scorer(config.registry, workers=max(1, default_workers() // launch.size)))
         if not any(scorer.standing(task.fingerprint).recipe for task in scorer.tasks()):
             raise RegistryError(
                 f"{config.registry} covers no task; `rlar tasks list --registry {config.registry}` says why"
             )
-        policy = make_policy(config, resume=resume, emit=emit)
+        ranks = stack.enter_context(join_processes(launch, device))
+        linear = None if ranks.size == 1 else ranks.first(lambda: linear_choice(config, resume=resume, measure=True))
+        policy = ranks.agree(
+            lambda: make_policy(config, resume=resume, emit=emit, device=device, linear=linear, warms_up=ranks.is_first)
+        )
+        ranks.copy_from_first(policy.model.parameters())
         sampler: Sampler = LocalSampler(policy)
         if config.sampler_url is not None:
             from rlar.trainer.sampler import HttpSampler
@@ -66,21 +84,66 @@ def run_training(
         should_stop = stack.enter_context(stop_on_sigterm())
         try:
             summary = train(
-                config, policy, sampler, scorer, resume=resume, emit=emit, evolve=evolve, should_stop=should_stop
+                config,
+                policy,
+                sampler,
+                scorer,
+                resume=resume,
+                emit=emit,
+                evolve=evolve,
+                should_stop=should_stop,
+                ranks=ranks,
             )
         except RlarError:
-            if (Path(config.output) / "metrics.jsonl").exists():
+            if ranks.is_first and (Path(config.output) / "metrics.jsonl").exists():
                 with contextlib.suppress(OSError):
                     write_report(Path(config.output), config)
             raise
+        if not ranks.is_first:
+            return summary
     return {**summary, "report": str(write_report(Path(config.output), config))}
 
 
-def make_policy(config: TrainConfig, *, resume: bool, emit: Callable[[dict[str, Any]], None]) -> Any:
-    """The policy to train: a model by name, or a small one made from the rows and warmed up."""
+def check_files(config: TrainConfig) -> None:
+    """Raises for files that are not there, before a model is loaded."""
+    for path in (*config.dataset, *((config.warmup.dataset,) if config.warmup is not None else ())):
+        if not Path(path).exists():
+            raise DatasetError(f"{path}: no such file")
+    name = config.model.name
+    if name is not None and name.startswith(("/", ".", "~")) and not Path(name).is_dir():
+        raise ConfigError(f"model.name = {name!r}: no such folder")
+
+
+def linear_choice(config: TrainConfig, *, resume: bool, measure: bool = False) -> Any:
+    """How matrices are multiplied: as set, else as in the run that is continued (sums in another order would make it
+    another run), else as measured now or, None, when the model is loaded."""
+    from rlar.trainer.checkpoint import latest_checkpoint, stored_state
+    from rlar.trainer.linear import fastest_linear
+
+    newest = latest_checkpoint(Path(config.output) / "checkpoints") if resume else None
+    found = config.model.linear or (stored_state(newest).get("linear") if newest is not None else None)
+    return fastest_linear() if found is None and measure and config.model.device == "cpu" else found
+
+
+def make_policy(
+    config: TrainConfig,
+    *,
+    resume: bool,
+    emit: Callable[[dict[str, Any]], None],
+    device: str | None = None,
+    linear: Any = None,
+    warms_up: bool = True,
+) -> Any:
+    """The policy to train: a model by name, or a small one made from the rows and warmed up.
+
+    Args:
+        device: of this process; None: as configured.
+        linear: None finds it out (`linear_choice`).
+        warms_up: False leaves that to another process, which hands the weights on.
+    """
     import torch
 
-    from rlar.trainer.checkpoint import latest_checkpoint, stored_state
+    from rlar.trainer.checkpoint import latest_checkpoint
     from rlar.trainer.policy import load_policy
     from rlar.trainer.scratch import scratch_policy, warm_up
 
@@ -89,10 +152,9 @@ def make_policy(config: TrainConfig, *, resume: bool, emit: Callable[[dict[str, 
     newest = latest_checkpoint(Path(config.output) / "checkpoints") if resume else None
     options: dict[str, Any] = {
         "dtype": getattr(torch, config.model.dtype),
-        "device": config.model.device,
+        "device": device or config.model.device,
         "checkpoint_activations": config.model.checkpoint_activations,
-        # Sums in another order would make the resumed run another run.
-        "linear": config.model.linear or (stored_state(newest).get("linear") if newest is not None else None),
+        "linear": linear or linear_choice(config, resume=resume),
     }
     if config.model.lora_rank is not None:
         options["lora"] = {"r": config.model.lora_rank, "lora_alpha": 2 * config.model.lora_rank}
@@ -109,7 +171,7 @@ def make_policy(config: TrainConfig, *, resume: bool, emit: Callable[[dict[str, 
         return boundary(load, unusable)
     policy = scratch_policy(config, _scratch_texts(config), **options)
     # A resumed run needs the warm-up only for the reference that its KL term holds on to.
-    if config.warmup is not None and (newest is None or config.loss.beta > 0):
+    if warms_up and config.warmup is not None and (newest is None or config.loss.beta > 0):
         warm_up(policy, config.warmup, token_budget=config.token_budget, seed=config.seed, emit=emit)
     return policy
 

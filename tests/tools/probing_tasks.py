@@ -209,6 +209,21 @@ def translation_task() -> TaskSpec:
     return task(AnswerKind.TRANSLATION, examples, target_language="de", carries=("source",))
 
 
+def translation_to_chinese_task() -> TaskSpec:
+    pairs = [
+        ("The old bridge was closed last week because the river had risen.", "由于河水上涨，那座旧桥上周被关闭了，行人只能绕道而行。"),
+        ("My grandmother keeps 12 hens behind the house.", "我的祖母在屋后养了12只母鸡，每天早晨都能捡到新鲜的鸡蛋。"),
+        ("Please close the window before you go to bed.", "睡觉之前请把窗户关好，今晚天气预报说有大风和暴雨。"),
+        ("The museum shows pictures from the last century.", "这家博物馆正在展出上个世纪的绘画作品，门票可以免费领取。"),
+        ("She has been learning the violin since she was 6.", "她从6岁起就开始学习小提琴，现在已经能登台独奏了。"),
+        ("The price of bread rose by 15 percent within a year.", "面包价格在一年之内上涨了15%，许多家庭感到生活压力很大。"),
+        ("Nobody knew who had painted the church.", "没有人知道是谁画了教堂里的壁画，连神父也说不清楚来历。"),
+        ("We missed the train and walked to the next village.", "我们没赶上火车，只好沿着铁路步行到下一个村庄去投宿。"),
+    ]  # fmt: skip
+    examples = [example(i, f"Translate into Chinese:\n\n{source}", target) for i, (source, target) in enumerate(pairs)]
+    return task(AnswerKind.TRANSLATION, examples, target_language="zh", carries=("source",))
+
+
 def json_task() -> TaskSpec:
     people = [("Ada Lund", 36, "Oslo"), ("Ben Asare", 41, "Accra"), ("Cho Min", 29, "Busan"), ("Dina Katz", 52, "Haifa"),
               ("Emil Novak", 18, "Brno"), ("Fay Wood", 63, "Leeds"), ("Gus Holm", 27, "Turku")]  # fmt: skip
@@ -239,6 +254,7 @@ TASKS = {
     "long_text": long_text_task,
     "summary": summary_task,
     "translation": translation_task,
+    "translation_to_chinese": translation_to_chinese_task,
     "json": json_task,
     "open_ended": open_task,
 }

@@ -102,12 +102,29 @@ def test_an_honest_little_verifier_is_admitted(kind: str, score):
     assert certificate.calibration == Calibration()
 
 
-@pytest.mark.parametrize("kind", ["translation", "long_text", "summary"])
+@pytest.mark.parametrize("kind", ["translation", "translation_to_chinese", "long_text", "summary"])
 def test_an_honest_overlap_with_the_reference_is_admitted_as_a_quality(kind: str):
     certificate = planted_certificate(overlap, kind, "quality")
 
     assert certificate.admitted, certificate.reasons
     assert certificate.role == "quality"
+
+
+@pytest.mark.parametrize(("lost", "share", "admitted"), [(0, 1.0, True), (4, 0.75, True), (5, 0.6875, False)])
+def test_a_quality_may_lose_half_of_the_half_right_texts_and_no_more(lost: int, share: float, admitted: bool):
+    references = sorted(str(each.reference) for each in TASKS["translation_to_chinese"]().examples)
+    assert len(references) == 8
+
+    def forgetful(sample: Sample):
+        value = overlap(sample).value or 0.0
+        return ok(0.0 if value < 0.6 and sample.reference in references[:lost] else value)
+
+    certificate = planted_certificate(forgetful, "translation_to_chinese", "quality")
+
+    found = next(check for check in certificate.checks if check.name == "discrimination").details["kinds"]
+    # A lost text ties with the other row's at 0 and counts half: of 8 pairs with 5 lost, (3 + 5 / 2) / 8 are in order.
+    assert found["near_miss<half_right"] == {"mean": pytest.approx(share, abs=1e-4), "probes": 8}
+    assert certificate.admitted is admitted, certificate.reasons
 
 
 LIBRARY_TOOLS = [
@@ -117,6 +134,7 @@ LIBRARY_TOOLS = [
     ("choice", "labels"),
     ("short_text", "short_text"),
     ("translation", "translation"),
+    ("translation", "translation_to_chinese"),
     ("summary", "summary"),
     ("long_text", "long_text"),
     ("json_output", "json"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 
 import pytest
@@ -12,8 +13,9 @@ from probing_tasks import TASKS, example, number_task, task
 from rlar.tools.policy import load_policy
 from rlar.tools.probes import make_probes
 from rlar.tools.probes.material import as_number, may_be_equal
+from rlar.tools.probes.programs import CHECKS_ITSELF
 from rlar.tools.probes.structured import instance, is_valid
-from rlar.tools.probes.texts import drop_sentences, sentences, shuffle_words, swap_entity, words
+from rlar.tools.probes.texts import drop_sentences, half_of_another, sentences, shuffle_words, swap_entity, words
 from rlar.types import AnswerKind
 
 BUDGET = load_policy().budget("inline")
@@ -142,6 +144,72 @@ def test_text_corruptions_change_what_they_say():
     assert shuffled is not None and sorted(shuffled.split()) == sorted(text.split()) and shuffled != text
     assert words("旧桥上周被关闭了") == list("旧桥上周被关闭了")
     assert drop_sentences("One. Two.", 0.5, __import__("random").Random(0)) is None
+
+
+def test_a_half_right_text_is_half_of_each_and_as_long_as_the_right_one():
+    assert (
+        half_of_another("We saw the grey mill by noon", "She never bought any bread in town again")
+        == "We saw the grey in town again"
+    )
+    assert half_of_another("那座旧桥上周关闭了", "我的祖母养了十二只母鸡") == "那座旧桥十二只母鸡"
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("Too short for a half", "She never bought any bread in town again"),
+        ("We saw the grey mill by noon", "No bread"),
+        ("The train to Hamburg leaves at nine", "The train to Dresden leaves at ten"),
+    ],
+)
+def test_texts_that_are_short_or_alike_give_no_half_right_one(text: str, other: str):
+    assert half_of_another(text, other) is None
+
+
+@pytest.mark.parametrize("kind", ["translation", "translation_to_chinese", "summary"])
+def test_another_rows_text_stands_below_the_half_right_one_of_its_row(kind: str):
+    probes = probes_of(kind)
+    half_right = {probe.row for probe in probes if probe.kind == "half_right"}
+    below = {probe.row for probe in probes if probe.kind == "near_miss" and probe.anchor == "half_right"}
+
+    assert below and below <= half_right
+
+
+@pytest.mark.parametrize("kind", ["translation", "translation_to_chinese"])
+def test_a_sprayed_text_has_the_right_line_neither_first_nor_last(kind: str):
+    sprays = [probe.sample for probe in probes_of(kind) if probe.kind == "spray_lines"]
+
+    assert sprays
+    for sample in sprays:
+        lines = sample.completion.split("\n")
+        assert len(lines) == 6 and sample.reference in lines[1:-1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda program: program.replace("-", ""),
+        str.lower,
+        lambda program: re.sub("  +", " ", program),
+        lambda program: program.replace("\\n", "\n"),
+    ],
+    ids=["signs", "case", "spaces", "escapes"],
+)
+def test_a_program_that_checks_itself_fails_where_its_text_was_changed(change):
+    exec(CHECKS_ITSELF, {})
+    with pytest.raises((AssertionError, SyntaxError)):
+        exec(change(CHECKS_ITSELF), {})
+
+
+def test_right_programs_are_tried_with_checks_of_their_own():
+    probes = make_probes(TASKS["code_tests"](), budget=BUDGET, seed=0).probes
+    checked = [probe for probe in probes if probe.kind == "checks_itself"]
+
+    assert checked and {probe.check for probe in checked} == {"oracle"}
+    for probe in checked:
+        program = probe.sample.completion.removeprefix("```python\n").removesuffix("\n```")
+        assert program.endswith(CHECKS_ITSELF.strip())
+        exec(program, {})
 
 
 def test_json_instances_satisfy_their_schema_and_corruptions_do_not():

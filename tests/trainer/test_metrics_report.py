@@ -75,8 +75,15 @@ def test_unscored_rewards_are_counted_and_never_averaged():
     )
     found = task_metrics([scored, broken, Reward(reward=None, status="unknown")], {"f": "sums"}, [2, 4, 6])
     assert found == {
-        "sums": {"reward": 1.0, "scored": 1, "status": {"failed": 1, "ok": 1}, "length": 3.0, "tools": {"math-1": 1.0}},
-        "unknown": {"reward": None, "scored": 0, "status": {"unknown": 1}, "length": 6.0, "tools": {}},
+        "sums": {
+            "reward": 1.0,
+            "scored": 1,
+            "status": {"failed": 1, "ok": 1},
+            "length": 3.0,
+            "tools": {"math-1": 1.0},
+            "calls": {"math-1": {"failed": 1, "ok": 1}},
+        },
+        "unknown": {"reward": None, "scored": 0, "status": {"unknown": 1}, "length": 6.0, "tools": {}, "calls": {}},
     }
 
 
@@ -107,6 +114,7 @@ def test_the_report_shows_curves_tables_and_completions(tmp_path: Path):
         log.write(row)
     evolved = {"unknown": 3, "quarantined": ["math-1"], "changed": True, "rows_before": 5, "rows_after": 8}
     log.write({"step": 2, "evolved": evolved})
+    log.write({"step": 2, "drift": [{"task": "sums", "tool": "math-1", "kind": "failing", "text": "fails & fails"}]})
     log.close()
     page = write_report(tmp_path, config).read_text("utf-8")
     for title in (
@@ -122,7 +130,9 @@ def test_the_report_shows_curves_tables_and_completions(tmp_path: Path):
     assert "6 ok" in page and "2 failed" in page
     assert "3 unknown rows" in page and "math-1" in page
     assert "<script" not in page and "http" not in page.replace("http-equiv", "")
-    assert "| sums | 0.250 | 0.750 | 5 |" in (tmp_path / "report.md").read_text("utf-8")
+    assert "after 2 steps: sums: math-1 (failing): fails &amp; fails" in page
+    told = (tmp_path / "report.md").read_text("utf-8")
+    assert "| sums | 0.250 | 0.750 | 5 |" in told and "- after 2 steps: sums: math-1 (failing): fails & fails" in told
 
 
 def test_the_report_escapes_what_a_policy_wrote(tmp_path: Path):
@@ -152,9 +162,18 @@ def test_progress_tells_every_kind_of_event():
         progress({"event": "step", **step(10)})
         progress({"event": "checkpoint", "path": "run/step-000010", "step": 10})
         progress({"event": "note", "text": "[red]rows[/red] changed"})
-        evolved = {"unknown": 3, "quarantined": [], "changed": True, "rows_before": 5, "rows_after": 8}
+        drift = {"task": "sums", "tool": "math-1", "kind": "failing", "text": "fails on 90% of its calls"}
+        progress({"event": "drift", "step": 9, "drift": [drift]})
+        evolved = {
+            "unknown": 3,
+            "quarantined": [],
+            "drifted": ["math-1"],
+            "changed": True,
+            "rows_before": 5,
+            "rows_after": 8,
+        }
         progress({"event": "evolved", "step": 9, "evolved": evolved})
     text = " ".join(shown.getvalue().split())
     for part in ("resumed at step 4", "2 unknown", "warm-up 1/5", "sums -", "groups 1/2", "kl 0.010", "run/step-000010",
-                 "[red]rows[/red] changed", "3 unknown rows"):  # fmt: skip
+                 "[red]rows[/red] changed", "sums: math-1 fails on 90% of its calls", "3 unknown rows, 0 quarantined and 1 drifted"):  # fmt: skip
         assert part in text, part

@@ -22,11 +22,13 @@ from training_fakes import (
 from rlar.errors import ConfigError, DatasetError
 from rlar.trainer import checkpoint
 from rlar.trainer import train as train_module
+from rlar.trainer import update as update_module
 from rlar.trainer.checkpoint import CheckpointError, latest_checkpoint
 from rlar.trainer.collect import Collector, replace_groups
 from rlar.trainer.metrics import read_metrics
 from rlar.trainer.rollout import LocalSampler
-from rlar.trainer.train import Run, TrainingDiverged, read_data
+from rlar.trainer.run import Run, read_data
+from rlar.trainer.update import TrainingDiverged, learning_rate
 from rlar.types import Reward
 
 
@@ -53,12 +55,8 @@ def test_training_raises_the_reward_it_is_given(tmp_path: Path):
 
 def test_the_rate_rises_then_falls_linearly(tmp_path: Path):
     # 4 updates of rate 1, 2 of warm-up, down to a fifth: 1/2 * 1, 1 * (1 - 0.8/4), 1 - 1.6/4, 1 - 2.4/4
-    one = make_run(tmp_path, steps=4, learning_rate=1.0, warmup_updates=2, final_learning_rate_fraction=0.2)
-    rates = []
-    for step in range(4):
-        one._set_rate(step)
-        rates.append(one.optimiser.param_groups[0]["lr"])
-    assert rates == pytest.approx([0.5, 0.8, 0.6, 0.4])
+    config = small_config(tmp_path, steps=4, learning_rate=1.0, warmup_updates=2, final_learning_rate_fraction=0.2)
+    assert [learning_rate(config, step) for step in range(4)] == pytest.approx([0.5, 0.8, 0.6, 0.4])
 
 
 def test_unscored_rollouts_get_advantage_0_and_do_not_count(tmp_path: Path):
@@ -68,7 +66,7 @@ def test_unscored_rollouts_get_advantage_0_and_do_not_count(tmp_path: Path):
     rewards = [Reward(reward=value, status="ok") for value in (1.0, 0.0)] + [nothing] * 2
     changed = batch.groups([0])
     changed.rewards[:] = rewards
-    advantages_N, _signals = one.advantages(changed)
+    advantages_N, _signals = one.updater.advantages(changed)
     assert advantages_N.tolist() == pytest.approx([1.0, -1.0, 0.0, 0.0], abs=1e-3)
     assert [status for status in batch.rewards_P_G.isnan().flatten().tolist()].count(True) == sum(
         reward.reward is None for reward in batch.rewards
@@ -93,7 +91,7 @@ def test_a_signal_is_normalised_in_its_group_and_skips_unscored_rollouts(tmp_pat
     batch = one.collector.collect(one.data, 0).groups([0])
     batch.rewards[:] = [Reward(reward=1.0, status="ok")] * 3 + [Reward(reward=None, status="failed")]
     batch.rollouts.lengths_N[:] = torch.tensor([2, 4, 6, 1])
-    advantages_N, means = one.advantages(batch)
+    advantages_N, means = one.updater.advantages(batch)
     # equal rewards give 0; brevity is .75, .5, .25: mean .5, deviation sqrt(2/3)/4 = .2041; .25 / .2041 * .5 = .612
     assert advantages_N.tolist() == pytest.approx([0.612, 0.0, -0.612, 0.0], abs=1e-2)
     assert means == {"brevity": pytest.approx(0.5)}
@@ -223,7 +221,7 @@ def test_more_steps_may_be_asked_for_later(tmp_path: Path):
 @pytest.mark.parametrize("what", ["loss", "gradient"])
 def test_a_loss_that_is_not_finite_names_the_rows_and_updates_nothing(tmp_path: Path, monkeypatch, what: str):
     config, made = small_config(tmp_path, eval_every=0), small_policy()
-    real, calls, before = train_module.policy_loss_backward, [], {}
+    real, calls, before = update_module.policy_loss_backward, [], {}
 
     def spoiled(policy, *args, **more):
         stats = real(policy, *args, **more)
@@ -236,7 +234,7 @@ def test_a_loss_that_is_not_finite_names_the_rows_and_updates_nothing(tmp_path: 
             return stats
         return type(stats)(**{**vars(stats), "loss": math.nan})
 
-    monkeypatch.setattr(train_module, "policy_loss_backward", spoiled)
+    monkeypatch.setattr(update_module, "policy_loss_backward", spoiled)
     with pytest.raises(TrainingDiverged, match=r"step 3: .*nan.*rows r\d+, r\d+, r\d+, r\d+\. Last good.*step-000002"):
         run(config, made=made)
     assert same_bits(before, weights(made))
@@ -246,16 +244,16 @@ def test_a_loss_that_is_not_finite_names_the_rows_and_updates_nothing(tmp_path: 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, monkeypatch):
     config = small_config(tmp_path, eval_every=0)
     made = small_policy()
-    real = Run.train_step
+    real = train_module.train_step
 
-    def spoil(self, step, reference, auditor):
-        row = real(self, step, reference, auditor)
+    def spoil(one, step):
+        row = real(one, step)
         if step == 3:
             with torch.no_grad():
-                self.policy.parameters()[0][0, 0] = float("nan")
+                one.policy.parameters()[0][0, 0] = float("nan")
         return row
 
-    monkeypatch.setattr(Run, "train_step", spoil)
+    monkeypatch.setattr(train_module, "train_step", spoil)
     with pytest.raises(TrainingDiverged, match=r"weights after step 4 .*not saved.*step-000002"):
         run(config, made=made)
     assert [path.name for path in checkpoint.checkpoints(tmp_path / "run" / "checkpoints")] == ["step-000002"]

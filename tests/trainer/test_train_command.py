@@ -9,8 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from rlar.trainer.audit import Auditor
 from rlar.trainer.checkpoint import checkpoints, latest_checkpoint
@@ -125,3 +129,63 @@ def _is_number(folder: Path, fingerprint: str) -> bool:
     with Registry.open(folder / "registry.db", readonly=True) as registry:
         task = registry.task(fingerprint)
     return task is not None and task.contract.answer_kind == "number"
+
+
+# ------------------------------------------------------------------------------------------ several processes
+
+
+def start_two(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Two processes by torchrun, with gloo."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "rlar"]
+    return subprocess.Popen(
+        [*command, *arguments], cwd=folder, env={**os.environ, **QUIET}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def final_weights(folder: Path) -> dict[str, Any]:
+    newest = latest_checkpoint(folder / "checkpoints")
+    assert newest is not None
+    return load_file(newest / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_two_processes_end_with_the_weights_of_one_also_when_stopped_and_run_again(made: Path):
+    train = ("train", "--config", "train.toml", "--steps", "12", "--json")
+    finish(start(made, *train, "--output", "alone"))
+    summary = json.loads(finish(start_two(made, *train, "--output", "two")))  # one summary: the first process tells
+    assert summary["steps"] == 12 and (made / "two" / "report.html").exists()
+    rows = [[row for row in read_metrics(made / name) if "loss" in row] for name in ("alone", "two")]
+    assert [row["step"] for row in rows[1]] == list(range(12))
+    for one, two in zip(*rows, strict=True):  # the same rollouts got the same rewards
+        assert (one["tasks"], one["groups"]) == (two["tasks"], two["groups"])
+        assert one["loss"] == pytest.approx(two["loss"], abs=1e-5)
+        assert two.get("audit") == one.get("audit")
+    one, two = final_weights(made / "alone"), final_weights(made / "two")
+    gaps = torch.cat([(one[name] - two[name]).abs().flatten() for name in one])
+    assert float(gaps.mean()) < 1e-6 and float(gaps.max()) < 1e-4
+
+    stopped = start_two(made, *train, "--output", "two-broken")
+    wait_for_step(made / "two-broken", 5)
+    stopped.send_signal(signal.SIGTERM)  # torchrun passes it on to both, and ends with an error of its own
+    stopped.communicate(timeout=240)
+    (at, *rest) = checkpoints(made / "two-broken" / "checkpoints")[::-1]
+    assert at.name >= "step-000006" and len(rest) <= 1
+    assert json.loads(finish(start_two(made, *train, "--output", "two-broken")))["steps"] == 12
+    files = [latest_checkpoint(made / name / "checkpoints") / "model.safetensors" for name in ("two", "two-broken")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_ends_the_other_and_the_run_goes_on_from_its_checkpoint(made: Path):
+    train = ("train", "--config", "train.toml", "--steps", "300", "--json", "--output", "two-killed")
+    torchrun = start_two(made, *train)
+    wait_for_step(made / "two-killed", 5)
+    children = psutil.Process(torchrun.pid).children()
+    second = next(child for child in children if child.environ().get("RANK") == "1")
+    second.kill()
+    _out, err = torchrun.communicate(timeout=120)
+    assert torchrun.returncode != 0
+    assert "exitcode  : -9" in err  # torchrun's table; its SIGTERM may end the other before that has said a word
+    assert "rlar/trainer" not in err  # no traceback of ours; torchrun shows one of its own
+    assert latest_checkpoint(made / "two-killed" / "checkpoints") is not None

@@ -28,7 +28,7 @@ def test_the_shipped_example_is_a_valid_configuration():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "dataset: Field required"),
+        ("", "no dataset; name the rows to train on with --dataset"),
         ('dataset = ["a"]\nstep = 3', r"step: Extra inputs are not permitted \(got 3\)"),
         ('dataset = ["a"]\ngroup_size = 1', "group_size: .*greater than or equal to 2"),
         ('dataset = ["a"]\n[loss]\nclip_low = -1', "loss.clip_low"),

@@ -242,7 +242,11 @@ def discrimination(measured: Measured) -> CheckResult:
     enough = {kind: mean(held) for kind, held in by_kind.items() if len(held) >= measured.policy.min_kind_probes}
     # Never once told apart is blindness, even where it was tried only twice.
     enough.update({kind: mean(held) for kind, held in by_kind.items() if len(held) >= 2 and max(held) <= 0.5})
-    bad = sorted(kind for kind, value in enough.items() if value < limits.discrimination_kind_min)
+    bad = sorted(
+        kind
+        for kind, value in enough.items()
+        if value < (limits.half_right_min if kind.endswith("<half_right") else limits.discrimination_kind_min)
+    )
     overall = mean(values)
     note = f"does not tell apart: {', '.join(f'{kind} ({enough[kind]:.2f})' for kind in bad)}" if bad else ""
     details: JsonObject = {

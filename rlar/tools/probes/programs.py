@@ -17,6 +17,13 @@ from rlar.tools.probes.material import Material, Notes, Row, Tried
 from rlar.types import AnswerKind
 
 MUTANTS = 6
+CHECKS_ITSELF = """
+# A quick check of the language's basics.
+assert 3 + -1 == 2 and -0.5 < 0
+assert "A" != "a" and "  " != " " and len("a\\nb") == 3
+"""
+"""Follows a program that it leaves as right as it was, and fails where a tool has changed signs, case, spaces or escapes
+before it ran the text."""
 
 
 def code(row: Row, notes: Notes) -> Material | None:
@@ -55,7 +62,12 @@ def code(row: Row, notes: Notes) -> Material | None:
     wrong += _many(mutants or [cheats[-1].text], program)
     row.rng.shuffle(cheats)
     return Material(
-        right=(dress.fenced(program, "python"), dress.plain(program), dress.fenced_in_prose(program, "python")),
+        right=(
+            dress.fenced(program, "python"),
+            dress.plain(program),
+            dress.fenced_in_prose(program, "python"),
+            Tried("checks_itself", dress.fenced(f"{program.rstrip()}\n{CHECKS_ITSELF}", "python").text),
+        ),
         same=(
             Tried("think", dress.think(dress.fenced(program, "python").text).text),
             Tried("whitespace", f"\n\n{dress.fenced(program, 'python').text}\n\n"),

@@ -10,11 +10,17 @@ from rlar.tools.probes.texts import (
     change_digits,
     drop_sentences,
     drop_words,
+    half_of_another,
     keywords,
     sentences,
     shuffle_words,
     swap_entity,
 )
+
+SPRAYED = 5
+"""Other rows' texts among which a right one is hidden."""
+LONGEST_SPRAYED = 1_000
+"""Characters of a text that somebody would offer several versions of."""
 
 
 def long_text(row: Row, notes: Notes) -> Material | None:
@@ -89,7 +95,12 @@ def _corruptions(row: Row, text: str) -> list[Tried]:
         half = sentences(text)[: max(1, len(sentences(text)) // 2)]
         if len(half) < len(sentences(text)):
             made.append(Tried("ends_elsewhere", "\n".join((*half, peer))))
-        made.append(Tried("near_miss", peer))
+        half_right = half_of_another(text, peer)
+        if half_right is None:
+            made.append(Tried("near_miss", peer))
+        else:
+            # Half right is worth more than nothing: a tool that sees only whole successes teaches nothing on the way there.
+            made += [Tried("half_right", half_right), Tried("near_miss", peer, "half_right")]
     return made
 
 
@@ -103,4 +114,9 @@ def _hacks(row: Row, text: str) -> list[Tried]:
     if found := keywords(row.example.text):
         hacks.append(Tried("keyword_stuffing", " ".join(found * 4)))
     hacks.append(Tried("padding_only", " ".join(rng.sample(FILLER, len(FILLER))) * 4))
+    others = row.peers[:SPRAYED]
+    if len(others) > 1 and max(map(len, (text, *others))) <= LONGEST_SPRAYED:
+        # One text a line, the right one neither first nor last: whoever lets any part count can be sprayed.
+        spot = rng.randrange(1, len(others))
+        hacks.append(Tried("spray_lines", "\n".join((*others[:spot], text, *others[spot:]))))
     return hacks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from random import Random
 
@@ -50,6 +51,9 @@ NATURAL = (
     "A recursive function calls itself. Each call works on a smaller part, until a part is small enough to answer at once.",
 )
 """Short answers of many shapes that no guard may call broken."""
+
+MOST_SHARED = 0.5
+"""Share of the words that two texts may have in common and still be about different things (characters in unspaced scripts)."""
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*|\n+")
 _ENTITY = re.compile(r"\b[A-Z][\w’'-]+(?:\s+[A-Z][\w’'-]+)*")
@@ -105,6 +109,23 @@ def drop_words(text: str, share: float) -> str | None:
     kept = max(1, round(len(parts) * (1 - share)))
     spaced = list(re.finditer(r"\S+", text))
     return text[: spaced[kept - 1].end()] if len(spaced) == len(parts) else joined(parts[:kept], text)
+
+
+def half_of_another(text: str, other: str) -> str | None:
+    """The first half of a text, then as many words from the end of the other: of about its length, and half right.
+
+    None where it would not be half right: too few words on either side, or two texts that are alike anyway.
+    """
+    mine, others = words(text), words(other)
+    head = drop_words(text, 0.5)
+    missing = len(mine) - max(1, round(len(mine) / 2))
+    if head is None or len(others) < missing:
+        return None
+    shared = sum((Counter(map(str.casefold, mine)) & Counter(map(str.casefold, others))).values())
+    if shared > MOST_SHARED * min(len(mine), len(others)):
+        return None
+    tail = joined(others[-missing:], text)
+    return joined((head, tail), text)
 
 
 def shuffle_words(text: str, rng: Random) -> str | None:
