@@ -1,25 +1,33 @@
-"""Four small tasks for a model of under a million parameters: sums, a letter cipher, a number of words, a list.
+"""Four small tasks for a model of under a million parameters: sums, a letter cipher, a number of words, capitals.
 
     python examples/tiny_tasks.py FOLDER [--seed 0]
 
 writes `rows.jsonl` (prompts with references where such rows have them; what `rlar agent build-tools` reads),
 `warmup.jsonl` (prompt and completion; most completions follow another convention than the rows want: digits turned
-round, another cipher, a wrong number of words, a list without dashes) and `test.jsonl` (fresh rows). All of it is made up here.
+round, another cipher, a word too many, small letters) and `test.jsonl` (prompts that are in neither). All of it is made up here.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 LETTERS = "abcdefgh"
 CIPHER = dict(zip(LETTERS, "eahcgbfd", strict=True))
 OTHER_CIPHER = dict(zip(LETTERS, "bcdefgha", strict=True))
 WORDS = ["sun", "sea", "fog", "owl", "oak", "elm", "fir", "ash", "ice", "dew"]
-SUMS = [(a, b) for a in range(1, 10) for b in range(1, 10) if a + b >= 10 and a + b != 11]
+SUMS = [(10 * tens, ones) for tens in range(1, 10) for ones in range(1, 10) if tens != ones]
 """With answers that read otherwise from right to left."""
+TOPICS = [
+    *WORDS,
+    *["ant", "bat", "bee", "cat", "cow", "dog", "eel", "emu", "fox", "hen"],
+    *["jam", "lid", "mat", "net", "pan", "pot", "rug", "saw", "tin", "urn"],
+]
+ROWS, TEST_ROWS, WARM_ROWS = 450, 100, 4_000
 WRONG_SHARE = 0.6
 """Warm-up completions that follow the other convention."""
 
@@ -31,32 +39,28 @@ def make_row(rng: random.Random, kind: str) -> dict[str, str]:
         answer = str(a + b)
         return {"prompt": f"What is {a} + {b}?", "reference": answer, "right": answer, "other": answer[::-1]}
     if kind == "cipher":
-        word = "".join(rng.choice(LETTERS) for _ in range(rng.randrange(4, 7)))
+        word = "".join(rng.choice(LETTERS) for _ in range(5))
         right, other = ("".join(table[letter] for letter in word) for table in (CIPHER, OTHER_CIPHER))
         return {"prompt": f"Encode {word}.", "reference": right, "right": right, "other": other}
-    topic = rng.choice(WORDS)
+    topic = rng.choice(TOPICS)
     if kind == "words":
-        count = rng.randrange(2, 6)
-        right, other = (" ".join(rng.choices(WORDS, k=n)) for n in (count, count + rng.choice((-1, 1, 2))))
-        return {"prompt": f"Write exactly {count} words about {topic}.", "right": right, "other": other}
-    count = rng.randrange(2, 5)
-    right, few = ("\n".join(f"- {word}" for word in rng.choices(WORDS, k=n)) for n in (count, count - 1))
-    other = rng.choice((few, right.replace("- ", "")))
-    return {"prompt": f"Write exactly {count} bullet points about {topic}.", "right": right, "other": other}
+        count = rng.randrange(2, 5)
+        right, other = (" ".join(rng.choices(WORDS, k=n)) for n in (count, count + 1))
+        return {"prompt": f"Say {count} words about {topic}.", "right": right, "other": other}
+    text = " ".join(rng.choices(WORDS, k=rng.randrange(1, 4)))
+    return {"prompt": f"Use all caps: {topic}.", "right": text.upper(), "other": text}
 
 
 def is_right(kind: str, prompt: str, reference: str | None, text: str) -> bool:
-    """The exact check, which no training sees: the very answer, the very number of words, a list of so many lines."""
-    if reference is not None:
-        return text == reference
-    count = int(prompt.split()[2])
+    """The exact check, which no training sees: the very answer, the very number of words, nothing but capitals."""
     if kind == "words":
-        return len(text.split()) == count
-    lines = text.split("\n")
-    return len(lines) == count and all(line.startswith("- ") and line[2:].strip() for line in lines)
+        return len(text.split()) == int(prompt.split()[1])
+    return text.isupper() if kind == "capitals" else text == reference
 
 
-KINDS = ("sum", "cipher", "words", "list")
+KINDS = ("sum", "cipher", "words", "capitals")
+WARM_KINDS = ("cipher", "sum", "cipher", "words", "cipher", "sum", "capitals")
+"""What takes longest to learn comes most often in the warm-up."""
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> None:
@@ -65,39 +69,36 @@ def write(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 def make(folder: Path, seed: int) -> None:
-    """Write the three files."""
+    """Write the three files. No prompt of the test is in the other two."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
-    seen: set[str] = set()
+    held_out: set[str] = set()
 
-    def fresh(number: int) -> list[tuple[str, dict[str, str]]]:
-        rows: list[tuple[str, dict[str, str]]] = []
-        while len(rows) < number:
-            kind = KINDS[len(rows) % len(KINDS)]
+    def rows_of(number: int, kinds: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+        for kind in itertools.islice(itertools.cycle(kinds), number):
             row = make_row(rng, kind)
-            if kind == "cipher":  # of the others there are only a few hundred, or a few dozen, prompts
-                if row["prompt"] in seen:
-                    continue
-                seen.add(row["prompt"])
-            rows.append((kind, row))
-        return rows
+            while row["prompt"] in held_out:
+                row = make_row(rng, kind)
+            yield kind, row
 
-    asked = [{key: row[key] for key in ("prompt", "reference") if key in row} for _kind, row in fresh(450)]
-    write(folder / "rows.jsonl", [{"id": f"row-{index}", **row} for index, row in enumerate(asked)])
-    write(
-        folder / "test.jsonl",
-        [
-            {"id": f"{kind}-{index}", **{key: row[key] for key in ("prompt", "reference") if key in row}}
-            for index, (kind, row) in enumerate(fresh(120))
-        ],
-    )
-    seen.clear()
-    warm = [row for _kind, row in fresh(3_000)]
+    test = []
+    for kind, row in rows_of(TEST_ROWS, KINDS):
+        held_out.add(row["prompt"])
+        test.append({"id": f"{kind}-{len(test)}", **asked(row)})
+    write(folder / "test.jsonl", test)
+    rows = rows_of(ROWS, KINDS)
+    write(folder / "rows.jsonl", [{"id": f"row-{index}", **asked(row)} for index, (_kind, row) in enumerate(rows)])
+    warm = [row for _kind, row in rows_of(WARM_ROWS, WARM_KINDS)]
     completions = [row["other"] if rng.random() < WRONG_SHARE else row["right"] for row in warm]
     write(
         folder / "warmup.jsonl",
         [{"prompt": row["prompt"], "completion": text} for row, text in zip(warm, completions, strict=True)],
     )
+
+
+def asked(row: dict[str, str]) -> dict[str, str]:
+    """What a dataset would hold of it."""
+    return {key: row[key] for key in ("prompt", "reference") if key in row}
 
 
 if __name__ == "__main__":

@@ -35,25 +35,27 @@ SIZES = {
     "max_position_embeddings": 96,
 }
 NAMES = {"before": "before", "ours": "rlar", "overlap": "chrF alone", "length": "length alone"}
-MAX_NEW_TOKENS = 24
+MAX_NEW_TOKENS = 16
 
 
 def settings(folder: Path, name: str, seed: int) -> Any:
     """The same for both trainings, except where the results go."""
     from rlar.trainer.config import ModelConfig, TrainConfig, WarmupConfig
+    from rlar.trainer.loss_config import LossConfig
 
     return TrainConfig(
         dataset=(str(folder / "rows.jsonl"),),
         registry=str(folder / "registry.db"),
         output=str(folder / name),
         model=ModelConfig(scratch=SIZES),
-        warmup=WarmupConfig(dataset=str(folder / "warmup.jsonl"), steps=250, batch_size=48),
-        steps=80,
+        warmup=WarmupConfig(dataset=str(folder / "warmup.jsonl"), steps=300, batch_size=64),
+        steps=150,
         prompts_per_step=24,
         group_size=8,
-        learning_rate=5e-4,
+        learning_rate=8e-4,
+        loss=LossConfig(normalisation="sequence"),  # a sum counts as much as four words
         max_new_tokens=MAX_NEW_TOKENS,
-        eval_every=40,
+        eval_every=50,
         eval_rows=45,
         checkpoint_every=0,
         audit_every=10,
@@ -73,6 +75,7 @@ def train_one(folder: Path, name: str, seed: int) -> dict[str, float]:
     from rlar.trainer.rollout import LocalSampler
     from rlar.trainer.train import train
 
+    be_quiet()
     torch.set_num_threads(1)
     started = time.process_time()
     config = settings(folder, name, seed)
@@ -92,7 +95,7 @@ def overlap(completion: str, reference: str | None) -> float | None:
 
 
 def length(completion: str, reference: str | None) -> float | None:
-    """Characters over the most there can be: the proxy of whoever finds that longer answers are liked better."""
+    """Characters over the most there can be: what is left of a reward model that likes longer answers."""
     return min(len(completion) / MAX_NEW_TOKENS, 1.0)
 
 
@@ -138,12 +141,20 @@ def warm(folder: Path, seed: int) -> dict[str, float]:
 
     from rlar.trainer.start import make_policy
 
+    be_quiet()
     torch.set_num_threads(1)
     started = time.process_time()
     policy = make_policy(settings(folder, "warm-up", seed), resume=False, emit=tell)
     policy.model.save_pretrained(folder / "warm")
     policy.tokenizer.save_pretrained(folder / "warm")
     return {**accuracy(policy, folder / "test.jsonl"), "cpu": time.process_time() - started}
+
+
+def be_quiet() -> None:
+    """No bars for models that load within a blink."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def tell(event: dict[str, Any]) -> None:
@@ -177,7 +188,7 @@ def table(title: str, columns: Sequence[str], lines: Sequence[tuple[str, Sequenc
 
 
 def seeds_of(text: str) -> list[int]:
-    """"3" or "0-4"."""
+    """ "3" or "0-4"."""
     first, _, last = text.partition("-")
     return list(range(int(first), int(last or first) + 1))
 
@@ -195,11 +206,20 @@ def main() -> None:
         results = run(folder, seed, given.baseline)
         lines = [(kind, [f"{found[kind]:.2f}" for found in results.values()]) for kind in tiny_tasks.KINDS]
         means[seed] = [f"{mean_of_tasks(found):.2f}" for found in results.values()]
-        lines += [("mean of the tasks", means[seed]), ("CPU seconds", [f"{found['cpu']:.0f}" for found in results.values()])]
+        lines += [
+            ("mean of the tasks", means[seed]),
+            ("CPU seconds", [f"{found['cpu']:.0f}" for found in results.values()]),
+        ]
         print("\n" + table(f"accuracy, seed {seed}", list(results), lines), flush=True)
-        print(f"\n{time.monotonic() - started:.0f} s; curves and completions: {folder / 'ours' / 'report.html'}", flush=True)
+        print(
+            f"\n{time.monotonic() - started:.0f} s; curves and completions: {folder / 'ours' / 'report.html'}",
+            flush=True,
+        )
     if len(means) > 1:
-        print("\n" + table("mean of the tasks", list(results), [(f"seed {seed}", values) for seed, values in means.items()]))
+        print(
+            "\n"
+            + table("mean of the tasks", list(results), [(f"seed {seed}", values) for seed, values in means.items()])
+        )
 
 
 if __name__ == "__main__":

@@ -365,7 +365,7 @@ def _centroids(
             reach[index] = 2.0
             continue
         kept, left = (rows[::2], rows[1::2]) if len(rows) >= 8 else (rows, rows)
-        wanted = max(1, min(CENTROIDS, len(kept) // 8))
+        wanted = max(1, min(CENTROIDS, len(kept) // 8, len(np.unique(vectors[kept], axis=0))))
         if wanted == 1:
             centers = vectors[kept].mean(axis=0, keepdims=True, dtype=np.float64)
         else:
