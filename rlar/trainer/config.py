@@ -118,6 +118,8 @@ class TrainConfig(_Table):
     """Steps between hand-overs of unknown rows, quarantined and drifted tools to the agent; 0 never."""
     tensorboard: bool = True
     """Write TensorBoard events, where the package is installed."""
+    wandb: str | None = None
+    """Project of Weights & Biases to send the same numbers to; needs `rlar[wandb]`."""
     threads: int | None = None
     """Torch threads; None leaves torch's choice."""
 

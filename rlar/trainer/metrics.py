@@ -1,4 +1,4 @@
-"""What a run writes down each step: a JSON line a step, and TensorBoard events where the package is installed."""
+"""What a run writes down each step: a JSON line a step, and numbers for the boards that show them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlar.trainer.advantage import count_groups
+from rlar.trainer.boards import Board, flat_numbers
 from rlar.trainer.checkpoint import CheckpointError
 from rlar.types import Reward
 
@@ -100,7 +101,7 @@ def repetition(texts: Sequence[str]) -> float:
 class MetricsLog:
     """Appends to `metrics.jsonl` in a folder that exists; a resumed run first drops what it will write again."""
 
-    def __init__(self, folder: Path, *, from_step: int, tensorboard: bool) -> None:
+    def __init__(self, folder: Path, *, from_step: int, boards: Sequence[Board] = ()) -> None:
         self.path = folder / "metrics.jsonl"
         temporary = self.path.with_suffix(".tmp")
         try:
@@ -110,7 +111,7 @@ class MetricsLog:
             self._file = self.path.open("a", encoding="utf-8")
         except OSError as error:
             raise CheckpointError(f"{self.path}: not written: {error.strerror or error}") from error
-        self._board = _summary_writer(folder / "tensorboard") if tensorboard else None
+        self._boards = boards
 
     def _lines(self) -> list[str]:
         if not self.path.exists():
@@ -124,14 +125,13 @@ class MetricsLog:
             self._file.flush()
         except OSError as error:
             raise CheckpointError(f"{self.path}: not written: {error.strerror or error}") from error
-        if self._board is not None:
-            for name, value in flat_numbers(row):
-                self._board.add_scalar(name, value, row["step"])
+        for board in self._boards:
+            board.write(row["step"], flat_numbers(row))
 
     def close(self) -> None:
         self._file.close()
-        if self._board is not None:
-            self._board.close()
+        for board in self._boards:
+            board.close()
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
@@ -140,18 +140,6 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if _is_json(line)]
-
-
-def flat_numbers(row: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
-    """Every finite number of a nested row, by its path."""
-    found: list[tuple[str, float]] = []
-    for name, value in row.items():
-        path = f"{prefix}/{name}" if prefix else name
-        if isinstance(value, dict):
-            found += flat_numbers(value, path)
-        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and path != "step":
-            found.append((path, float(value)))
-    return found
 
 
 def _is_before(row: dict[str, Any], from_step: int) -> bool:
@@ -168,11 +156,3 @@ def _is_json(line: str) -> bool:
         return isinstance(json.loads(line), dict)
     except json.JSONDecodeError:
         return False
-
-
-def _summary_writer(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder))

@@ -16,6 +16,7 @@ from rlar.tools.lock import make_lock
 from rlar.tools.registry import Registry
 from rlar.tools.router import Scorer
 from rlar.trainer.audit import Auditor
+from rlar.trainer.boards import open_boards
 from rlar.trainer.checkpoint import (
     CheckpointError,
     latest_checkpoint,
@@ -219,7 +220,8 @@ class Run:
         return digest(self.config.model_dump_json(), *rows)
 
     def _open_log(self, first: int) -> None:
-        self.log = MetricsLog(self.folder, from_step=first, tensorboard=self.config.tensorboard)
+        boards = open_boards(self.config, self.folder, from_step=first)
+        self.log = MetricsLog(self.folder, from_step=first, boards=boards)
         self._opened.callback(self.log.close)
 
     def _open_auditor(self) -> None:

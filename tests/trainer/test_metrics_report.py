@@ -10,7 +10,7 @@ import pytest
 from training_fakes import small_config
 
 from rlar.trainer.checkpoint import CheckpointError
-from rlar.trainer.metrics import MetricsLog, flat_numbers, read_metrics, repetition, task_metrics
+from rlar.trainer.metrics import MetricsLog, read_metrics, repetition, task_metrics
 from rlar.trainer.progress import TrainProgress
 from rlar.trainer.report import chart, eval_table, smooth, write_report
 from rlar.types import Reward, ToolScore
@@ -35,7 +35,7 @@ def evaluation(number: int, accuracy: float | None, completion: str = "4"):
 
 
 def log_of(folder: Path, from_step: int) -> MetricsLog:
-    return MetricsLog(folder, from_step=from_step, tensorboard=False)
+    return MetricsLog(folder, from_step=from_step)
 
 
 def test_a_resumed_run_drops_what_it_will_do_again(tmp_path: Path):
@@ -90,11 +90,6 @@ def test_unscored_rewards_are_counted_and_never_averaged():
 def test_repetition_is_the_share_of_words_that_repeat_the_one_before():
     assert repetition(["a a b", "c"]) == 0.5  # of two places, one repeats
     assert repetition(["", "one"]) == 0.0
-
-
-def test_only_finite_numbers_reach_tensorboard():
-    row = {"step": 3, "a": 1, "b": {"c": 0.5, "d": None}, "e": float("nan"), "f": True, "g": "text"}
-    assert flat_numbers(row) == [("a", 1.0), ("b/c", 0.5)]
 
 
 def test_smoothing_averages_over_a_window_that_ends_at_the_point():
