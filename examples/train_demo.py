@@ -54,6 +54,7 @@ def settings(folder: Path, name: str, seed: int) -> Any:
         group_size=8,
         learning_rate=8e-4,
         loss=LossConfig(normalisation="sequence"),  # a sum counts as much as four words
+        token_budget=16_384,  # the model is so small that all fits into one pass
         max_new_tokens=MAX_NEW_TOKENS,
         eval_every=50,
         eval_rows=45,
