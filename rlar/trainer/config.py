@@ -79,6 +79,8 @@ class TrainConfig(_Table):
     """Updates over which the rate rises from 0."""
     weight_decay: float = Field(default=0.0, ge=0)
     max_gradient_norm: float = Field(default=1.0, gt=0)
+    shard_optimizer: bool = False
+    """Of several processes, each keeps the optimiser's state of its share of the weights only (ZeRO stage 1)."""
     updates_per_batch: int = Field(default=1, ge=1)
     """Passes over the rollouts of a step; 1 is on-policy."""
 

@@ -54,8 +54,11 @@ class Updater:
         self.policy = policy
         self.ranks = ranks
         self.signals = {name: (find_signal(name), weight) for name, weight in config.signals.items()}
-        self.optimiser = torch.optim.AdamW(
-            policy.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        self.optimiser = ranks.adamw(
+            policy.parameters(),
+            sharded=config.shard_optimizer,
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
         )
         self.reference = policy.reference() if config.loss.beta > 0 else None
 
@@ -104,7 +107,7 @@ class Updater:
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, self.config.max_gradient_norm))
         is_finite = math.isfinite(stats.loss) and math.isfinite(norm)
         if is_finite:
-            self.optimiser.step()
+            self.ranks.step(self.optimiser)
         self.optimiser.zero_grad(set_to_none=True)
         if not is_finite:
             raise self._diverged(step, f"loss {stats.loss}, gradient norm {norm}", batch)
