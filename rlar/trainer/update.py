@@ -75,7 +75,7 @@ class Updater:
         mismatch, trainer_logprobs = None, None
         if config.updates_per_batch > 1 or config.sampler_url is not None:
             trainer_logprobs = ranks.agree(
-                lambda: completion_logprobs(self.policy, share.rollouts, token_budget=config.token_budget)
+                lambda: completion_logprobs(self.policy, share.rollouts, token_budget=config.tokens_per_pass)
             )
             if config.sampler_url is not None:
                 mismatch = _mismatch(trainer_logprobs, batch.rollouts, share, ranks)
@@ -185,7 +185,7 @@ def _backward(
         share.rollouts,
         share.advantages_N,
         config=config.loss,
-        token_budget=config.token_budget,
+        token_budget=config.tokens_per_pass,
         old_logprobs=old,
         reference=reference,
         counted_N=share.counted_N,
