@@ -324,7 +324,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=8)
     parser.add_argument("--group", type=int, default=8)
     parser.add_argument("--new", type=int, default=64)
-    parser.add_argument("--token-budget", type=int, default=1200)
+    parser.add_argument("--token-budget", type=int, default=600)
     parser.add_argument("--wall", action="store_true")
     parser.add_argument("--only-float32", action="store_true")
     parser.add_argument("--memory", action="store_true")

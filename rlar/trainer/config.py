@@ -79,6 +79,8 @@ class TrainConfig(_Table):
     """Updates over which the rate rises from 0."""
     weight_decay: float = Field(default=0.0, ge=0)
     max_gradient_norm: float = Field(default=1.0, gt=0)
+    shard_optimizer: bool = False
+    """Of several processes, each keeps the optimiser's state of its share of the weights only (ZeRO stage 1)."""
     updates_per_batch: int = Field(default=1, ge=1)
     """Passes over the rollouts of a step; 1 is on-policy."""
 
@@ -90,8 +92,9 @@ class TrainConfig(_Table):
     stop: tuple[str, ...] = ()
     sampler_url: str | None = None
     """An OpenAI-compatible server that samples instead of this process."""
-    token_budget: int = Field(default=16_384, ge=1)
-    """Tokens in one forward and backward pass; more are accumulated."""
+    token_budget: int | None = Field(default=None, ge=1)
+    """Tokens in one forward and backward pass; more are accumulated. None: 600 on a CPU, where more only costs memory,
+    and 16,384 on a GPU."""
     score_chunks: int = Field(default=2, ge=1)
     """Parts that a step's prompts are generated in, so that one is scored while the next is generated."""
     resample_limit: int = Field(default=0, ge=0)
@@ -122,6 +125,11 @@ class TrainConfig(_Table):
     """Project of Weights & Biases to send the same numbers to; needs `rlar[wandb]`."""
     threads: int | None = None
     """Torch threads; None leaves torch's choice."""
+
+    @property
+    def tokens_per_pass(self) -> int:
+        """`token_budget`, or what suits the device."""
+        return self.token_budget or (16_384 if self.model.device.startswith("cuda") else 600)
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainConfig:

@@ -2,13 +2,14 @@
 
 Data parallel: every process holds the whole model. It samples and scores its share of a step's prompts; then all know
 all rollouts with their rewards, so advantages, denominators and metrics are those of the whole step; and each computes
-the gradient of its share, which are added up. Left out: sharded weights, several machines (docs/trainer.md says what to
-use there).
+the gradient of its share, which are added up. The optimiser's state can be spread over them (ZeRO stage 1). Left out: sharded
+weights, several machines (docs/trainer.md says what to use there).
 """
 
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -124,6 +125,29 @@ class Ranks:
             for gradient, total in zip(bucket, flat.split([each.numel() for each in bucket]), strict=True):
                 gradient.copy_(total.view_as(gradient))
 
+    def adamw(
+        self, parameters: Sequence[torch.nn.Parameter], *, sharded: bool, **options: Any
+    ) -> torch.optim.Optimizer:
+        """AdamW; sharded, each process keeps and computes a share of it, and hands the weights on (arXiv:1910.02054, 5.1)."""
+        if not sharded or self.size == 1:
+            return torch.optim.AdamW(parameters, **options)
+        with warnings.catch_warnings():  # of modules beside it
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from torch.distributed.optim import ZeroRedundancyOptimizer
+
+        return ZeroRedundancyOptimizer(parameters, optimizer_class=torch.optim.AdamW, **options)
+
+    def step(self, optimiser: torch.optim.Optimizer) -> None:
+        """An update, in all processes."""
+        with noticing():
+            optimiser.step()
+
+    def collect_state(self, optimiser: torch.optim.Optimizer) -> None:
+        """Bring the state of a sharded optimiser together in the first process, for its `state_dict`."""
+        if hasattr(optimiser, "consolidate_state_dict"):
+            with noticing():
+                optimiser.consolidate_state_dict(to=0)
+
 
 ALONE = Ranks()
 
@@ -209,19 +233,20 @@ class TorchLink:
         import torch.distributed as dist
 
         found: list[Any] = [None] * self._size
-        with _noticing():
+        with noticing():
             dist.all_gather_object(found, value, group=self._small)
         return found
 
     def add(self, tensor: Tensor) -> None:
         import torch.distributed as dist
 
-        with _noticing():
+        with noticing():
             dist.all_reduce(tensor)
 
 
 @contextlib.contextmanager
-def _noticing() -> Iterator[None]:
+def noticing() -> Iterator[None]:
+    """Says that another process has ended, where torch says that a connection has."""
     try:
         yield
     except RuntimeError as error:

@@ -143,6 +143,7 @@ class Run:
         if self.ranks.size > 1:
             sums = [float(weights.detach().double().sum()) for weights in self.policy.parameters()]
             self.ranks.check_same(f"weights after step {step}", digest(repr(sums)))
+        self.ranks.collect_state(self.updater.optimiser)
         self.ranks.first(lambda: self._save(step))
 
     def _save(self, step: int) -> None:

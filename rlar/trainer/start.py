@@ -172,7 +172,7 @@ def make_policy(
     policy = scratch_policy(config, _scratch_texts(config), **options)
     # A resumed run needs the warm-up only for the reference that its KL term holds on to.
     if warms_up and config.warmup is not None and (newest is None or config.loss.beta > 0):
-        warm_up(policy, config.warmup, token_budget=config.token_budget, seed=config.seed, emit=emit)
+        warm_up(policy, config.warmup, token_budget=config.tokens_per_pass, seed=config.seed, emit=emit)
     return policy
 
 

@@ -54,8 +54,11 @@ class Updater:
         self.policy = policy
         self.ranks = ranks
         self.signals = {name: (find_signal(name), weight) for name, weight in config.signals.items()}
-        self.optimiser = torch.optim.AdamW(
-            policy.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        self.optimiser = ranks.adamw(
+            policy.parameters(),
+            sharded=config.shard_optimizer,
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
         )
         self.reference = policy.reference() if config.loss.beta > 0 else None
 
@@ -72,7 +75,7 @@ class Updater:
         mismatch, trainer_logprobs = None, None
         if config.updates_per_batch > 1 or config.sampler_url is not None:
             trainer_logprobs = ranks.agree(
-                lambda: completion_logprobs(self.policy, share.rollouts, token_budget=config.token_budget)
+                lambda: completion_logprobs(self.policy, share.rollouts, token_budget=config.tokens_per_pass)
             )
             if config.sampler_url is not None:
                 mismatch = _mismatch(trainer_logprobs, batch.rollouts, share, ranks)
@@ -104,7 +107,7 @@ class Updater:
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, self.config.max_gradient_norm))
         is_finite = math.isfinite(stats.loss) and math.isfinite(norm)
         if is_finite:
-            self.optimiser.step()
+            self.ranks.step(self.optimiser)
         self.optimiser.zero_grad(set_to_none=True)
         if not is_finite:
             raise self._diverged(step, f"loss {stats.loss}, gradient norm {norm}", batch)
@@ -182,7 +185,7 @@ def _backward(
         share.rollouts,
         share.advantages_N,
         config=config.loss,
-        token_budget=config.token_budget,
+        token_budget=config.tokens_per_pass,
         old_logprobs=old,
         reference=reference,
         counted_N=share.counted_N,

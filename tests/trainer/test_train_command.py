@@ -165,6 +165,9 @@ def test_two_processes_end_with_the_weights_of_one_also_when_stopped_and_run_aga
     gaps = torch.cat([(one[name] - two[name]).abs().flatten() for name in one])
     assert float(gaps.mean()) < 1e-6 and float(gaps.max()) < 1e-4
 
+    # stopped and run again, and with the optimiser's state in two halves: bit for bit the same
+    (made / "sharded.toml").write_text("shard_optimizer = true\n" + CONFIG)
+    train = ("train", "--config", "sharded.toml", "--steps", "12", "--json")
     stopped = start_two(made, *train, "--output", "two-broken")
     wait_for_step(made / "two-broken", 5)
     stopped.send_signal(signal.SIGTERM)  # torchrun passes it on to both, and ends with an error of its own
@@ -174,6 +177,9 @@ def test_two_processes_end_with_the_weights_of_one_also_when_stopped_and_run_aga
     assert json.loads(finish(start_two(made, *train, "--output", "two-broken")))["steps"] == 12
     files = [latest_checkpoint(made / name / "checkpoints") / "model.safetensors" for name in ("two", "two-broken")]
     assert files[0].read_bytes() == files[1].read_bytes()
+    states = [load_file(file.with_name("optimizer.safetensors")) for file in files]
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 @pytest.mark.slow
