@@ -74,7 +74,9 @@ class TrainConfig(_Table):
     estimator: Literal["grpo", "dr_grpo", "rloo", "reinforce++", "reinforce++_baseline"] = "grpo"
     learning_rate: float = Field(default=1e-6, gt=0)
     final_learning_rate_fraction: float = Field(default=0.1, ge=0, le=1)
-    """The rate falls linearly to this share of itself."""
+    """The rate falls to this share of itself; 1 keeps it constant."""
+    schedule: Literal["linear", "cosine"] = "linear"
+    """How it falls."""
     warmup_updates: int = Field(default=10, ge=0)
     """Updates over which the rate rises from 0."""
     weight_decay: float = Field(default=0.0, ge=0)

@@ -119,9 +119,12 @@ class Updater:
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """Rises over `warmup_updates`, and falls linearly to its final share."""
+    """Rises over `warmup_updates`, and falls to its final share: in a line, or as half a cosine."""
     rise = min(1.0, (step + 1) / config.warmup_updates) if config.warmup_updates else 1.0
-    fall = 1.0 - (1.0 - config.final_learning_rate_fraction) * step / config.steps
+    done = step / config.steps
+    if config.schedule == "cosine":
+        done = (1.0 - math.cos(math.pi * done)) / 2
+    fall = 1.0 - (1.0 - config.final_learning_rate_fraction) * done
     return config.learning_rate * rise * fall
 
 

@@ -57,6 +57,9 @@ def test_the_rate_rises_then_falls_linearly(tmp_path: Path):
     # 4 updates of rate 1, 2 of warm-up, down to a fifth: 1/2 * 1, 1 * (1 - 0.8/4), 1 - 1.6/4, 1 - 2.4/4
     config = small_config(tmp_path, steps=4, learning_rate=1.0, warmup_updates=2, final_learning_rate_fraction=0.2)
     assert [learning_rate(config, step) for step in range(4)] == pytest.approx([0.5, 0.8, 0.6, 0.4])
+    config = config.model_copy(update={"schedule": "cosine"})  # (1 - cos(pi t)) / 2 is .5 half-way, .1464 at a quarter
+    expected = [0.5, 1 - 0.8 * 0.14645, 0.6, 1 - 0.8 * 0.85355]
+    assert [learning_rate(config, step) for step in range(4)] == pytest.approx(expected, abs=1e-4)
 
 
 def test_unscored_rollouts_get_advantage_0_and_do_not_count(tmp_path: Path):
