@@ -2,14 +2,15 @@
 
     python benchmarks/trainer.py                                   # 1M and 5M parameters, 5 steps each
     python benchmarks/trainer.py --sizes 30m --steps 3             # some minutes
-    python benchmarks/trainer.py --threads 2 --wall                # wall seconds, both cores
+    python benchmarks/trainer.py --threads 2 --processes 2 --wall  # wall seconds, both cores
     python benchmarks/trainer.py --memory                          # peak resident memory, one process a side
     python benchmarks/trainer.py --growth                          # our step against group size, length and prompts
 
 Seconds are CPU seconds of one thread unless --wall is given, so that a busy machine matters less. The ratio is of
 seconds per sampled token, step by step; the first step of either side warms up and is left out. "tuned" is TRL in
 float32 with the whole batch at once and no checkpointing, "default" is TRL as shipped. "varied" makes one token in 40 an
-end token, so that completions differ in length. Needs trl, datasets and accelerate. One JSON line a case is printed.
+end token, so that completions differ in length. With --processes ours is as many processes of one thread, as
+`torchrun ... -m rlar train` starts them (more threads in one process are hardly faster), TRL one of --threads. Needs trl, datasets and accelerate. One JSON line a case is printed.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import json
 import os
 import random
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 for _name, _value in {
@@ -42,9 +45,13 @@ from tokenizers import Tokenizer, models, pre_tokenizers  # noqa: E402
 from transformers import PreTrainedTokenizerFast, Qwen3Config  # noqa: E402
 
 from rlar.trainer.advantage import group_advantages  # noqa: E402
+from rlar.trainer.config import TrainConfig  # noqa: E402
+from rlar.trainer.distributed import join_processes  # noqa: E402
+from rlar.trainer.launch import Launch  # noqa: E402
 from rlar.trainer.loss import LossConfig, policy_loss_backward  # noqa: E402
 from rlar.trainer.policy import Policy, load_policy  # noqa: E402
-from rlar.trainer.rollout import LocalSampler, Rollouts  # noqa: E402
+from rlar.trainer.rollout import LocalSampler, Rollouts, join_rollouts  # noqa: E402
+from rlar.trainer.update import Updater  # noqa: E402
 
 SIZES = {  # vocabulary, width, layers, heads, key-value heads, head size, feed-forward
     "1m": (2048, 128, 4, 4, 2, 32, 384),
@@ -117,6 +124,68 @@ class Ours:
                 "tokens": sum(lengths)}  # fmt: skip
 
 
+class OursInProcesses:
+    """The same step by several processes of one thread, which rest while TRL computes."""
+
+    def __init__(self, size: str, lengths: str, dtype: torch.dtype, linear: str, args: argparse.Namespace) -> None:
+        context = torch.multiprocessing.get_context("spawn")
+        given = (size, lengths, dtype, linear, args, free_port())
+        self.pipes, self.workers = [], []
+        for rank in range(args.processes):
+            pipe, theirs = context.Pipe()
+            worker = context.Process(target=one_of_several, args=(rank, theirs, *given), daemon=True)
+            worker.start()
+            self.pipes.append(pipe)
+            self.workers.append(worker)
+
+    def step(self, prompts: list[list[int]], clock: Any) -> dict[str, float]:
+        started = clock()
+        for pipe in self.pipes:
+            pipe.send(prompts)
+        told: list[dict[str, float]] = [pipe.recv() for pipe in self.pipes]
+        return {**told[0], "step": clock() - started}
+
+    def close(self) -> None:
+        for pipe, worker in zip(self.pipes, self.workers, strict=True):
+            pipe.send(None)
+            worker.join()
+
+
+def one_of_several(
+    rank: int, pipe: Any, size: str, lengths: str, dtype: torch.dtype, linear: Any, args: argparse.Namespace, port: int
+) -> None:
+    """A process of `OursInProcesses`: samples its share of the prompts, and updates as `rlar train` does."""
+    torch.set_num_threads(1)
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(args.processes))
+    policy = policy_of(size, lengths, dtype=dtype, linear=linear)
+    config = TrainConfig(dataset=("-",), learning_rate=1e-5, token_budget=args.token_budget, max_new_tokens=args.new)
+    sampler = LocalSampler(policy)
+    with join_processes(Launch(rank, args.processes), "cpu") as ranks:
+        updater, number = Updater(config, policy, ranks), 0
+        while (prompts := pipe.recv()) is not None:
+            t0 = time.perf_counter()
+
+            def sample(mine: list[list[int]] = prompts[rank :: args.processes]) -> Rollouts:
+                return sampler.sample(mine, group_size=args.group, max_new_tokens=args.new)
+
+            rollouts = join_rollouts(ranks.together(sample))
+            t1 = time.perf_counter()
+            counts = rollouts.lengths_N.tolist()
+            rewards = [reward_of(ids[:n]) for ids, n in zip(rollouts.completion_ids_N_T.tolist(), counts, strict=True)]
+            batch: Any = SimpleNamespace(
+                rollouts=rollouts, rewards_P_G=torch.tensor(rewards).view(-1, args.group), rows=[]
+            )
+            updater.update(batch, number)
+            number += 1
+            pipe.send({"generate": t1 - t0, "update": time.perf_counter() - t1, "tokens": sum(counts)})
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
 def trl_trainer(policy: Policy, texts: list[str], setting: str, args: argparse.Namespace, callbacks: list[Any]) -> Any:
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
@@ -152,8 +221,11 @@ def side_by_side(size: str, setting: str, lengths: str, args: argparse.Namespace
     prompts = prompts_of(args.prompts * args.steps, policy.vocabulary)
     texts = [policy.decode(prompt) for prompt in prompts]
     assert [policy.tokenizer(text)["input_ids"] for text in texts[:3]] == prompts[:3]
-    ours = {}
+    ours: dict[str, Any] = {}
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))[: 1 if args.only_float32 else 2]:
+        if args.processes > 1:
+            ours[name] = OursInProcesses(size, lengths, dtype, policy.linear, args)
+            continue
         mine = policy_of(size, lengths, dtype=dtype, linear=policy.linear)
         assert mine.network.name == "fast"
         ours[name] = Ours(mine, group_size=args.group, new=args.new, token_budget=args.token_budget)
@@ -191,8 +263,11 @@ def side_by_side(size: str, setting: str, lengths: str, args: argparse.Namespace
         check = gradient_check(policy, trainer, captured["inputs"], compute_loss) if setting == "tuned" else None
     finally:
         GRPOTrainer._generate_single_turn, GRPOTrainer._compute_loss = generate, compute_loss
+        for side in ours.values():
+            if args.processes > 1:
+                side.close()
 
-    result: dict[str, Any] = {"size": size, "setting": setting, "lengths": lengths, "threads": torch.get_num_threads(),
+    result: dict[str, Any] = {"size": size, "setting": setting, "lengths": lengths, "threads": torch.get_num_threads(), "processes": args.processes,
                               "seconds": "wall" if args.wall else "cpu", "prompts": args.prompts, "group": args.group,
                               "new": args.new, "linear": policy.linear}  # fmt: skip
     for name, steps in rows.items():
@@ -321,6 +396,7 @@ def main() -> None:
     parser.add_argument("--lengths", default="fixed,varied")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1, help="of ours; TRL is one")
     parser.add_argument("--prompts", type=int, default=8)
     parser.add_argument("--group", type=int, default=8)
     parser.add_argument("--new", type=int, default=64)
@@ -331,6 +407,8 @@ def main() -> None:
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.processes > 1 and not args.wall:
+        parser.error("--processes needs --wall: CPU seconds of other processes are not seen")
     torch.set_num_threads(args.threads)
     warnings.filterwarnings("ignore")
     if args.side:

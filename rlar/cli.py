@@ -458,6 +458,9 @@ def train_command(
     evolve_every: Annotated[
         int | None, typer.Option("--evolve-every", help="Steps between hand-overs of unknown rows to the agent.")
     ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes that train together: one a GPU, or one a core of a CPU.")
+    ] = 1,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Continue from the newest checkpoint in the output folder.")
     ] = True,
@@ -466,7 +469,7 @@ def train_command(
     """Train a model by GRPO; each row's reward comes from the tools that were admitted for its task.
 
     Needs torch: pip install 'rlar[train]'. SIGTERM writes a checkpoint and stops; run it again to go on.
-    Several processes on one machine: torchrun --nproc-per-node 2 -m rlar train ... (docs/trainer.md).
+    On a CPU several processes use the cores better than one with many threads.
 
     Example: rlar train --config examples/train_tiny.toml
     """
@@ -478,24 +481,26 @@ def train_command(
         "seed": seed,
         "evolve_every": evolve_every,
     }
-    _guard(lambda: _train(config, overrides, resume=resume, as_json=json_summary))
+    _guard(lambda: _train(config, overrides, processes=processes, resume=resume, as_json=json_summary))
 
 
-def _train(config_file: Path | None, overrides: dict[str, Any], *, resume: bool, as_json: bool) -> None:
+def _train(config_file: Path | None, overrides: dict[str, Any], *, processes: int, resume: bool, as_json: bool) -> None:
     import contextlib
     import os
 
     from rlar.errors import ConfigError
     from rlar.trainer.config import read_train_config
-    from rlar.trainer.launch import read_launch
+    from rlar.trainer.launch import become_torchrun, read_launch
 
+    launch = read_launch(os.environ)
+    if processes > 1:
+        become_torchrun(processes, launch, sys.argv[1:])
     try:
         from rlar.trainer.start import run_training
     except ImportError as error:
         raise ConfigError(f"training needs {error.name}: pip install 'rlar[train]'") from error
     from rlar.trainer.progress import TrainProgress
 
-    launch = read_launch(os.environ)
     config = read_train_config(config_file, overrides)
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(TrainProgress(sys.stderr)) if launch.rank == 0 else lambda event: None

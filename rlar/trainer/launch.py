@@ -1,8 +1,11 @@
-"""What `torchrun` says about the processes that it starts; without torch, for the command line."""
+"""Several processes by `torchrun`: started, and told which of them this is; without torch, for the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rlar.errors import ConfigError
@@ -25,3 +28,20 @@ def read_launch(environment: Mapping[str, str]) -> Launch:
             "(docs/integrations.md)"
         )
     return Launch(int(environment.get("RANK", "0")), size)
+
+
+def become_torchrun(processes: int, launch: Launch, arguments: Sequence[str]) -> None:
+    """Replace this process by torchrun, which starts `rlar` with these arguments so many times; in those it returns.
+
+    Raises ConfigError where torch is missing, or torchrun itself started another number of processes.
+    """
+    if launch.size == processes:
+        return
+    if launch.size > 1:
+        raise ConfigError(f"--processes {processes}, but torchrun started {launch.size}")
+    if importlib.util.find_spec("torch") is None:
+        raise ConfigError("training needs torch: pip install 'rlar[train]'")
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m", "rlar"]
+    sys.stdout.flush()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as torchrun would, with a warning
+    os.execv(sys.executable, [sys.executable, *torchrun, *arguments])

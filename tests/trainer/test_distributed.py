@@ -17,7 +17,7 @@ from rlar.errors import ConfigError, DatasetError
 from rlar.trainer.advantage import counted_rollouts, group_advantages
 from rlar.trainer.checkpoint import checkpoints
 from rlar.trainer.distributed import ALONE, ProcessFailed, process_device, share_groups
-from rlar.trainer.launch import Launch, read_launch
+from rlar.trainer.launch import Launch, become_torchrun, read_launch
 from rlar.trainer.metrics import read_metrics
 from rlar.trainer.start import run_training
 from rlar.trainer.update import Updater, denominator
@@ -275,6 +275,17 @@ def test_what_torchrun_says_is_read_and_several_machines_are_refused():
     assert read_launch({"RANK": "1", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}) == Launch(1, 2)
     with pytest.raises(ConfigError, match="one machine, not 8 processes on several; use TRL or verl"):
         read_launch({"RANK": "1", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"})
+
+
+def test_processes_that_torchrun_started_are_not_started_again(monkeypatch):
+    ran = []
+    monkeypatch.setattr("os.execv", lambda program, command: ran.append(command[1:]))
+    become_torchrun(2, Launch(1, 2), ["train"])
+    with pytest.raises(ConfigError, match="--processes 2, but torchrun started 3"):
+        become_torchrun(2, Launch(1, 3), ["train"])
+    assert ran == []
+    become_torchrun(2, Launch(), ["train", "--processes", "2"])
+    assert ran[0][-7:] == ["--nproc-per-node", "2", "-m", "rlar", "train", "--processes", "2"]
 
 
 def test_every_process_takes_a_gpu_of_its_own_or_says_that_there_are_too_few(monkeypatch):

@@ -136,9 +136,8 @@ def _is_number(folder: Path, fingerprint: str) -> bool:
 
 def start_two(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """Two processes by torchrun, with gloo."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "rlar"]
     return subprocess.Popen(
-        [*command, *arguments], cwd=folder, env={**os.environ, **QUIET}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "rlar", *arguments, "--processes", "2"], cwd=folder, env={**os.environ, **QUIET}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, start_new_session=True,
     )  # fmt: skip
 
