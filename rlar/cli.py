@@ -493,15 +493,16 @@ def _train(config_file: Path | None, overrides: dict[str, Any], *, processes: in
     from rlar.trainer.launch import become_torchrun, read_launch
 
     launch = read_launch(os.environ)
-    if processes > 1:
-        become_torchrun(processes, launch, sys.argv[1:])
+    config = read_train_config(config_file, overrides)
     try:
-        from rlar.trainer.start import run_training
+        from rlar.trainer.start import check_settings, run_training
     except ImportError as error:
         raise ConfigError(f"training needs {error.name}: pip install 'rlar[train]'") from error
     from rlar.trainer.progress import TrainProgress
 
-    config = read_train_config(config_file, overrides)
+    if processes > 1:
+        check_settings(config, processes)  # said once, not by every process
+        become_torchrun(processes, launch, sys.argv[1:])
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(TrainProgress(sys.stderr)) if launch.rank == 0 else lambda event: None
         summary = run_training(config, resume=resume, emit=progress, evolve=_evolver(config.registry), launch=launch)

@@ -28,7 +28,7 @@ def open_boards(config: TrainConfig, folder: Path, *, from_step: int) -> list[Bo
         folder: the run's; it exists.
         from_step: the step that a resumed run goes on with.
 
-    Raises ConfigError where Weights & Biases was asked for and is not installed or does not let the run in.
+    Raises ConfigError where Weights & Biases was asked for and does not let the run in.
     """
     boards: list[Board] = []
     if config.tensorboard and (board := _tensorboard(folder / "tensorboard", from_step)) is not None:
@@ -81,10 +81,8 @@ class WandbBoard:
     """
 
     def __init__(self, config: TrainConfig, folder: Path, *, is_new: bool) -> None:
-        try:
-            import wandb
-        except ImportError as error:
-            raise ConfigError("wandb is not installed: pip install 'rlar[wandb]', or leave the setting out") from error
+        import wandb
+
         name = folder / "wandb-run.txt"
         try:
             if is_new or not name.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import signal
 import threading
@@ -38,16 +39,10 @@ def run_training(
     # Threads that spin while they wait ruin a busy machine; it must be set before torch starts its own.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     from rlar.tools.engine import keep_secrets
-    from rlar.tools.registry import Registry
 
     # The configuration goes into checkpoints, metrics and the report.
     config = config.model_copy(update={"registry": keep_secrets(config.registry)})
-    if not Registry.exists(config.registry):
-        raise RegistryError(
-            f"no registry at {config.registry}; make one with "
-            f"`rlar agent build-tools --dataset {config.dataset[0]} --registry {config.registry}`"
-        )
-    check_files(config)
+    check_settings(config, launch.size)
     import torch
 
     from rlar.tools.router import Scorer, default_workers
@@ -56,11 +51,6 @@ def run_training(
     from rlar.trainer.rollout import LocalSampler, Sampler
     from rlar.trainer.train import train
 
-    if launch.size > config.score_chunks:
-        raise ConfigError(
-            f"{launch.size} processes share the {config.score_chunks} parts of a step: set score_chunks = {launch.size} "
-            "or a multiple"
-        )
     device = process_device(config.model.device, launch)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
@@ -104,8 +94,27 @@ def run_training(
     return {**summary, "report": str(write_report(Path(config.output), config))}
 
 
+def check_settings(config: TrainConfig, processes: int) -> None:
+    """What can be said before torch is imported and a model loaded. Raises as `run_training`."""
+    from rlar.tools.registry import Registry
+
+    if not Registry.exists(config.registry):
+        raise RegistryError(
+            f"no registry at {config.registry}; make one with "
+            f"`rlar agent build-tools --dataset {config.dataset[0]} --registry {config.registry}`"
+        )
+    check_files(config)
+    if processes > config.score_chunks:
+        raise ConfigError(
+            f"{processes} processes share the {config.score_chunks} parts of a step: set score_chunks = {processes} "
+            "or a multiple"
+        )
+    if config.wandb is not None and importlib.util.find_spec("wandb") is None:
+        raise ConfigError("wandb is not installed: pip install 'rlar[wandb]', or leave the setting out")
+
+
 def check_files(config: TrainConfig) -> None:
-    """Raises for files that are not there, before a model is loaded."""
+    """Raises DatasetError or ConfigError for files that are not there."""
     for path in (*config.dataset, *((config.warmup.dataset,) if config.warmup is not None else ())):
         if not Path(path).exists():
             raise DatasetError(f"{path}: no such file")

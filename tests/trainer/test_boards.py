@@ -11,6 +11,7 @@ from training_fakes import small_config
 from rlar.errors import ConfigError
 from rlar.trainer.boards import flat_numbers, open_boards
 from rlar.trainer.metrics import MetricsLog
+from rlar.trainer.start import check_settings
 
 
 def test_only_finite_numbers_are_shown():
@@ -38,18 +39,22 @@ def test_tensorboard_hides_what_a_resumed_run_does_again(tmp_path: Path):
     assert shown == [(0, 0.1), (1, 0.2), (2, 0.9), (3, 1.0)]
 
 
-def test_a_board_that_is_not_installed_is_left_out_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_tensorboard_that_is_not_installed_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     original = builtins.__import__
 
     def without(name, *rest, **more):
-        if name.split(".")[0] == "wandb" or name == "torch.utils.tensorboard":
+        if name == "torch.utils.tensorboard":
             raise ImportError(name)
         return original(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
     assert open_boards(small_config(tmp_path, tensorboard=True), tmp_path, from_step=0) == []
+
+
+def test_wandb_that_is_not_installed_is_said_before_anything_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'rlar\[wandb\]'"):
-        open_boards(small_config(tmp_path, wandb="project"), tmp_path, from_step=0)
+        check_settings(small_config(tmp_path, wandb="project"), 1)
 
 
 @pytest.mark.slow
