@@ -10,7 +10,8 @@ Seconds are CPU seconds of one thread unless --wall is given, so that a busy mac
 seconds per sampled token, step by step; the first step of either side warms up and is left out. "tuned" is TRL in
 float32 with the whole batch at once and no checkpointing, "default" is TRL as shipped. "varied" makes one token in 40 an
 end token, so that completions differ in length. With --processes ours is as many processes of one thread, as
-`torchrun ... -m rlar train` starts them (more threads in one process are hardly faster), TRL one of --threads. Needs trl, datasets and accelerate. One JSON line a case is printed.
+`rlar train --processes` starts them (more threads in one process are hardly faster), TRL one of --threads. Needs trl,
+datasets and accelerate. One JSON line a case is printed.
 """
 
 from __future__ import annotations
@@ -267,8 +268,8 @@ def side_by_side(size: str, setting: str, lengths: str, args: argparse.Namespace
             if args.processes > 1:
                 side.close()
 
-    result: dict[str, Any] = {"size": size, "setting": setting, "lengths": lengths, "threads": torch.get_num_threads(), "processes": args.processes,
-                              "seconds": "wall" if args.wall else "cpu", "prompts": args.prompts, "group": args.group,
+    result: dict[str, Any] = {"size": size, "setting": setting, "lengths": lengths, "threads": torch.get_num_threads(),
+                              "processes": args.processes, "seconds": "wall" if args.wall else "cpu", "prompts": args.prompts, "group": args.group,
                               "new": args.new, "linear": policy.linear}  # fmt: skip
     for name, steps in rows.items():
         result[name] = {key: round(median([step[key] for step in steps[1:]]), 4) for key in steps[0]}

@@ -4,7 +4,8 @@
 
 writes `rows.jsonl` (prompts with references where such rows have them; what `rlar agent build-tools` reads),
 `warmup.jsonl` (prompt and completion; most completions follow another convention than the rows want: digits turned
-round, another cipher, a word too many, small letters) and `test.jsonl` (prompts that are in neither). All of it is made up here.
+round, another cipher, a word too many, small letters) and `test.jsonl` (prompts that are in neither). All of it
+is made up here.
 """
 
 from __future__ import annotations
