@@ -47,6 +47,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config  # noqa: E402
 
 from rlar.trainer.advantage import group_advantages  # noqa: E402
 from rlar.trainer.config import TrainConfig  # noqa: E402
+from rlar.trainer.credit import per_token  # noqa: E402
 from rlar.trainer.distributed import join_processes  # noqa: E402
 from rlar.trainer.launch import Launch  # noqa: E402
 from rlar.trainer.loss import LossConfig, policy_loss_backward  # noqa: E402
@@ -115,7 +116,13 @@ class Ours:
         rewards = [reward_of(ids[:n]) for ids, n in zip(rollouts.completion_ids_N_T.tolist(), lengths, strict=True)]
         advantages_N = group_advantages(torch.tensor(rewards).view(-1, self.group_size)).flatten()
         t2 = clock()
-        policy_loss_backward(self.policy, rollouts, advantages_N, config=LossConfig(), token_budget=self.token_budget)
+        policy_loss_backward(
+            self.policy,
+            rollouts,
+            per_token(advantages_N, rollouts.mask_N_T),
+            config=LossConfig(),
+            token_budget=self.token_budget,
+        )
         t3 = clock()
         torch.nn.utils.clip_grad_norm_(self.policy.parameters(), 1.0)
         self.optimiser.step()
@@ -295,7 +302,9 @@ def gradient_check(policy: Policy, trainer: Any, inputs: dict[str, Any], compute
     expected = [parameter.grad.clone() for parameter in policy.parameters()]
     policy.model.zero_grad()
     rollouts, advantages_N = rollouts_of_trl(inputs)
-    stats = policy_loss_backward(policy, rollouts, advantages_N, config=LossConfig(), token_budget=2048)
+    stats = policy_loss_backward(
+        policy, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=LossConfig(), token_budget=2048
+    )
     gaps = [float((a - p.grad).abs().max()) for a, p in zip(expected, policy.parameters(), strict=True)]
     return {
         "loss_difference": abs(float(theirs.detach()) - stats.loss),

@@ -12,7 +12,10 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class MicroBatch:
-    """Some rows of a batch of rollouts, with the prompts they share. R rows, M completion tokens in all."""
+    """Some rows of a batch of rollouts, with the prompts they share. R rows, M target tokens in all.
+
+    Targets are the tokens whose log-probabilities are wanted: those that the policy wrote. Others are only read.
+    """
 
     prompts: list[list[int]]
     prompt_of_R: Tensor
@@ -21,6 +24,8 @@ class MicroBatch:
     """Which rows of the rollouts these are."""
     completion_ids_R_T: Tensor
     lengths_R: Tensor
+    action_mask_R_T: Tensor | None = None
+    """Bool, where the targets are; None: every completion token."""
 
     @cached_property
     def mask_R_T(self) -> Tensor:
@@ -28,18 +33,33 @@ class MicroBatch:
         return token_mask(self.lengths_R, self.completion_ids_R_T.shape[1])
 
     @cached_property
-    def targets_M(self) -> Tensor:
-        """The completion tokens, row after row."""
-        return self.completion_ids_R_T[self.mask_R_T]
+    def target_mask_R_T(self) -> Tensor:
+        """True where a target is."""
+        return self.mask_R_T if self.action_mask_R_T is None else self.action_mask_R_T & self.mask_R_T
 
     @cached_property
+    def targets_M(self) -> Tensor:
+        """The target tokens, row after row."""
+        return self.completion_ids_R_T[self.target_mask_R_T]
+
+    @cached_property
+    def _places(self) -> tuple[Tensor, Tensor]:
+        row_of_M, place_M = self.target_mask_R_T.nonzero(as_tuple=True)
+        return row_of_M, place_M
+
+    @property
     def row_of_M(self) -> Tensor:
-        """Row (in 0..R-1) of each completion token."""
-        return torch.arange(len(self.rows_R), device=self.rows_R.device).repeat_interleave(self.lengths_R)
+        """Row (in 0..R-1) of each target."""
+        return self._places[0]
+
+    @property
+    def place_M(self) -> Tensor:
+        """Place in its completion of each target."""
+        return self._places[1]
 
     def packed(self, values_N_T: Tensor) -> Tensor:
-        """The (M,) values of this micro-batch's tokens, out of a whole batch's (N, T)."""
-        return values_N_T[self.rows_R, : self.mask_R_T.shape[1]][self.mask_R_T]
+        """The (M,) values of this micro-batch's targets, out of a whole batch's (N, T)."""
+        return values_N_T[self.rows_R, : self.mask_R_T.shape[1]][self.target_mask_R_T]
 
 
 def token_mask(lengths_N: Tensor, width: int) -> Tensor:
@@ -96,8 +116,13 @@ def micro_batches(
     group_size: int,
     token_budget: int,
     rows: Sequence[int] | None = None,
+    action_mask_N_T: Tensor | None = None,
 ) -> Iterator[MicroBatch]:
-    """The micro-batches of a batch of rollouts, or of some of its rows; rows without a token are left out."""
+    """The micro-batches of a batch of rollouts, or of some of its rows; rows without a token are left out.
+
+    Args:
+        action_mask_N_T: bool, the tokens whose log-probabilities are wanted; None: all.
+    """
     lengths: list[int] = lengths_N.tolist()
     wanted = [row for row in (range(len(lengths)) if rows is None else rows) if lengths[row] > 0]
     device = completion_ids_N_T.device
@@ -115,4 +140,5 @@ def micro_batches(
             rows_R=rows_R,
             completion_ids_R_T=completion_ids_N_T[rows_R, :width],
             lengths_R=lengths_N[rows_R],
+            action_mask_R_T=None if action_mask_N_T is None else action_mask_N_T[rows_R, :width],
         )

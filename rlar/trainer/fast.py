@@ -242,7 +242,7 @@ class FastNetwork:
             torch.autograd.backward([whole for whole, _ in pairs], [grad for _, grad in pairs])
 
     def hidden(self, batch: MicroBatch, layers: list[Layer]) -> Tensor:
-        """(M, D) hidden states that predict the completion tokens, each prompt computed once."""
+        """(M, D) hidden states that predict the target tokens, each prompt computed once."""
         prompts = self.pack_prompts(batch.prompts)
         rows, width = batch.completion_ids_R_T.shape[0], batch.completion_ids_R_T.shape[1] - 1
         inputs = batch.mask_R_T[:, 1:]  # a row's last token predicts nothing
@@ -278,8 +278,7 @@ class FastNetwork:
         # a row's first token is predicted by its prompt's last, the others by the token before
         counts = batch.lengths_R - 1
         begins = prompt_tokens + counts.cumsum(0) - counts
-        place = batch.mask_R_T.nonzero()[:, 1]
-        row_of_M = batch.row_of_M
+        place, row_of_M = batch.place_M, batch.row_of_M
         first = prompts.ends[batch.prompt_of_R][row_of_M]
         return self.final_norm(x[torch.where(place == 0, first, begins[row_of_M] + place - 1)])
 

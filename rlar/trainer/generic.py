@@ -76,7 +76,7 @@ class TransformersNetwork:
         yield self.hidden
 
     def hidden(self, batch: MicroBatch) -> Tensor:
-        """(M, D) hidden states that predict the completion tokens; (M, V) logits where the head is not linear."""
+        """(M, D) hidden states that predict the target tokens; (M, V) logits where the head is not linear."""
         rows = len(batch.rows_R)
         starts = torch.tensor([len(prompt) for prompt in batch.prompts], device=self.device)[batch.prompt_of_R]
         ends = starts + batch.lengths_R - 1  # the last token predicts nothing
@@ -93,8 +93,7 @@ class TransformersNetwork:
                 states = self.body()(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
             else:
                 states = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        place = batch.mask_R_T.nonzero()[:, 1]
-        picked: Tensor = states[batch.row_of_M, starts[batch.row_of_M] - 1 + place]
+        picked: Tensor = states[batch.row_of_M, starts[batch.row_of_M] - 1 + batch.place_M]
         return picked.to(self.dtype) if self.linear_head else picked
 
     # -------------------------------------------------------------------------------------- decoding

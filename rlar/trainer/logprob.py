@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 TokenLoss = Callable[[Tensor, slice], Tensor]
 """From the log-probabilities of some tokens, and which of the M they are, to the sum of their losses."""
 
+TokenStatistic = Callable[[Tensor, Tensor], Tensor]
+"""From the (K, V) float32 logits at some places, divided by the temperature, and the (K,) tokens that stand there, to
+(K,) numbers. The logits are the statistic's own: it may change them in place."""
+
 
 def chunk_size(vocabulary: int, device: torch.device) -> int:
     """How many tokens' logits to hold at once: some 8 MB of them on a CPU, 256 MB elsewhere."""
@@ -46,25 +50,31 @@ def _chunk_logits(
     return logits if inverse_temperature == 1.0 else logits.mul_(inverse_temperature)
 
 
-def head_logprobs(
+def target_logprobs(logits_K_V: Tensor, targets_K: Tensor) -> Tensor:
+    """(K,) log-probabilities of the targets."""
+    return log_softmax_at(logits_K_V, targets_K)[0]
+
+
+def head_statistic(
     hidden_M_D: Tensor,
     weight_V_D: Tensor,
     targets_M: Tensor,
+    statistic: TokenStatistic = target_logprobs,
     *,
     bias: Tensor | None = None,
     temperature: float = 1.0,
     linear: LinearChoice = "torch",
     chunk: int | None = None,
 ) -> Tensor:
-    """(M,) float32 log-probabilities of the targets; no gradient."""
+    """(M,) float32 values of a statistic of the output layer's logits, a chunk of tokens at a time; no gradient."""
     size = chunk or chunk_size(weight_V_D.shape[0], hidden_M_D.device)
-    found = hidden_M_D.new_empty(len(targets_M), dtype=torch.float32)
+    values_M = hidden_M_D.new_empty(len(targets_M), dtype=torch.float32)
     with torch.no_grad():
         for start in range(0, len(targets_M), size):
             part = slice(start, start + size)
             logits = _chunk_logits(hidden_M_D[part], weight_V_D, bias, 1.0 / temperature, linear)
-            found[part] = log_softmax_at(logits, targets_M[part])[0]
-    return found
+            values_M[part] = statistic(logits, targets_M[part])
+    return values_M
 
 
 class _FusedHead(torch.autograd.Function):
@@ -189,26 +199,41 @@ def scoring_temperature(rollouts: Rollouts) -> float:
     return rollouts.temperature or 1.0
 
 
-def batch_logprobs(policy: Policy, forward: Forward, batch: MicroBatch, temperature: float) -> Tensor:
-    """(M,) log-probabilities of a micro-batch's completion tokens; no gradient."""
+def batch_statistic(
+    policy: Policy,
+    forward: Forward,
+    batch: MicroBatch,
+    temperature: float,
+    statistic: TokenStatistic = target_logprobs,
+) -> Tensor:
+    """(M,) values of a statistic at a micro-batch's targets, by default their log-probabilities; no gradient."""
     states = forward(batch)
     if not policy.network.linear_head:
-        return log_softmax_at(states.float() / temperature, batch.targets_M)[0]
+        return statistic(states.float() / temperature, batch.targets_M)
     weight, bias = policy.network.head()
-    return head_logprobs(states, weight, batch.targets_M, bias=bias, temperature=temperature, linear=policy.linear)
+    return head_statistic(
+        states, weight, batch.targets_M, statistic, bias=bias, temperature=temperature, linear=policy.linear
+    )
 
 
 @torch.no_grad()
-def completion_logprobs(
-    policy: Policy, rollouts: Rollouts, *, token_budget: int = 8192, rows: Sequence[int] | None = None
+def token_statistic(
+    policy: Policy,
+    rollouts: Rollouts,
+    statistic: TokenStatistic,
+    *,
+    token_budget: int = 8192,
+    rows: Sequence[int] | None = None,
 ) -> Tensor:
-    """(N, T) log-probabilities of the completions under the policy, at the temperature of the rollouts; 0 elsewhere.
+    """(N, T) float32 values of a statistic of the policy's distributions, at the tokens that it wrote; 0 elsewhere.
+
+    The distributions are those at the temperature of the rollouts. All logits are never held at once.
 
     Args:
         token_budget: tokens of a micro-batch.
         rows: only these; the others get 0.
     """
-    found_N_T = torch.zeros_like(rollouts.logprobs_N_T, device=policy.device)
+    values_N_T = torch.zeros_like(rollouts.logprobs_N_T, device=policy.device)
     batches = micro_batches(
         rollouts.prompts,
         rollouts.completion_ids_N_T.to(policy.device),
@@ -216,11 +241,21 @@ def completion_logprobs(
         group_size=rollouts.group_size,
         token_budget=token_budget,
         rows=rows,
+        action_mask_N_T=rollouts.action_mask_N_T.to(policy.device),
     )
     with policy.active(), policy.network.forwards() as forward:
         for batch in batches:
-            place_M = batch.mask_R_T.nonzero()[:, 1]
-            found_N_T[batch.rows_R[batch.row_of_M], place_M] = batch_logprobs(
-                policy, forward, batch, scoring_temperature(rollouts)
+            values_N_T[batch.rows_R[batch.row_of_M], batch.place_M] = batch_statistic(
+                policy, forward, batch, scoring_temperature(rollouts), statistic
             )
-    return found_N_T
+    return values_N_T
+
+
+def completion_logprobs(
+    policy: Policy, rollouts: Rollouts, *, token_budget: int = 8192, rows: Sequence[int] | None = None
+) -> Tensor:
+    """(N, T) log-probabilities of what the policy wrote, at the temperature of the rollouts; 0 elsewhere.
+
+    Arguments as for `token_statistic`.
+    """
+    return token_statistic(policy, rollouts, target_logprobs, token_budget=token_budget, rows=rows)

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from rlar.errors import ConfigError
-from rlar.trainer.batch import MicroBatch, micro_batches, token_mask
+from rlar.trainer.batch import MicroBatch, micro_batches
 from rlar.trainer.logprob import (
     TokenLoss,
-    batch_logprobs,
+    batch_statistic,
     completion_logprobs,
     dense_head_loss,
     fused_head_loss,
@@ -74,6 +74,8 @@ def importance_weights(trainer_logprobs: Tensor, sampler_logprobs: Tensor, cap: 
 def token_weights(lengths_N: Tensor, counted_N: Tensor, *, normalisation: str, max_new_tokens: int) -> Tensor:
     """(N,) weight of every token of a row in the step's loss; 0 for rows that do not count.
 
+    Lengths are counts of the policy's own tokens.
+
     token: 1 / all counted tokens. sequence: 1 / (counted rows x tokens of this row). constant: 1 / (counted rows x
     max_new_tokens).
     """
@@ -112,7 +114,7 @@ class LossStats:
     capped_fraction: float
     """Share of tokens whose importance weight ran into the cap."""
     tokens: int
-    """Completion tokens that went through forward and backward."""
+    """Tokens of the policy that went through forward and backward."""
     rows: int
     counted_rows: int
     """Rows in the denominator: scored, and not left out as overlong."""
@@ -143,7 +145,7 @@ class _Tally:
 def policy_loss_backward(
     policy: Policy,
     rollouts: Rollouts,
-    advantages_N: Tensor,
+    advantages_N_T: Tensor,
     *,
     config: LossConfig,
     token_budget: int = 8192,
@@ -154,7 +156,8 @@ def policy_loss_backward(
     """Adds the gradients of the whole batch's loss to the policy's parameters, a micro-batch at a time.
 
     Args:
-        advantages_N: NaN leaves a row out of the loss and its denominator.
+        advantages_N_T: of every token (`rlar.trainer.credit`); those of tokens that the policy did not write are ignored.
+            A NaN leaves its row out of the loss and the denominator.
         token_budget: most tokens (prompts once a group, and completions) of a micro-batch. It bounds the memory and
             does not change the result.
         old_logprobs: (N, T) of the policy that is improved upon; None on-policy, where every ratio is 1.
@@ -164,19 +167,25 @@ def policy_loss_backward(
     """
     started = time.perf_counter()
     device = policy.device
-    advantages = advantages_N.to(device).float()
-    counted = ~advantages.isnan()
+    if advantages_N_T.shape != rollouts.completion_ids_N_T.shape:
+        shapes = f"{tuple(advantages_N_T.shape)} for tokens of shape {tuple(rollouts.completion_ids_N_T.shape)}"
+        raise ValueError(f"an advantage a token is needed, not {shapes}: see rlar.trainer.credit.per_token")
+    actions = rollouts.action_mask_N_T.to(device)
+    advantages = torch.where(actions, advantages_N_T.to(device).float(), 0.0)
+    counted = ~advantages.isnan().any(1)
     if counted_N is not None:
         counted = counted & counted_N.to(device)
     if config.mask_overlong:
         counted = counted & rollouts.finished_N.to(device)
-    advantages = torch.where(counted, advantages, 0.0)
+    advantages = torch.where(counted[:, None], advantages, 0.0)
     lengths = rollouts.lengths_N.to(device)
+    action_counts = rollouts.action_counts_N.to(device)
     completion_ids = rollouts.completion_ids_N_T.to(device)
-    needed = counted & ((advantages != 0) | (config.beta > 0) | (config.entropy_bonus > 0)) & (lengths > 0)
+    needs_all = config.beta > 0 or config.entropy_bonus > 0
+    needed = counted & ((advantages != 0).any(1) | needs_all) & (action_counts > 0)
     rows: list[int] = needed.nonzero().squeeze(1).tolist()
     weights = token_weights(
-        lengths, counted, normalisation=config.normalisation, max_new_tokens=rollouts.max_new_tokens
+        action_counts, counted, normalisation=config.normalisation, max_new_tokens=rollouts.max_new_tokens
     )
     old = None if old_logprobs is None else old_logprobs.to(device)
     reference_logprobs = _reference_logprobs(reference, rollouts, rows, config, token_budget, old)
@@ -190,6 +199,7 @@ def policy_loss_backward(
         group_size=rollouts.group_size,
         token_budget=token_budget,
         rows=rows,
+        action_mask_N_T=actions,
     )
     with policy.active(), policy.network.forwards() as forward:
         for batch in batches:
@@ -228,12 +238,11 @@ def policy_loss_backward(
             tally.batches += 1
             if entropies is not None:
                 tally.add("entropy", entropies)
-    mask = token_mask(lengths, completion_ids.shape[1])
     return LossStats(
         loss=float(tally.sums["loss"]),
         kl=tally.mean("kl") if reference_logprobs is not None else None,
         policy_kl=tally.mean("policy_kl"),
-        entropy=tally.mean("entropy") if config.entropy_bonus else float(-sampled[mask].double().mean()),
+        entropy=tally.mean("entropy") if config.entropy_bonus else float(-sampled[actions].double().mean()),
         clip_fraction=tally.mean("clipped"),
         importance_mean=tally.mean("importance") if config.importance_cap and tally.tokens else 1.0,
         capped_fraction=tally.mean("capped"),
@@ -273,10 +282,10 @@ def _gspo_log_ratio(
     if old is None:
         return None
     with torch.no_grad():
-        logprobs_M = batch_logprobs(policy, lambda _: states.detach(), batch, temperature)
+        logprobs_M = batch_statistic(policy, lambda _: states.detach(), batch, temperature)
         gaps_R_T = torch.zeros_like(batch.completion_ids_R_T, dtype=torch.float32)
-        gaps_R_T[batch.mask_R_T] = logprobs_M
-        return sequence_log_ratio(gaps_R_T, old[batch.rows_R, : gaps_R_T.shape[1]], batch.mask_R_T)
+        gaps_R_T[batch.target_mask_R_T] = logprobs_M
+        return sequence_log_ratio(gaps_R_T, old[batch.rows_R, : gaps_R_T.shape[1]], batch.target_mask_R_T)
 
 
 def _token_loss(
@@ -292,7 +301,7 @@ def _token_loss(
     tally: _Tally,
 ) -> TokenLoss:
     """The loss of some of the micro-batch's tokens as a function of their log-probabilities."""
-    advantages_M = advantages[batch.rows_R][batch.row_of_M]
+    advantages_M = batch.packed(advantages)
     weights_M = weights[batch.rows_R][batch.row_of_M]
     old_M = None if old is None else batch.packed(old)
     reference_M = None if reference is None else batch.packed(reference)

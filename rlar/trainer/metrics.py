@@ -54,7 +54,7 @@ def task_metrics(
 
 def step_metrics(step: int, batch: Batch, update: Update, labels: dict[str, str], *, seconds: float) -> dict[str, Any]:
     """The row of a step in the log."""
-    lengths = batch.rollouts.lengths_N.tolist()
+    lengths = batch.rollouts.action_counts_N.tolist()
     row: dict[str, Any] = {
         "step": step,
         "reward": mean([reward.reward for reward in batch.rewards if reward.reward is not None]),

@@ -42,7 +42,7 @@ class Network(Protocol):
         ...
 
     def forwards(self) -> AbstractContextManager[Forward]:
-        """A function from a micro-batch to the (M, D) hidden states that predict its completion tokens (or (M, V) logits).
+        """A function from a micro-batch to the (M, D) hidden states that predict its target tokens (or (M, V) logits).
 
         Gradients of everything computed inside reach the parameters when the context ends.
         """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -22,15 +22,18 @@ from rlar.trainer.stopping import StopStrings
 
 @dataclass(frozen=True, eq=False)
 class Rollouts:
-    """`group_size` completions of each prompt; row n belongs to prompt n // group_size."""
+    """`group_size` completions of each prompt; row n belongs to prompt n // group_size.
+
+    A completion may hold several turns of the policy with an environment's answers between them.
+    """
 
     prompts: list[list[int]]
     completion_ids_N_T: Tensor
-    """Long, with the end token where one was drawn; padded on the right."""
+    """Long, all that follows the prompt, with the end token where one was drawn; padded on the right."""
     lengths_N: Tensor
     """Long, the end token included."""
     logprobs_N_T: Tensor
-    """Float32, of the sampling distribution at `temperature` before top-p; 0 on padding."""
+    """Float32, of the sampling distribution at `temperature` before top-p; 0 where the policy drew nothing."""
     finished_N: Tensor
     """Bool: ended by itself, by an end token or a stop string; else it ran into the limit."""
     texts: list[str]
@@ -38,6 +41,9 @@ class Rollouts:
     group_size: int
     temperature: float
     max_new_tokens: int
+    turns_N_T: Tensor | None = None
+    """Long, the policy's turn in which it wrote a token, from 0; -1 for an environment's tokens and padding. None: one
+    turn, all of it the policy's."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -47,26 +53,39 @@ class Rollouts:
         """True where a completion token is."""
         return token_mask(self.lengths_N, self.completion_ids_N_T.shape[1])
 
+    @property
+    def turn_of_N_T(self) -> Tensor:
+        """`turns_N_T`, or what it would be for one turn."""
+        return torch.where(self.mask_N_T, 0, -1) if self.turns_N_T is None else self.turns_N_T
+
+    @property
+    def action_mask_N_T(self) -> Tensor:
+        """True where the policy wrote a token: what log-probabilities, losses and token counts are about."""
+        return self.mask_N_T if self.turns_N_T is None else self.turns_N_T >= 0
+
+    @property
+    def action_counts_N(self) -> Tensor:
+        """Tokens that the policy wrote."""
+        return self.lengths_N if self.turns_N_T is None else self.action_mask_N_T.sum(1)
+
+    def _tensors(self) -> dict[str, Any]:
+        """The fields with a value a row, by name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+
     def to(self, device: torch.device | str) -> Rollouts:
         """The same on another device."""
-        names = ("completion_ids_N_T", "lengths_N", "logprobs_N_T", "finished_N")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        return replace(self, **{name: value.to(device) for name, value in self._tensors().items()})
 
     def groups(self, chosen: Sequence[int]) -> Rollouts:
         """Only these groups (by the index of their prompt), in this order."""
         size = self.group_size
         rows = [group * size + member for group in chosen for member in range(size)]
         index = torch.tensor(rows, dtype=torch.long, device=self.lengths_N.device)
-        return Rollouts(
+        return replace(
+            self,
             prompts=[self.prompts[group] for group in chosen],
-            completion_ids_N_T=self.completion_ids_N_T[index],
-            lengths_N=self.lengths_N[index],
-            logprobs_N_T=self.logprobs_N_T[index],
-            finished_N=self.finished_N[index],
             texts=[self.texts[row] for row in rows],
-            group_size=size,
-            temperature=self.temperature,
-            max_new_tokens=self.max_new_tokens,
+            **{name: value[index] for name, value in self._tensors().items()},
         )
 
 
@@ -76,21 +95,24 @@ def join_rollouts(parts: Sequence[Rollouts]) -> Rollouts:
     for part in parts:
         same = (part.group_size, part.temperature) == (first.group_size, first.temperature)
         assert same, "rollouts of different settings cannot be joined"
+    if any(part.turns_N_T is not None for part in parts):
+        parts = [replace(part, turns_N_T=part.turn_of_N_T) for part in parts]
     width = max(part.completion_ids_N_T.shape[1] for part in parts)
 
-    def widened(values: Tensor, fill: int = 0) -> Tensor:
-        return torch.nn.functional.pad(values, (0, width - values.shape[1]), value=fill)
+    def joined(name: str) -> Tensor:
+        values: list[Tensor] = [part._tensors()[name] for part in parts]
+        if values[0].dim() == 2:
+            fill = -1 if name == "turns_N_T" else 0
+            values = [torch.nn.functional.pad(value, (0, width - value.shape[1]), value=fill) for value in values]
+        return torch.cat(values)
 
-    return Rollouts(
+    tensors: dict[str, Any] = {name: joined(name) for name in parts[0]._tensors()}
+    return replace(
+        first,
         prompts=[prompt for part in parts for prompt in part.prompts],
-        completion_ids_N_T=torch.cat([widened(part.completion_ids_N_T) for part in parts]),
-        lengths_N=torch.cat([part.lengths_N for part in parts]),
-        logprobs_N_T=torch.cat([widened(part.logprobs_N_T) for part in parts]),
-        finished_N=torch.cat([part.finished_N for part in parts]),
         texts=[text for part in parts for text in part.texts],
-        group_size=first.group_size,
-        temperature=first.temperature,
         max_new_tokens=max(part.max_new_tokens for part in parts),
+        **tensors,
     )
 
 

@@ -212,7 +212,7 @@ class _Completion:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """How far a sampler's log-probabilities are from the trainer's, over all completion tokens."""
+    """How far a sampler's log-probabilities are from the trainer's, over all tokens that the policy wrote."""
 
     mean_abs: float
     max_abs: float
@@ -224,7 +224,7 @@ class Mismatch:
 
 def sampler_mismatch(trainer_logprobs_N_T: Tensor, rollouts: Rollouts) -> Mismatch:
     """The trainer's log-probabilities (`completion_logprobs`) beside those the sampler recorded."""
-    mask = rollouts.mask_N_T
+    mask = rollouts.action_mask_N_T
     gaps = (trainer_logprobs_N_T - rollouts.logprobs_N_T)[mask].double()
     if len(gaps) == 0:
         return Mismatch(mean_abs=0.0, max_abs=0.0, kl=0.0, effective_share=1.0)

@@ -87,7 +87,7 @@ def warm_up(
         told = step % 50 == 0 or step == config.steps - 1
         if told:
             loss = -float(completion_logprobs(policy, given, token_budget=token_budget)[given.mask_N_T].mean())
-        policy_loss_backward(policy, given, torch.ones(len(chosen)), config=LossConfig(), token_budget=token_budget)
+        policy_loss_backward(policy, given, given.mask_N_T.float(), config=LossConfig(), token_budget=token_budget)
         torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)

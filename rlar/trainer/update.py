@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from rlar.errors import RlarError
-from rlar.trainer.advantage import counted_rollouts, group_advantages
+from rlar.trainer.advantage import counted_rollouts
 from rlar.trainer.checkpoint import latest_checkpoint
 from rlar.trainer.collect import Batch
 from rlar.trainer.config import TrainConfig
+from rlar.trainer.credit import Credit, token_advantages
 from rlar.trainer.distributed import ALONE, Ranks, share_groups
 from rlar.trainer.logprob import completion_logprobs
 from rlar.trainer.loss import LossStats, policy_loss_backward
@@ -24,6 +25,7 @@ from rlar.trainer.metrics import mean
 from rlar.trainer.policy import Policy
 from rlar.trainer.rollout import Rollouts
 from rlar.trainer.sampler import Mismatch, sampler_mismatch
+from rlar.trainer.signals import Context
 from rlar.trainer.signals import signal as find_signal
 
 
@@ -67,8 +69,8 @@ class Updater:
         config, ranks, started = self.config, self.ranks, time.perf_counter()
         if not bool(batch.rollouts.logprobs_N_T.isfinite().all()):
             raise self._diverged(step, "the policy's log-probabilities are not finite", batch)
-        advantages_N, signals = self.advantages(batch)
-        share = _Share.of(batch.rollouts, advantages_N, counted_rollouts(batch.rewards_P_G), config, ranks)
+        advantages_N_T, signals = self.advantages(batch)
+        share = _Share.of(batch.rollouts, advantages_N_T, counted_rollouts(batch.rewards_P_G), config, ranks)
         rate = learning_rate(config, step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -89,16 +91,19 @@ class Updater:
         return Update(stats, signals, norm, rate, time.perf_counter() - started, mismatch)
 
     def advantages(self, batch: Batch) -> tuple[Tensor, dict[str, float | None]]:
-        """(N,) advantages of the rewards plus those of the signals, each normalised within its group; the signals' means."""
-        rewards_P_G = batch.rewards_P_G
-        advantages_P_G = group_advantages(rewards_P_G, estimator=self.config.estimator)
+        """(N, T) advantages of the rewards plus those of the signals, each normalised in its group; the signals' means."""
+        rewards_P_G, turns_N_T = batch.rewards_P_G, batch.rollouts.turn_of_N_T.cpu()
+        group_size = batch.rollouts.group_size
+        advantages_N_T = token_advantages(
+            Credit(rewards_P_G.flatten()), turns_N_T, group_size=group_size, estimator=self.config.estimator
+        )
+        context = Context(batch.rollouts, rewards_P_G, self.policy, self.config.tokens_per_pass)
         means: dict[str, float | None] = {}
         for name, (measure, weight) in self.signals.items():
-            values_P_G = measure(batch.rollouts, self.config.max_new_tokens).cpu().view_as(rewards_P_G)
-            values_P_G = torch.where(rewards_P_G.isnan(), float("nan"), values_P_G)
-            means[name] = mean(values_P_G[~values_P_G.isnan()].tolist())
-            advantages_P_G = advantages_P_G + weight * group_advantages(values_P_G, estimator="grpo")
-        return advantages_P_G.flatten(), means
+            credit = _of_scored(measure(context), rewards_P_G)
+            means[name] = mean(credit.values[~credit.values.isnan()].tolist())
+            advantages_N_T = advantages_N_T + weight * token_advantages(credit, turns_N_T, group_size=group_size)
+        return advantages_N_T, means
 
     def _step(self, stats: LossStats, step: int, batch: Batch) -> float:
         """Apply the gradients of all processes; their norm."""
@@ -116,6 +121,13 @@ class Updater:
     def _diverged(self, step: int, what: str, batch: Batch) -> TrainingDiverged:
         ids = ", ".join(row.example.id for row in batch.rows[:8]) + (", ..." if len(batch.rows) > 8 else "")
         return TrainingDiverged(f"step {step}: {what}; no update was made of rows {ids}. {way_out(self.config)}")
+
+
+def _of_scored(credit: Credit, rewards_P_G: Tensor) -> Credit:
+    """The credit of scored rollouts, on the CPU; NaN for the others."""
+    values = credit.values.cpu()
+    unscored_N = rewards_P_G.isnan().flatten()
+    return replace(credit, values=values.masked_fill(unscored_N.view(-1, *[1] * (values.dim() - 1)), float("nan")))
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -144,20 +156,21 @@ class _Share:
     rows: list[int]
     """Of the batch; groups stay whole."""
     rollouts: Rollouts
-    advantages_N: Tensor
+    advantages_N_T: Tensor
     counted_N: Tensor
     of_whole: float
     """The share's own denominator over the whole batch's: what makes its loss a term of the whole loss."""
 
     @classmethod
     def of(
-        cls, rollouts: Rollouts, advantages_N: Tensor, counted_N: Tensor, config: TrainConfig, ranks: Ranks
+        cls, rollouts: Rollouts, advantages_N_T: Tensor, counted_N: Tensor, config: TrainConfig, ranks: Ranks
     ) -> _Share:
         if ranks.size == 1:
-            return cls(list(range(len(rollouts))), rollouts, advantages_N, counted_N, 1.0)
+            return cls(list(range(len(rollouts))), rollouts, advantages_N_T, counted_N, 1.0)
         size, lengths = rollouts.group_size, rollouts.lengths_N.cpu()
+        action_counts = rollouts.action_counts_N.cpu()
         computed = torch.full_like(lengths, bool(config.loss.beta or config.loss.entropy_bonus)).bool()
-        tokens_P = (lengths * (computed | (advantages_N.cpu() != 0))).view(-1, size).sum(1)
+        tokens_P = (lengths * (computed | (advantages_N_T.cpu() != 0).any(1))).view(-1, size).sum(1)
         costs = [
             int(tokens) + len(prompt) if tokens else 0
             for tokens, prompt in zip(tokens_P.tolist(), rollouts.prompts, strict=True)
@@ -170,13 +183,13 @@ class _Share:
         mine = torch.zeros_like(counted)
         mine[rows] = True
         per_token = config.loss.normalisation == "token"
-        whole, own = (denominator(lengths, rows_N, per_token=per_token) for rows_N in (counted, counted & mine))
-        return cls(rows, rollouts.groups(groups), advantages_N[rows], counted_N[rows], own / whole)
+        whole, own = (denominator(action_counts, rows_N, per_token=per_token) for rows_N in (counted, counted & mine))
+        return cls(rows, rollouts.groups(groups), advantages_N_T[rows], counted_N[rows], own / whole)
 
 
-def denominator(lengths_N: Tensor, counted_N: Tensor, *, per_token: bool) -> float:
+def denominator(action_counts_N: Tensor, counted_N: Tensor, *, per_token: bool) -> float:
     """What `rlar.trainer.loss.token_weights` divides by, up to a factor that does not depend on the rows; at least 1."""
-    return float((lengths_N[counted_N].sum() if per_token else counted_N.sum()).clamp(min=1))
+    return float((action_counts_N[counted_N].sum() if per_token else counted_N.sum()).clamp(min=1))
 
 
 def _backward(
@@ -186,7 +199,7 @@ def _backward(
     stats = policy_loss_backward(
         policy,
         share.rollouts,
-        share.advantages_N,
+        share.advantages_N_T,
         config=config.loss,
         token_budget=config.tokens_per_pass,
         old_logprobs=old,
@@ -198,7 +211,7 @@ def _backward(
             if parameter.grad is not None:
                 parameter.grad.mul_(share.of_whole)
         stats = replace(stats, loss=stats.loss * share.of_whole)
-    return stats, stats.tokens if config.loss.entropy_bonus else int(share.rollouts.lengths_N.sum())
+    return stats, stats.tokens if config.loss.entropy_bonus else int(share.rollouts.action_counts_N.sum())
 
 
 def merge_stats(parts: Sequence[tuple[LossStats, int]]) -> LossStats:

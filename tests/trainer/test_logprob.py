@@ -7,7 +7,7 @@ import torch
 
 from rlar.trainer.draw import draw_tokens, nucleus
 from rlar.trainer.linear import fastest_linear, matmul_weight, onednn_works
-from rlar.trainer.logprob import dense_head_loss, fused_head_loss, head_logprobs
+from rlar.trainer.logprob import dense_head_loss, fused_head_loss, head_statistic
 
 LINEARS = ["torch"] + (["onednn"] if onednn_works() else [])
 
@@ -25,14 +25,14 @@ def case(tokens=37, width=24, vocabulary=101, dtype=torch.float32, seed=0):
 @pytest.mark.parametrize("chunk", [1, 8, 64])
 def test_logprobs_agree_with_float64(linear, temperature, chunk):
     hidden, weight, bias, targets = case()
-    found = head_logprobs(hidden, weight, targets, bias=bias, temperature=temperature, linear=linear, chunk=chunk)
+    found = head_statistic(hidden, weight, targets, bias=bias, temperature=temperature, linear=linear, chunk=chunk)
     exact = ((hidden.double() @ weight.double().t() + bias) / temperature).log_softmax(-1)
     assert (found - exact.gather(1, targets[:, None]).squeeze(1)).abs().max() < 1e-5
 
 
 def test_logprobs_of_huge_logits_stay_finite():
     hidden, weight, _, targets = case()
-    found = head_logprobs(hidden * 1e4, weight, targets)
+    found = head_statistic(hidden * 1e4, weight, targets)
     assert found.isfinite().all() and (found <= 0).all()
 
 

@@ -8,6 +8,7 @@ import torch
 from small_policies import gradients, policy, rollouts_of
 
 from rlar.errors import ConfigError
+from rlar.trainer.credit import per_token
 from rlar.trainer.logprob import completion_logprobs
 from rlar.trainer.loss import (
     LossConfig,
@@ -164,7 +165,7 @@ def test_loss_and_gradients_are_those_of_float64(name, kind):
     counted = ~advantages_N.isnan() & (rollouts.finished_N | (not config.mask_overlong))
 
     stats = policy_loss_backward(
-        made, rollouts, advantages_N, config=config, token_budget=50, old_logprobs=old,
+        made, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=config, token_budget=50, old_logprobs=old,
         reference=reference if config.beta else None,
     )  # fmt: skip
 
@@ -188,7 +189,7 @@ def test_the_gradient_points_where_the_loss_grows():
     advantages_N = torch.randn(12, generator=torch.Generator().manual_seed(0))
     old = rollouts.logprobs_N_T.clone()
     config = LossConfig(clip_low=0.9, clip_high=9.0)
-    policy_loss_backward(made, rollouts, advantages_N, config=config, old_logprobs=old)
+    policy_loss_backward(made, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=config, old_logprobs=old)
     generator = torch.Generator().manual_seed(2)
     directions = [torch.randn(p.shape, generator=generator) for p in made.parameters()]
     directions[0][0] = 0.0  # the embedding of the padding token is held at zero and gets no gradient
@@ -213,10 +214,14 @@ def test_the_token_budget_changes_nothing_but_memory(token_budget):
     rollouts = rollouts_of(made)
     advantages_N = torch.randn(12, generator=torch.Generator().manual_seed(0))
     config = LossConfig(entropy_bonus=0.01)
-    whole = policy_loss_backward(made, rollouts, advantages_N, config=config, token_budget=10_000)
+    whole = policy_loss_backward(
+        made, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=config, token_budget=10_000
+    )
     expected = gradients(made)
     made.model.zero_grad()
-    found = policy_loss_backward(made, rollouts, advantages_N, config=config, token_budget=token_budget)
+    found = policy_loss_backward(
+        made, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=config, token_budget=token_budget
+    )
     assert found.loss == pytest.approx(whole.loss, abs=1e-6)
     assert found.micro_batches == (12 if token_budget == 1 else found.micro_batches)
     for name, grad in gradients(made).items():
@@ -227,9 +232,9 @@ def test_gradients_add_up_over_calls():
     made = policy()
     rollouts = rollouts_of(made)
     advantages_N = torch.randn(12)
-    policy_loss_backward(made, rollouts, advantages_N, config=LossConfig())
+    policy_loss_backward(made, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=LossConfig())
     once = gradients(made)
-    policy_loss_backward(made, rollouts, advantages_N, config=LossConfig())
+    policy_loss_backward(made, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=LossConfig())
     assert all(torch.allclose(grad, 2 * once[name], atol=1e-6) for name, grad in gradients(made).items())
 
 
@@ -238,13 +243,17 @@ def test_rows_without_a_gradient_are_never_computed_and_still_counted():
     rollouts = rollouts_of(made)
     advantages_N = torch.zeros(12)
     advantages_N[:2] = torch.tensor([1.0, -1.0])
-    stats = policy_loss_backward(made, rollouts, advantages_N, config=LossConfig())
+    stats = policy_loss_backward(made, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=LossConfig())
     assert (stats.rows, stats.skipped_rows, stats.counted_rows) == (2, 10, 12)
     assert stats.tokens == int(rollouts.lengths_N[:2].sum())
     lean = gradients(made)
     made.model.zero_grad()
     held = policy_loss_backward(
-        made, rollouts, advantages_N, config=LossConfig(beta=1e-12), reference=rollouts.logprobs_N_T
+        made,
+        rollouts,
+        per_token(advantages_N, rollouts.mask_N_T),
+        config=LossConfig(beta=1e-12),
+        reference=rollouts.logprobs_N_T,
     )
     assert held.rows == 12  # a KL term acts on every row
     assert all(torch.allclose(grad, lean[name], atol=1e-6) for name, grad in gradients(made).items())
@@ -254,7 +263,7 @@ def test_nothing_to_learn_leaves_the_gradients_alone():
     made = policy()
     rollouts = rollouts_of(made)
     for advantages_N in (torch.zeros(12), torch.full((12,), nan)):
-        stats = policy_loss_backward(made, rollouts, advantages_N, config=LossConfig())
+        stats = policy_loss_backward(made, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=LossConfig())
         assert (stats.loss, stats.rows, stats.micro_batches) == (0.0, 0, 0)
     assert gradients(made) == {}
 
@@ -264,10 +273,17 @@ def test_unscored_rows_do_not_count_in_the_denominator():
     rollouts = rollouts_of(made)
     advantages_N = torch.randn(12)
     counted_N = torch.tensor([True] * 8 + [False] * 4)
-    some = policy_loss_backward(made, rollouts, advantages_N, config=LossConfig(), counted_N=counted_N)
+    some = policy_loss_backward(
+        made, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=LossConfig(), counted_N=counted_N
+    )
     by_mask = gradients(made)
     made.model.zero_grad()
-    alone = policy_loss_backward(made, rollouts.groups([0, 1]), advantages_N[:8], config=LossConfig())
+    alone = policy_loss_backward(
+        made,
+        rollouts.groups([0, 1]),
+        per_token(advantages_N[:8], rollouts.groups([0, 1]).mask_N_T),
+        config=LossConfig(),
+    )
     assert some.loss == pytest.approx(alone.loss, abs=1e-6)
     assert all(torch.allclose(grad, by_mask[name], atol=1e-6) for name, grad in gradients(made).items())
 
@@ -279,7 +295,11 @@ def test_on_policy_statistics_are_those_of_no_change():
     made = policy()
     rollouts = rollouts_of(made)
     stats = policy_loss_backward(
-        made, rollouts, torch.randn(12), config=LossConfig(beta=0.1, importance_cap=2.0), reference=made.reference()
+        made,
+        rollouts,
+        per_token(torch.randn(12), rollouts.mask_N_T),
+        config=LossConfig(beta=0.1, importance_cap=2.0),
+        reference=made.reference(),
     )
     assert stats.kl == pytest.approx(0.0, abs=1e-6)
     assert (stats.policy_kl, stats.clip_fraction, stats.capped_fraction) == (0.0, 0.0, 0.0)
@@ -289,8 +309,12 @@ def test_on_policy_statistics_are_those_of_no_change():
 def test_exact_entropy_and_its_estimate_are_near():
     made = policy(spread=4.0)
     rollouts = rollouts_of(made, group_size=64)
-    estimate = policy_loss_backward(made, rollouts, torch.randn(192), config=LossConfig()).entropy
-    exact = policy_loss_backward(made, rollouts, torch.randn(192), config=LossConfig(entropy_bonus=1e-9)).entropy
+    estimate = policy_loss_backward(
+        made, rollouts, per_token(torch.randn(192), rollouts.mask_N_T), config=LossConfig()
+    ).entropy
+    exact = policy_loss_backward(
+        made, rollouts, per_token(torch.randn(192), rollouts.mask_N_T), config=LossConfig(entropy_bonus=1e-9)
+    ).entropy
     assert estimate == pytest.approx(exact, rel=0.1)
 
 
@@ -298,7 +322,9 @@ def test_off_policy_statistics_count_what_was_clipped():
     made = policy()
     rollouts = rollouts_of(made)
     old = completion_logprobs(made, rollouts) - math.log(1.5) * rollouts.mask_N_T  # every ratio is 1.5
-    stats = policy_loss_backward(made, rollouts, torch.ones(12), config=LossConfig(), old_logprobs=old)
+    stats = policy_loss_backward(
+        made, rollouts, per_token(torch.ones(12), rollouts.mask_N_T), config=LossConfig(), old_logprobs=old
+    )
     assert stats.clip_fraction == 1.0
     assert stats.loss == pytest.approx(-1.2, abs=1e-4)
     assert stats.policy_kl == pytest.approx(1 / 1.5 - 1 + math.log(1.5), abs=1e-4)
@@ -310,19 +336,27 @@ def test_a_bonus_raises_entropy_and_a_penalty_on_divergence_brings_back():
     reference = made.reference()
     optimiser = torch.optim.SGD(made.parameters(), lr=0.05)
     rollouts = rollouts_of(made, group_size=16)
-    first = policy_loss_backward(made, rollouts, torch.zeros(48), config=LossConfig(entropy_bonus=1.0))
+    first = policy_loss_backward(
+        made, rollouts, per_token(torch.zeros(48), rollouts.mask_N_T), config=LossConfig(entropy_bonus=1.0)
+    )
     optimiser.step()
     made.model.zero_grad()
-    after = policy_loss_backward(made, rollouts, torch.zeros(48), config=LossConfig(entropy_bonus=1.0))
+    after = policy_loss_backward(
+        made, rollouts, per_token(torch.zeros(48), rollouts.mask_N_T), config=LossConfig(entropy_bonus=1.0)
+    )
     assert after.entropy > first.entropy
     optimiser.step()
     made.model.zero_grad()
     config = LossConfig(beta=1.0, kl="k2")
-    drifted = policy_loss_backward(made, rollouts, torch.zeros(48), config=config, reference=reference)
+    drifted = policy_loss_backward(
+        made, rollouts, per_token(torch.zeros(48), rollouts.mask_N_T), config=config, reference=reference
+    )
     for _ in range(5):
         torch.optim.SGD(made.parameters(), lr=0.01).step()
         made.model.zero_grad()
-        back = policy_loss_backward(made, rollouts, torch.zeros(48), config=config, reference=reference)
+        back = policy_loss_backward(
+            made, rollouts, per_token(torch.zeros(48), rollouts.mask_N_T), config=config, reference=reference
+        )
     assert drifted.kl is not None and back.kl is not None and 0 < back.kl < drifted.kl
 
 
@@ -330,9 +364,11 @@ def test_divergence_without_a_reference_is_refused_or_is_from_the_old_policy():
     made = policy()
     rollouts = rollouts_of(made)
     with pytest.raises(ConfigError, match="reference"):
-        policy_loss_backward(made, rollouts, torch.ones(12), config=LossConfig(beta=0.1))
+        policy_loss_backward(made, rollouts, per_token(torch.ones(12), rollouts.mask_N_T), config=LossConfig(beta=0.1))
     old = rollouts.logprobs_N_T - 0.1
-    stats = policy_loss_backward(made, rollouts, torch.ones(12), config=LossConfig(beta=0.1), old_logprobs=old)
+    stats = policy_loss_backward(
+        made, rollouts, per_token(torch.ones(12), rollouts.mask_N_T), config=LossConfig(beta=0.1), old_logprobs=old
+    )
     assert stats.kl == pytest.approx(math.exp(-0.1) - 1 + 0.1, abs=1e-4)
 
 
@@ -341,7 +377,9 @@ def test_a_broken_model_gives_a_loss_that_is_not_finite():
     rollouts = rollouts_of(made)
     with torch.no_grad():
         made.model.model.norm.weight.fill_(nan)
-    assert math.isnan(policy_loss_backward(made, rollouts, torch.ones(12), config=LossConfig()).loss)
+    assert math.isnan(
+        policy_loss_backward(made, rollouts, per_token(torch.ones(12), rollouts.mask_N_T), config=LossConfig()).loss
+    )
 
 
 def test_training_raises_the_reward():
@@ -354,7 +392,7 @@ def test_training_raises_the_reward():
         share = ((rollouts.completion_ids_N_T >= 30) & rollouts.mask_N_T).sum(1) / rollouts.lengths_N
         rewards.append(float(share.mean()))
         advantages_N = (share.view(3, 16) - share.view(3, 16).mean(1, keepdim=True)).flatten()
-        policy_loss_backward(made, rollouts, advantages_N, config=LossConfig())
+        policy_loss_backward(made, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=LossConfig())
         optimiser.step()
         optimiser.zero_grad()
     assert rewards[-1] > rewards[0] + 0.15

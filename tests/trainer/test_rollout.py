@@ -7,6 +7,7 @@ from transformers import Gemma2Config
 
 from rlar.errors import ConfigError
 from rlar.trainer.batch import micro_batches, plan_rows
+from rlar.trainer.credit import per_token
 from rlar.trainer.logprob import completion_logprobs
 from rlar.trainer.loss import LossConfig, policy_loss_backward
 from rlar.trainer.policy import load_policy
@@ -109,7 +110,9 @@ def test_fast_and_own_forward_give_the_same_gradients(kind, tied):
     rollouts = rollouts_of(fast)
     advantages_N = torch.randn(len(rollouts), generator=torch.Generator().manual_seed(0))
     losses = [
-        policy_loss_backward(made, rollouts, advantages_N, config=LossConfig(), token_budget=60).loss
+        policy_loss_backward(
+            made, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=LossConfig(), token_budget=60
+        ).loss
         for made in (fast, own)
     ]
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
@@ -124,7 +127,10 @@ def test_checkpointed_activations_give_the_same_gradients(fast):
     rollouts = rollouts_of(plain)
     for made in (plain, saved):
         policy_loss_backward(
-            made, rollouts, torch.randn(12, generator=torch.Generator().manual_seed(0)), config=LossConfig()
+            made,
+            rollouts,
+            per_token(torch.randn(12, generator=torch.Generator().manual_seed(0)), rollouts.mask_N_T),
+            config=LossConfig(),
         )
     expected = gradients(plain)
     assert all(torch.allclose(grad, expected[name], atol=1e-6) for name, grad in gradients(saved).items())
@@ -140,7 +146,7 @@ def test_bfloat16_stays_near_and_keeps_float32_weights(kind):
     assert (again - rough_rollouts.logprobs_N_T).abs().mean() < 0.02
     advantages_N = torch.randn(12, generator=torch.Generator().manual_seed(0))
     for made in (exact, rough):
-        policy_loss_backward(made, rollouts, advantages_N, config=LossConfig())
+        policy_loss_backward(made, rollouts, per_token(advantages_N, rollouts.mask_N_T), config=LossConfig())
     one, two = (torch.cat([grad.flatten() for grad in gradients(made).values()]) for made in (exact, rough))
     assert two.dtype == torch.float32
     assert float(torch.nn.functional.cosine_similarity(one, two, dim=0)) > 0.98
@@ -156,7 +162,9 @@ def test_an_output_that_is_more_than_a_product_is_taken_from_the_model():
     assert not made.network.linear_head
     rollouts = rollouts_of(made, max_new_tokens=20)
     assert (completion_logprobs(made, rollouts) - rollouts.logprobs_N_T).abs().max() < 1e-4
-    stats = policy_loss_backward(made, rollouts, torch.randn(12), config=LossConfig(entropy_bonus=0.01))
+    stats = policy_loss_backward(
+        made, rollouts, per_token(torch.randn(12), rollouts.mask_N_T), config=LossConfig(entropy_bonus=0.01)
+    )
     assert stats.entropy == pytest.approx(torch.log(torch.tensor(54.0)).item(), abs=0.1)  # capped at 0.5: nearly flat
 
 
@@ -178,7 +186,13 @@ def test_lora_trains_adapters_only_and_its_reference_is_the_model_without_them()
     assert (completion_logprobs(made, rollouts) - rollouts.logprobs_N_T).abs().max() < 1e-4
     reference = completion_logprobs(made.reference(), rollouts)
     assert (reference - rollouts.logprobs_N_T).abs().max() > 0.01
-    policy_loss_backward(made, rollouts, torch.randn(12), config=LossConfig(beta=0.1), reference=made.reference())
+    policy_loss_backward(
+        made,
+        rollouts,
+        per_token(torch.randn(12), rollouts.mask_N_T),
+        config=LossConfig(beta=0.1),
+        reference=made.reference(),
+    )
     trained = set(gradients(made))
     assert trained and all("lora" in name for name in trained)
     assert len(made.parameters()) == len(trained)
@@ -282,5 +296,5 @@ def test_no_prompts_give_no_rollouts():
 def test_one_token_completions_train():
     made = policy()
     rollouts = rollouts_of(made, max_new_tokens=1)
-    stats = policy_loss_backward(made, rollouts, torch.randn(12), config=LossConfig())
+    stats = policy_loss_backward(made, rollouts, per_token(torch.randn(12), rollouts.mask_N_T), config=LossConfig())
     assert stats.tokens == 12 and gradients(made)

@@ -9,6 +9,7 @@ import torch
 from small_policies import PROMPTS, policy
 
 from rlar.errors import ConfigError
+from rlar.trainer.credit import per_token
 from rlar.trainer.logprob import completion_logprobs
 from rlar.trainer.loss import LossConfig, policy_loss_backward
 from rlar.trainer.rollout import LocalSampler
@@ -107,7 +108,10 @@ def test_a_servers_rollouts_are_as_good_as_our_own(tokens):
     mismatch = sampler_mismatch(trainer, rollouts)
     assert mismatch.max_abs < 1e-4
     assert mismatch.effective_share == pytest.approx(1.0, abs=1e-4)
-    assert policy_loss_backward(made, rollouts, torch.randn(9), config=LossConfig()).tokens > 0
+    assert (
+        policy_loss_backward(made, rollouts, per_token(torch.randn(9), rollouts.mask_N_T), config=LossConfig()).tokens
+        > 0
+    )
 
 
 def test_the_same_seed_asks_for_the_same():
@@ -123,7 +127,9 @@ def test_a_servers_other_numbers_are_measured_and_weighed():
     assert 0.2 < mismatch.mean_abs < 0.5  # |N(0, 0.4)| has mean 0.32
     assert 0.5 < mismatch.effective_share < 0.97
     assert mismatch.kl > 0.02
-    stats = policy_loss_backward(made, rollouts, torch.randn(24), config=LossConfig(importance_cap=1.3))
+    stats = policy_loss_backward(
+        made, rollouts, per_token(torch.randn(24), rollouts.mask_N_T), config=LossConfig(importance_cap=1.3)
+    )
     assert 0.1 < stats.capped_fraction < 0.5
     assert 0.8 < stats.importance_mean < 1.2
 

@@ -9,6 +9,7 @@ import torch
 from small_policies import gradients, policy, rollouts_of
 
 from rlar.trainer.advantage import group_advantages
+from rlar.trainer.credit import per_token
 from rlar.trainer.loss import LossConfig, policy_loss_backward
 
 pytest.importorskip("trl")
@@ -85,7 +86,13 @@ def test_loss_and_gradients_equal_trls_to_a_millionth(trainer, name, off_policy)
     expected = gradients(made)
     made.model.zero_grad()
     stats = policy_loss_backward(
-        made, rollouts, advantages_N, config=config, token_budget=60, old_logprobs=old, reference=reference
+        made,
+        rollouts,
+        per_token(advantages_N, rollouts.mask_N_T),
+        config=config,
+        token_budget=60,
+        old_logprobs=old,
+        reference=reference,
     )
     assert stats.loss == pytest.approx(float(expected_loss.detach()), abs=1e-6)
     for parameter, grad in gradients(made).items():

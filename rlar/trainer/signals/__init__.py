@@ -1,12 +1,13 @@
-"""Rewards that need the rollout or its group instead of the text's meaning.
+"""Credit that needs the rollout, its group or the policy instead of the text's meaning.
 
-New signal: a file here and a line in SIGNALS. Each gives one number per rollout in [0, 1]; `rlar train` z-normalises it
-within the group before adding it with its weight, so that no scale leaks into another (arXiv:2601.05242).
+New signal: a file here and a line in SIGNALS. It says what was good per rollout, per turn or per token; `rlar train`
+normalises it within the group before adding it with its weight (`rlar.trainer.credit`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rlar.errors import ConfigError
@@ -16,10 +17,35 @@ from rlar.trainer.signals.variety import variety
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from rlar.trainer.credit import Credit
+    from rlar.trainer.logprob import TokenStatistic
+    from rlar.trainer.policy import Policy
     from rlar.trainer.rollout import Rollouts
 
-Signal = Callable[["Rollouts", int], "Tensor"]
-"""(rollouts, max_new_tokens) -> (N,) in [0, 1]; NaN where it cannot tell."""
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What a signal may look at: one step's batch, and the policy that wrote it."""
+
+    rollouts: Rollouts
+    rewards_P_G: Tensor
+    """NaN marks an unscored rollout."""
+    policy: Policy
+    token_budget: int = 8192
+    """Tokens in one forward."""
+
+    def over_logits(self, statistic: TokenStatistic) -> Tensor:
+        """(N, T) a number from the policy's distribution at each token that it wrote, without gradient; 0 elsewhere.
+
+        One forward over the batch; logits are made on demand and a chunk at a time, so the (tokens, vocabulary) table is
+        never held.
+        """
+        from rlar.trainer.logprob import token_statistic
+
+        return token_statistic(self.policy, self.rollouts, statistic, token_budget=self.token_budget)
+
+
+Signal = Callable[[Context], "Credit"]
 
 SIGNALS: dict[str, Signal] = {"brevity": brevity, "variety": variety}
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from rlar.trainer.credit import Credit
+    from rlar.trainer.signals import Context
 
-    from rlar.trainer.rollout import Rollouts
 
+def brevity(context: Context) -> Credit:
+    """Share of the token limit that was left unused, per rollout, in [0, 1]."""
+    from rlar.trainer.credit import Credit
 
-def brevity(rollouts: Rollouts, max_new_tokens: int) -> Tensor:
-    """Share of the token limit that was left unused, (N,) in [0, 1]."""
-    return 1.0 - rollouts.lengths_N.float() / max_new_tokens
+    rollouts = context.rollouts
+    return Credit(1.0 - rollouts.action_counts_N.float() / rollouts.max_new_tokens)

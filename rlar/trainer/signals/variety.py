@@ -6,17 +6,19 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from rlar.trainer.credit import Credit
+    from rlar.trainer.signals import Context
 
-    from rlar.trainer.rollout import Rollouts
 
-
-def variety(rollouts: Rollouts, max_new_tokens: int) -> Tensor:
-    """Different bigrams over bigrams, (N,) in [0, 1]; NaN for fewer than two tokens."""
+def variety(context: Context) -> Credit:
+    """Different bigrams over bigrams of what the policy wrote, per rollout, in [0, 1]; NaN for fewer than two tokens."""
     import torch
 
+    from rlar.trainer.credit import Credit
+
+    rollouts = context.rollouts
     values = []
-    for ids, length in zip(rollouts.completion_ids_N_T.tolist(), rollouts.lengths_N.tolist(), strict=True):
-        bigrams = list(pairwise(ids[:length]))
+    for ids, mask in zip(rollouts.completion_ids_N_T, rollouts.action_mask_N_T, strict=True):
+        bigrams = list(pairwise(ids[mask].tolist()))
         values.append(len(set(bigrams)) / len(bigrams) if bigrams else float("nan"))
-    return torch.tensor(values)
+    return Credit(torch.tensor(values))
