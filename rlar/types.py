@@ -202,7 +202,7 @@ class ToolSpec(Frozen):
     name: str
     """Library: the entry's name. Others: a readable slug."""
     source: str = ""
-    """Library: import path "module:Class". Generated: the code. Reward model: "repo@sha"."""
+    """Library: "library:NAME". Generated: the code. Reward model: "repo@sha"."""
     params: JsonObject = Field(default_factory=dict)
     code_hash: str = ""
     """Hash of the code that runs, so that a changed verifier is another tool."""

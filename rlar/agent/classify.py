@@ -20,6 +20,7 @@ from rlar.tasks.data import ColumnMap, RowStats, usable_rows
 from rlar.tasks.discover import discover
 from rlar.tasks.route import RowRouter
 from rlar.tasks.stream import WORTH_PROCESSES, assign_stream, processors
+from rlar.tools.outdated import what_is_outdated
 from rlar.tools.registry import Registry, RowRecord
 from rlar.types import Example, TaskSpec
 
@@ -69,6 +70,8 @@ def classify_rows(bench: Workbench, config: BuildConfig, emit: Emit) -> dict[str
     discovery = discover(counted(), sample_size=config.sample_size, seed=config.seed, known=known, read=reader)
 
     registry = bench.registry(config.registry)
+    if outdated := what_is_outdated(registry.served_tools()):
+        emit({"event": "outdated", "line": outdated})
     tasks = [keep_or_add(registry, task) for task in discovery.tasks]
     arrays = discovery.router.to_arrays()
     registry.put_router(arrays)

@@ -64,6 +64,8 @@ class BuildProgress:
             told = "resuming the build that was interrupted" if event["resumed"] else "reading rows"
         elif name == "read":
             self.line = f"reading rows: {event['rows']:,}"
+        elif name == "outdated":
+            told = event["line"]
         elif name == "classified":
             rows = event["rows"]
             for item in event["tasks"]:

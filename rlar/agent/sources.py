@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import Field
 
 from rlar.tools.library import candidates, library_spec
+from rlar.tools.outdated import renewed
 from rlar.types import Certificate, Frozen, JsonObject, TaskSpec, ToolKind, ToolSpec
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class RegistrySource:
     def find(self, task: TaskSpec, decisions: Mapping[str, bool]) -> Found:
         """Admitted tools of this task that no other source offers again by itself."""
         kept = [each.tool_id for each in self._registry.latest_certificates(task.fingerprint) if each.admitted]
-        tools = [tool for name in kept if (tool := self._registry.tool(name)) and tool.kind is not ToolKind.LIBRARY]
+        stored = [tool for name in kept if (tool := self._registry.tool(name)) and tool.kind is not ToolKind.LIBRARY]
+        tools = [renewed(tool) for tool in stored]
         return Found(tools=tuple(tools), notes=(f"registry: {len(tools)} of earlier builds",) if tools else ())
 
 

@@ -5,17 +5,11 @@ New reward from text: a file in `rlar/tools/` (or `rlar/tools/library/`) and a l
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import importlib
 import threading
 from collections.abc import Callable, Sequence
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from rlar.errors import ToolError
-from rlar.tasks.python_text import syntax_tree
 from rlar.types import AnswerKind, Sample, Score, ToolKind, ToolSpec
 
 if TYPE_CHECKING:
@@ -108,64 +102,12 @@ class Resources:
         self.close()
 
 
-PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
-"""Where rlar is installed."""
-
-NOT_JUDGEMENT = ("rlar.types", "rlar.errors", "rlar.tools.base", "rlar.tools.library", "rlar.tools.sandbox")
-"""Modules (and for the sandbox its folder) that tools use but whose changes cannot change a verdict."""
-
-
-@cache
-def module_hash(module_name: str) -> str:
-    """16 hex digits of the source of a module and of every rlar module it uses: a library tool's identity.
-
-    A verifier is what it imports, too: a change of the shared answer extraction makes every tool that uses it another.
-    Raises ToolError for a module that is not there.
-    """
-    hasher = hashlib.sha256()
-    waiting, seen = [module_name], {module_name}
-    while waiting:
-        for used in _rlar_imports(waiting.pop()):
-            if used not in seen and used not in NOT_JUDGEMENT and not used.startswith("rlar.tools.sandbox"):
-                seen.add(used)
-                waiting.append(used)
-    for name in sorted(seen):
-        hasher.update(name.encode() + b"\0" + _source_path(name).read_bytes() + b"\0")
-    return hasher.hexdigest()[:16]
-
-
-def _source_path(module_name: str) -> Path:
-    """The file of a module of this package, found without importing anything."""
-    base = PACKAGE_FOLDER.joinpath(*module_name.split(".")[1:])
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file():
-            return path
-    raise ToolError(f"no module {module_name!r}; was it removed from this version of rlar?")
-
-
-@cache
-def _rlar_imports(module_name: str) -> tuple[str, ...]:
-    """Modules of rlar that a module imports anywhere in it; `from package import module` counts as the module."""
-    found: list[str] = []
-    for node in ast.walk(syntax_tree(_source_path(module_name).read_bytes())):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names if alias.name.startswith("rlar.")]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("rlar.") and not node.level:
-            found.append(node.module)
-            folder = PACKAGE_FOLDER.joinpath(*node.module.split(".")[1:])
-            found += [f"{node.module}.{each.name}" for each in node.names if (folder / f"{each.name}.py").is_file()]
-    return tuple(found)
-
-
 def _load_library(spec: ToolSpec, resources: Resources) -> RewardTool:
-    from rlar.tools.library import LIBRARY
+    from rlar.tools.library import is_shipped, library_class
 
-    if LIBRARY.get(spec.name) != spec.source:
+    if not is_shipped(spec):
         raise ToolError(f"library tool {spec.name!r} ({spec.source}) is not in this version of rlar")
-    module_name, class_name = spec.source.split(":")
-    tool_class = getattr(importlib.import_module(module_name), class_name)
-    tool: RewardTool = tool_class(spec, resources)
-    return tool
+    return library_class(spec.name)(spec, resources)
 
 
 def _load_judge(spec: ToolSpec, resources: Resources) -> RewardTool:

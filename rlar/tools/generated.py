@@ -15,7 +15,8 @@ from pydantic import Field, ValidationError
 
 from rlar.errors import SandboxError, ToolError
 from rlar.tools.answers import visible_answer
-from rlar.tools.base import Resources, module_hash
+from rlar.tools.base import Resources
+from rlar.tools.code_identity import code_identity
 from rlar.tools.sandbox import Limits, Pool, Status, VerifierResult
 from rlar.tools.source_check import check_source
 from rlar.types import Frozen, JsonObject, Sample, Score, ToolKind, ToolSpec, abstain, digest, failed, ok, timed_out
@@ -89,7 +90,7 @@ def running_of(spec: ToolSpec) -> Running:
 
 def source_hash(source: str) -> str:
     """16 hex digits of the code, of how it is called and of what it is shown: what a certificate holds for."""
-    return digest(source, CALLING, module_hash("rlar.tools.answers"))
+    return digest(source, CALLING, code_identity("rlar.tools.answers:visible_answer"))
 
 
 def generated_spec(name: str, source: str, running: Running, provenance: JsonObject | None = None) -> ToolSpec:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from rlar.errors import RegistryError
 from rlar.tools.engine import shown
+from rlar.tools.outdated import what_is_outdated
 from rlar.tools.registry import Registry
 from rlar.types import Certificate, CheckResult, ToolKind, ToolSpec
 
@@ -115,6 +116,7 @@ def list_tools(address: str) -> Listing:
     with Registry.open(address, readonly=True) as registry:
         labels = {task.fingerprint: task.label for task in registry.tasks()}
         latest = latest_certificates(registry)
+        outdated = what_is_outdated(registry.served_tools())
     data: list[dict[str, Any]] = [
         {
             "tool": item.tool_id,
@@ -145,7 +147,7 @@ def list_tools(address: str) -> Listing:
         data,
         ("tool", "task", "role", "verdict", "discrimination", "ms", "why"),
         rows,
-        footing=[] if data else ["no tools yet; run `rlar agent build-tools`"],
+        footing=[line for line in ("" if data else "no tools yet; run `rlar agent build-tools`", outdated) if line],
     )
 
 

@@ -22,7 +22,7 @@ from rlar.errors import RegistryError
 from rlar.tools import content, migrations
 from rlar.tools import statements as sql
 from rlar.tools.engine import database_errors, open_engine, shown, sqlite_path, whole
-from rlar.tools.records import Build, Event, LlmCall, RegistrySnapshot, RowRecord, Standing, standing
+from rlar.tools.records import Build, Event, LlmCall, RegistrySnapshot, RowRecord, Standing, standing, tool_ids
 from rlar.tools.schema import to_json
 from rlar.tools.writer_lock import FileLock, RowLock
 from rlar.types import Certificate, JsonObject, Recipe, TaskSpec, ToolSpec, digest
@@ -208,6 +208,11 @@ class Registry:
         """All tools, by id."""
         with self.reading() as connection:
             return sorted(map(sql.tool_of, connection.execute(select(sql.TOOLS))), key=attrgetter("id"))
+
+    def served_tools(self) -> list[ToolSpec]:
+        """The tools that the latest recipes use, by id."""
+        used = {tool for recipe in self.recipes() for tool in tool_ids(recipe)}
+        return [tool for tool in self.tools() if tool.id in used]
 
     def put_certificate(self, certificate: Certificate) -> None:
         """Append a certificate, now the latest of its (tool, task); the very same one twice is one row."""

@@ -10,10 +10,11 @@ from rlar.tools.base import Resources, load_tool
 from rlar.tools.certify import certify, compare_certificates, rejected_certificate
 from rlar.tools.labelled import labelled_pairs
 from rlar.tools.listing import Listing, find_tool, latest_certificates
+from rlar.tools.outdated import renewed
 from rlar.tools.policy import load_policy
 from rlar.tools.probes import LabelledPair
 from rlar.tools.registry import Registry
-from rlar.types import Certificate
+from rlar.types import Certificate, ToolSpec
 
 
 def retest(address: str, tool: str | None = None, *, store: bool = False, labelled: str | None = None) -> Listing:
@@ -39,7 +40,7 @@ def retest(address: str, tool: str | None = None, *, store: bool = False, labell
                 for used in (*recipe.gates, *(quality for quality, _weight in recipe.qualities))
             }
             old = [item for item in old if (item.tool_id, item.fingerprint) in served]
-        data, rows, changed = [], [], False
+        data, rows, changed, outdated = [], [], False, 0
         pairs = _pairs(registry, labelled)
         with Resources() as resources:
             for before in old:
@@ -47,11 +48,17 @@ def retest(address: str, tool: str | None = None, *, store: bool = False, labell
                     why = "not tested: it rests on labelled pairs; give them with --labelled"
                     rows.append((before.tool_id, before.fingerprint, "-", why))
                     continue
-                after = certify_again(registry, before, resources, pairs.get(before.fingerprint, ()))
+                spec = registry.tool(before.tool_id)
+                assert spec is not None, before.tool_id
+                current = renewed(spec)
+                outdated += current != spec
+                after = certify_again(registry, before, current, resources, pairs.get(before.fingerprint, ()))
                 differences = compare_certificates(before, after)
                 changed = changed or before.admitted != after.admitted
-                if store:
+                if store and current == spec:
                     registry.put_certificate(after)
+                elif store:
+                    _replace(registry, spec, current, after)
                 verdict = "admitted" if after.admitted else "rejected"
                 if before.admitted != after.admitted:
                     verdict = f"{'admitted' if before.admitted else 'rejected'} -> {verdict}"
@@ -67,6 +74,10 @@ def retest(address: str, tool: str | None = None, *, store: bool = False, labell
                     }
                 )
     foot = f"{len(data)} tested, " + ("verdicts changed" if changed else "no verdict changed")
+    if outdated:
+        foot += f"; {outdated} had been certified with other code" + (
+            "" if store else ": --store keeps the new verdicts"
+        )
     if not rows:
         foot = "nothing to test: no tool is served; name one (`rlar tools list`)"
     return Listing(data, ("tool", "task", "verdict", "differences"), rows, footing=[foot], changed=changed)
@@ -79,12 +90,35 @@ def _pairs(registry: Registry, path: str | None) -> dict[str, tuple[LabelledPair
     return labelled_pairs(path, RowRouter.from_arrays(registry.router_arrays(), tuple(tasks)), tasks)
 
 
+def _replace(registry: Registry, old: ToolSpec, new: ToolSpec, certificate: Certificate) -> None:
+    """Store a tool with other code and its certificate; the task's recipe uses it where it used the old one."""
+    task, recipe = registry.task(certificate.fingerprint), registry.recipe(certificate.fingerprint)
+    assert task is not None, certificate.fingerprint
+    if recipe is not None:
+        names = {old.id: new.id}
+        calibrations = {names.get(tool, tool): found for tool, found in recipe.calibrations.items()}
+        if old.id in recipe.calibrations:
+            calibrations[new.id] = certificate.calibration
+        recipe = recipe.model_copy(
+            update={
+                "gates": tuple(names.get(tool, tool) for tool in recipe.gates),
+                "qualities": tuple((names.get(tool, tool), weight) for tool, weight in recipe.qualities),
+                "calibrations": calibrations,
+            }
+        )
+    registry.put_outcome(task, tools=[new], certificates=[certificate], recipe=recipe)
+
+
 def certify_again(
-    registry: Registry, before: Certificate, resources: Resources, labelled: Sequence[LabelledPair] = ()
+    registry: Registry,
+    before: Certificate,
+    spec: ToolSpec,
+    resources: Resources,
+    labelled: Sequence[LabelledPair] = (),
 ) -> Certificate:
     """A fresh certificate under the same task, seed and shipped policy; a tool that no longer loads is rejected."""
-    task, spec = registry.task(before.fingerprint), registry.tool(before.tool_id)
-    assert task is not None and spec is not None, (before.fingerprint, before.tool_id)
+    task = registry.task(before.fingerprint)
+    assert task is not None, before.fingerprint
     policy = load_policy()
     try:
         tool = load_tool(spec, resources)

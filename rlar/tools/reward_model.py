@@ -21,7 +21,8 @@ from pydantic import Field, ValidationError
 
 from rlar.errors import HubError, ToolError, boundary
 from rlar.tools.answers import clean, strip_reasoning
-from rlar.tools.base import Resources, module_hash
+from rlar.tools.base import Resources
+from rlar.tools.code_identity import code_identity
 from rlar.tools.fast_linear import use_fastest_linear, widen_heads
 from rlar.tools.model_files import (
     check_hashes,
@@ -77,7 +78,7 @@ class RewardModelParams(Frozen):
 
 def code_hash() -> str:
     """Hash of the code that reads reward models: another reading of the same weights is another tool."""
-    return module_hash("rlar.tools.reward_model")
+    return code_identity(f"{__name__}:RewardModelTool")
 
 
 class _Row(NamedTuple):

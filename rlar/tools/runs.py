@@ -16,9 +16,10 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from rlar.errors import RlarError, boundary
-from rlar.tools.base import TOOL_KINDS, Resources, RewardTool, load_tool, module_hash
+from rlar.tools.base import TOOL_KINDS, Resources, RewardTool, load_tool
 from rlar.tools.batch import Batch, Slice, Waiting, Watched
 from rlar.tools.checked import score_checked
+from rlar.tools.code_identity import code_identity
 from rlar.tools.groups import group_key, needs_whole_groups
 from rlar.tools.lanes import Lanes
 from rlar.tools.workers import WorkerPool
@@ -69,11 +70,11 @@ def unusable(spec: ToolSpec) -> str:
     if spec.kind not in TOOL_KINDS:
         return f"this version of rlar has no tools of kind {spec.kind.value!r}"
     if spec.kind is ToolKind.LIBRARY:
-        from rlar.tools.library import LIBRARY
+        from rlar.tools.library import LIBRARY, is_shipped
 
-        if LIBRARY.get(spec.name) != spec.source:
+        if not is_shipped(spec):
             return f"library tool {spec.name!r} ({spec.source}) is not in this version of rlar"
-        if spec.code_hash and module_hash(spec.source.split(":")[0]) != spec.code_hash:
+        if spec.code_hash and code_identity(LIBRARY[spec.name]) != spec.code_hash:
             return "its code has changed since it was certified; run `rlar agent build-tools` again"
     if spec.kind is ToolKind.JUDGE:
         from rlar.tools.judge import outdated

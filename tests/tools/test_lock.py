@@ -121,8 +121,8 @@ def test_another_version_number_of_the_same_recipe_is_no_change(registry: Regist
 
 
 def test_verify_finds_code_that_changed_under_the_lock(registry: Registry, monkeypatch: pytest.MonkeyPatch):
-    source = "rlar.tools.combine:Nothing"
-    tool = ToolSpec(kind=ToolKind.LIBRARY, name="fake_locked", source=source, code_hash="0" * 16)
+    source = "rlar.tools.combine:combine"
+    tool = ToolSpec(kind=ToolKind.LIBRARY, name="fake_locked", source="library:fake_locked", code_hash="0" * 16)
     outcome(registry, "f1-000000000004", tool)
     lock = make_lock(registry)
     monkeypatch.setitem(LIBRARY, "fake_locked", source)

@@ -95,9 +95,9 @@ class OtherProcess:
         """Whether this kind of tool is cheap to load twice: library tools that do not drive the sandbox."""
         if spec.kind is not ToolKind.LIBRARY:
             return False
-        from rlar.tools.library import LIBRARY, library_class
+        from rlar.tools.library import is_shipped, library_class
 
-        return LIBRARY.get(spec.name) == spec.source and library_class(spec.name).runs != "sandbox"
+        return is_shipped(spec) and library_class(spec.name).runs != "sandbox"
 
     def score(self, spec: ToolSpec, samples: Sequence[Sample], seconds: float) -> Ran:
         """Scores from the other process; failures where it died or ran out of time."""

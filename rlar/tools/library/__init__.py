@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import re
 from functools import cache
 
-from rlar.tools.base import LibraryTool, module_hash
+from rlar.tools.base import LibraryTool
+from rlar.tools.code_identity import code_identity
 from rlar.types import AnswerKind, JsonObject, ToolKind, ToolSpec
 
 LIBRARY: dict[str, str] = {
@@ -36,15 +38,25 @@ def library_class(name: str) -> type[LibraryTool]:
 
 def library_spec(name: str, params: JsonObject | None = None) -> ToolSpec:
     """The ToolSpec of a library tool as this version ships it."""
-    source = LIBRARY[name]
     return ToolSpec(
         kind=ToolKind.LIBRARY,
         name=name,
-        source=source,
+        source=f"library:{name}",
         params=params or {},
-        code_hash=module_hash(source.split(":")[0]),
+        code_hash=code_identity(LIBRARY[name]),
         provenance={"library": "rlar"},
     )
+
+
+_EARLIER_SOURCE = re.compile(r"rlar\.tools\.library\.\w+:\w+")
+"""How registries named the code of a library tool before its place in the package stopped to matter."""
+
+
+def is_shipped(spec: ToolSpec) -> bool:
+    """Whether a library tool is one that this version has, in this or in other code: see `code_hash`."""
+    if spec.name not in LIBRARY:
+        return False
+    return spec.source == f"library:{spec.name}" or _EARLIER_SOURCE.fullmatch(spec.source) is not None
 
 
 @cache

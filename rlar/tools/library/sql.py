@@ -10,11 +10,11 @@ Leaves out: statements that write, and functions that SQLite and sql_runner do n
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from rlar.errors import boundary
 from rlar.tasks.sql_rows import MAX_SQL_CHARACTERS, SqlTask, bare_query, parse_sql, read_query
 from rlar.tools.answers import strip_reasoning
 from rlar.tools.base import LibraryTool, Resources
+from rlar.tools.library import sql_runner
 from rlar.tools.library.sql_data import database, shape_of
 from rlar.tools.library.sql_mutants import sql_mutants, written
 from rlar.tools.suite_runs import in_parallel
@@ -283,7 +284,7 @@ def _for_sqlite(node: Any) -> Any:
 
 @cache
 def _runner() -> str:
-    return (Path(__file__).parent / "sql_runner.py").read_text(encoding="utf-8")
+    return inspect.getsource(sql_runner)
 
 
 def run_queries(
