@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlar.errors import ToolError
+from rlar.errors import HostRefused, ToolError
 from rlar.tasks.route import RowRouter
 from rlar.tools.base import Resources, load_tool
 from rlar.tools.certify import certify, compare_certificates, rejected_certificate
@@ -47,7 +47,11 @@ def retest(address: str, tool: str | None = None, *, store: bool = False, labell
                     why = "not tested: it rests on labelled pairs; give them with --labelled"
                     rows.append((before.tool_id, before.fingerprint, "-", why))
                     continue
-                after = certify_again(registry, before, resources, pairs.get(before.fingerprint, ()))
+                try:
+                    after = certify_again(registry, before, resources, pairs.get(before.fingerprint, ()))
+                except HostRefused as error:
+                    rows.append((before.tool_id, before.fingerprint, "-", f"not tested: {error}"))
+                    continue
                 differences = compare_certificates(before, after)
                 changed = changed or before.admitted != after.admitted
                 if store:
@@ -82,12 +86,17 @@ def _pairs(registry: Registry, path: str | None) -> dict[str, tuple[LabelledPair
 def certify_again(
     registry: Registry, before: Certificate, resources: Resources, labelled: Sequence[LabelledPair] = ()
 ) -> Certificate:
-    """A fresh certificate under the same task, seed and shipped policy; a tool that no longer loads is rejected."""
+    """A fresh certificate under the same task, seed and shipped policy; a tool that no longer loads is rejected.
+
+    Raises HostRefused where it talks to a host that the user has not allowed: nothing is known about it then.
+    """
     task, spec = registry.task(before.fingerprint), registry.tool(before.tool_id)
     assert task is not None and spec is not None, (before.fingerprint, before.tool_id)
     policy = load_policy()
     try:
         tool = load_tool(spec, resources)
+    except HostRefused:
+        raise
     except ToolError as error:
         return rejected_certificate(spec, task, policy=policy, seed=before.seed, reason=str(error))
     return certify(
