@@ -30,6 +30,7 @@ from rlar.errors import ConfigError, ToolError
 from rlar.tools.answers import clean, squeeze, visible_answer
 from rlar.tools.base import Resources
 from rlar.tools.groups import pieces
+from rlar.tools.http_body import PLAIN, BodyLate, BodyRefused, read_body
 from rlar.tools.network import TOKEN_VARIABLE, Network, host_of
 from rlar.tools.waiting import Slots
 from rlar.types import Frozen, JsonObject, Sample, Score, ToolKind, ToolSpec, abstain, failed, ok, timed_out
@@ -46,7 +47,6 @@ FORMS: dict[Protocol, tuple[Form, ...]] = {
     "rlar": ("rows",),
 }
 """What each protocol can carry, the usual one first."""
-LARGEST_BODY = 32 * 1024 * 1024
 CHECK_AGAIN_SECONDS = 300.0
 """So often a server that told which model it serves is asked again."""
 LONGEST_WAIT_SECONDS = 30.0
@@ -157,8 +157,9 @@ class _Trouble(Exception):
     late = False
     status = 0
 
-    def score(self) -> Score:
-        return timed_out(str(self)) if self.late else failed(str(self))
+    def score(self, address: str) -> Score:
+        said = str(self) if address in str(self) else f"{address}: {self}"
+        return timed_out(said) if self.late else failed(said)
 
 
 class _Again(_Trouble):
@@ -173,7 +174,7 @@ class _Server:
     def __init__(self, address: str, token: str, params: HttpParams) -> None:
         import httpx
 
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", **PLAIN}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         self._token = token
@@ -219,15 +220,10 @@ class _Server:
         where = f"{self.address}{path}"
         try:
             with self._client.stream(method, where, json=body, timeout=httpx.Timeout(left)) as response:
-                content = bytearray()
-                for part in response.iter_bytes():
-                    content += part
-                    if len(content) > LARGEST_BODY:
-                        raise _Trouble(f"{where} answered more than {LARGEST_BODY >> 20} MiB")
-                    if time.monotonic() > deadline:
-                        raise self._late(where)
-                return self._read(response, bytes(content), where)
-        except httpx.TimeoutException:
+                return self._read(response, read_body(response, until=deadline), where)
+        except BodyRefused as error:
+            raise _Trouble(f"the answer of {where} {error}") from None
+        except (httpx.TimeoutException, BodyLate):
             raise self._late(where) from None
         except httpx.TransportError as error:
             raise _Again(f"{where} cannot be reached: {type(error).__name__}") from None
@@ -515,7 +511,7 @@ class HttpTool:
             # One completion that is too long makes a server refuse the whole call: find out which.
             if trouble.status in (400, 413, 422) and len(samples) > 1 and self.params.protocol != "rlar":
                 return [self._score_part([sample])[0] for sample in samples]
-            return [trouble.score()] * len(samples)
+            return [trouble.score(self._server.address)] * len(samples)
 
 
 def load_http_tool(spec: ToolSpec, resources: Resources) -> HttpTool:

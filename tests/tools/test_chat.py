@@ -19,6 +19,7 @@ import pytest
 from rlar.errors import ChatDenied, ChatError, ChatUnavailable, ChatUnreadable, ConfigError
 from rlar.tools.chat import ChatReply, Endpoint, OpenAIChat, UnusableReply, parse_endpoint
 from rlar.tools.chat_faults import Redactor
+from rlar.tools.http_body import LARGEST_ANSWER
 from rlar.tools.network import Network
 from rlar.types import Message
 
@@ -436,10 +437,9 @@ def test_an_answer_that_never_ends_is_given_up_at_the_time_limit(server: Scripte
     assert time.monotonic() - started < 2.5
 
 
-def test_an_endless_body_does_not_fill_the_memory(server: ScriptedOpenAI, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("rlar.tools.chat_http.MAX_ANSWER_BYTES", 100_000)
-    server.otherwise = Reply("x" * 200_000)
-    assert "more than 100000 bytes" in str(problem(chat_with(server, retries=0)))
+def test_an_endless_body_does_not_fill_the_memory(server: ScriptedOpenAI):
+    server.otherwise = Reply("x" * (LARGEST_ANSWER + 1))
+    assert f"more than {LARGEST_ANSWER:,} bytes" in str(problem(chat_with(server, retries=0)))
 
 
 def test_a_server_that_is_not_there_is_named_with_the_way_out():

@@ -14,9 +14,9 @@ from probing_tasks import long_text_task
 from scripted_judges import shares
 
 from rlar.errors import ToolError
-from rlar.tools import http_tool
 from rlar.tools.base import Resources, load_tool
 from rlar.tools.certify import certify
+from rlar.tools.http_body import LARGEST_ANSWER
 from rlar.tools.http_tool import http_spec
 from rlar.tools.network import Network
 from rlar.tools.policy import load_policy
@@ -168,11 +168,10 @@ def test_garbage_is_failed_and_never_a_number(answer: Answer):
     assert score.error
 
 
-def test_a_body_without_end_is_cut(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(http_tool, "LARGEST_BODY", 1000)
-    with ModelServer(lambda path, body, headers: Answer(text="[" + "1," * 5000 + "1]")) as server:
+def test_a_body_without_end_is_cut():
+    with ModelServer(lambda path, body, headers: Answer(text="[" + " " * LARGEST_ANSWER + "1]")) as server:
         (score,) = scored(http_spec(server.url, "tei", ask_server=False), [said("gas")])
-    assert score.status == "failed" and "MiB" in (score.error or "")
+    assert score.status == "failed" and f"more than {LARGEST_ANSWER:,} bytes" in (score.error or "")
 
 
 @pytest.mark.parametrize(
