@@ -40,6 +40,15 @@ app.add_typer(eval_app, name="eval")
 RegistryOption = Annotated[
     str, typer.Option("--registry", "-r", help="The registry: a path, or a database URL.", show_default=True)
 ]
+AllowHostOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-host",
+        help="A host that the registry's judges and servers may be asked at (https://host[:port]); again for more.",
+        callback=lambda hosts: _allow_hosts(hosts),
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
 
 
@@ -136,6 +145,7 @@ def build_tools_command(
             help="Run code out of datasets WITHOUT isolation if this machine offers none (see `rlar doctor`).",
         ),
     ] = False,
+    _allow_host: AllowHostOption = None,
 ) -> None:
     """Discover the tasks of a mixed file of prompts and admit reward tools for each.
 
@@ -345,6 +355,7 @@ def tools_test_command(
         Path | None, typer.Option(help="The labelled pairs that a judge's or model's certificate rests on.")
     ] = None,
     json_output: JsonOption = False,
+    _allow_host: AllowHostOption = None,
 ) -> None:
     """Run the admission probes again and compare with the stored certificates.
 
@@ -383,6 +394,7 @@ def tools_diff_command(
         str | None, typer.Option("--registry", "-r", help="With --on: the registry whose rows the lock files use.")
     ] = None,
     json_output: JsonOption = False,
+    _allow_host: AllowHostOption = None,
 ) -> None:
     """Show what changed between two registries or lock files. Exit status 1 when anything did.
 
@@ -420,6 +432,7 @@ def score_command(
     accept_unsafe: Annotated[
         bool, typer.Option("--accept-unsafe-execution", help="Run code WITHOUT isolation where there is none.")
     ] = False,
+    _allow_host: AllowHostOption = None,
 ) -> None:
     """Score completions with the admitted tools; one output row per input row, in order.
 
@@ -465,6 +478,7 @@ def train_command(
         bool, typer.Option("--resume/--fresh", help="Continue from the newest checkpoint in the output folder.")
     ] = True,
     json_summary: Annotated[bool, typer.Option("--json", help="Print one JSON summary on stdout.")] = False,
+    _allow_host: AllowHostOption = None,
 ) -> None:
     """Train a model by GRPO; each row's reward comes from the tools that were admitted for its task.
 
@@ -578,6 +592,7 @@ def eval_rewards_command(
     limit: Annotated[int, typer.Option(help="At most so many prompts of a set; 0: all.")] = 0,
     seed: SeedOption = 0,
     sandbox_tier: Annotated[str, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm.")] = "auto",
+    _allow_host: AllowHostOption = None,
 ) -> None:
     """How right the rewards are on labelled sets, beside baselines, every single tool, ablations and bounds.
 
@@ -665,6 +680,7 @@ def eval_tool_command(
     task: Annotated[str | None, typer.Option(help="Fingerprint of the task, or its beginning.")] = None,
     report: ReportOption = Path("eval-tool"),
     seed: SeedOption = 0,
+    _allow_host: AllowHostOption = None,
 ) -> None:
     """One tool's profile: calibration, scores by label, sensitivity to length, style and position, its certificate."""
 
@@ -683,6 +699,7 @@ def eval_policy_command(
     second: Annotated[str | None, typer.Option(help="Another registry, e.g. a held-out audit reward.")] = None,
     report: ReportOption = Path("eval-policy"),
     seed: SeedOption = 0,
+    _allow_host: AllowHostOption = None,
 ) -> None:
     """Completions of a model scored per task, with pass@k and a second registry or labels beside it."""
 
@@ -812,6 +829,7 @@ def serve_command(
         bool, typer.Option("--accept-unsafe-execution", help="Run code WITHOUT isolation where there is none.")
     ] = False,
     plugin: Annotated[list[str] | None, typer.Option(help="Module to import first; again for more.")] = None,
+    _allow_host: AllowHostOption = None,
 ) -> None:
     """Serve rewards over HTTP: /score, and the remote-reward routes of OpenRLHF, slime and NeMo-Gym.
 
@@ -856,6 +874,15 @@ def doctor_command(json_output: JsonOption = False) -> None:
 
 
 # ---------------------------------------------------------------------------------------------- plumbing
+
+
+def _allow_hosts(hosts: list[str] | None) -> list[str] | None:
+    """Said in the environment, where every process that the command starts finds it, too; read by rlar.tools.network."""
+    import os
+
+    if hosts:
+        os.environ["RLAR_ALLOW_HOSTS"] = " ".join([os.environ.get("RLAR_ALLOW_HOSTS", ""), *hosts]).strip()
+    return hosts
 
 
 def _show(listing: Any, *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ RlarError
 ├── RegistryError         the registry is missing, locked, damaged or of another version
 │   └── UnknownTaskError  no such fingerprint, or nothing admitted for it
 ├── ToolError             a tool cannot be loaded (never: a tool that broke while scoring)
+│   └── HostRefused       it talks to a host that the user has not allowed
 ├── ChatError             a call to an LLM came to nothing
 │   ├── ChatDenied        the key or the model is not accepted: asking again is no use
 │   ├── ChatUnavailable   no answer after all retries: network, rate limit, server error
@@ -55,6 +56,10 @@ class UnknownTaskError(RegistryError):
 
 class ToolError(RlarError):
     """A tool cannot be loaded from its ToolSpec."""
+
+
+class HostRefused(ToolError):
+    """A tool talks to a host that the user has not allowed: nothing was sent, and nothing is known about the tool."""
 
 
 class ChatError(RlarError):

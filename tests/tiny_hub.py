@@ -14,6 +14,7 @@ from rlar.tools.base import Resources
 from rlar.tools.certify import LabelledPair
 from rlar.tools.model_files import INDEX, file_hashes, read_json, small_files, snapshot_folder, weight_files
 from rlar.tools.model_store import SHARED_NAME, ModelStore
+from rlar.tools.network import Network
 from rlar.tools.policy import load_policy
 from rlar.tools.reward_families import Reading, readings
 from rlar.tools.reward_model import RewardModelParams, code_hash
@@ -72,9 +73,9 @@ def spec_of(folder: Path, reading: Reading | None = None, **params: Any) -> Tool
     )
 
 
-def resources_at(cache: Path, limit_bytes: int | None = 10**9) -> Resources:
-    """Resources whose models lie in this cache."""
-    resources = Resources()
+def resources_at(cache: Path, limit_bytes: int | None = 10**9, *, hub: str | None = None) -> Resources:
+    """Resources whose models lie in this cache, or are fetched from a Hub."""
+    resources = Resources(network=Network.of_user([hub] if hub else []))
     resources.shared(SHARED_NAME, lambda: ModelStore(cache_dir=cache, limit_bytes=limit_bytes))
     return resources
 

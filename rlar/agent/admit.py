@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from rlar.agent.metered import MeteredChat
-from rlar.agent.workbench import Workbench
+from rlar.agent.workbench import Workbench, network_of
 from rlar.config import BuildConfig
-from rlar.errors import ToolError
+from rlar.errors import HostRefused, ToolError
 from rlar.tools.base import Resources, load_tool
 from rlar.tools.certify import certify, rejected_certificate
 from rlar.tools.policy import load_policy
@@ -41,8 +41,12 @@ def test_candidates(
     found = Tested([], [])
     for spec in candidates:
         emit({"event": "testing", "fingerprint": task.fingerprint, "tool": spec.id})
-        with _resources(bench, config, task, spec) as (resources, meter):
-            certificate = _certificate(spec, task, config, resources, labelled)
+        try:
+            with _resources(bench, config, task, spec) as (resources, meter):
+                certificate = _certificate(spec, task, config, resources, labelled)
+        except HostRefused as error:
+            found.notes.append(f"{spec.id} was not tried: {error}")
+            continue
         if meter is not None and meter.trouble:
             found.notes.append(f"{spec.id} was not tried to the end: {meter.trouble}")
             continue
@@ -67,6 +71,8 @@ def _certificate(
     policy = load_policy(config.policy)
     try:
         tool = load_tool(spec, resources)
+    except HostRefused:
+        raise
     except ToolError as error:
         return rejected_certificate(spec, task, policy=policy, seed=config.seed, reason=str(error))
     return certify(
@@ -86,6 +92,6 @@ def _resources(
     from rlar.tools.judge import share_chat
 
     meter = MeteredChat(llm, task.fingerprint)
-    with Resources() as resources:
+    with Resources(network=network_of(config)) as resources:
         share_chat(resources, meter)
         yield resources, meter

@@ -67,8 +67,9 @@ def check_settings(config: BuildConfig) -> None:
         raise ConfigError("--max-cost needs --llm-price: what a million input and output tokens cost, e.g. 0.4,1.6")
     if config.llm != "none":
         from rlar.tools.chat import check_key, parse_endpoint
+        from rlar.tools.network import Network
 
-        check_key(parse_endpoint(config.llm))
+        check_key(parse_endpoint(config.llm), Network.of_user(llm=config.llm))
     if config.labelled is not None and not Path(config.labelled).is_file():
         raise DatasetError(f"{config.labelled}: no such file of labelled pairs")
 

@@ -18,6 +18,7 @@ from rlar.agent.budget import Budget, Price, Reservation, Spent
 from rlar.config import BuildConfig
 from rlar.errors import BudgetSpent, ChatError, ChatUnreadable
 from rlar.tools.chat import Chat, ChatReply, Endpoint, OpenAIChat, UnusableReply, parse_endpoint
+from rlar.tools.network import Network
 from rlar.tools.records import LlmCall
 from rlar.types import Frozen, JsonObject, Message, canonical_json, digest
 
@@ -370,7 +371,7 @@ def open_llm(
         return None
     endpoint = parse_endpoint(config.llm)
     return Llm(
-        OpenAIChat(endpoint, timeout_seconds=config.llm_timeout_seconds),
+        OpenAIChat(endpoint, network=Network.of_user(llm=config.llm), timeout_seconds=config.llm_timeout_seconds),
         registry=registry,
         price=config.llm_price,
         max_calls=config.max_llm_calls,

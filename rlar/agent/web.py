@@ -6,18 +6,23 @@ same vetting and the same gate as any other; titles are notes for a person. No p
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections.abc import Sequence
-from typing import Any, Protocol
+from functools import partial
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from rlar.errors import boundary
-from rlar.types import AnswerKind, Frozen, TaskSpec
+from rlar.tasks.bounded import last_words, start_bounded
+from rlar.types import AnswerKind, Frozen, JsonObject, TaskSpec
 
 BACKENDS = ("duckduckgo", "brave", "mojeek")
 """Asked in this order until one has something. Named, since ddgs by itself begins with encyclopedias."""
 HITS = 10
 SECONDS = 10
+STARTING_SECONDS = 30
 MOST_IDS = 5
 MOST_TITLES = 3
 TITLE_CHARACTERS = 80
@@ -65,24 +70,29 @@ class DdgsSearch:
 
     def search(self, query: str, limit: int) -> list[WebHit]:
         """Hits of the first backend that has any. Raises SearchFailed with what each one said."""
-        from ddgs import DDGS
-
         problems = []
         for backend in self._backends:
-
-            def ask(backend: str = backend) -> list[dict[str, Any]] | str:
-                found = DDGS(proxy=self._proxy, timeout=self._seconds).text(query, max_results=limit, backend=backend)
-                return list(found)
-
-            found = boundary(ask, _why)
+            asked = {"query": query, "limit": limit, "backend": backend, "proxy": self._proxy, "seconds": self._seconds}
+            found = boundary(partial(self._ask, asked), lambda error: f"{type(error).__name__}: {str(error)[:120]}")
             if isinstance(found, list) and found:
-                return [WebHit(title=str(hit.get("title", "")), url=str(hit.get("href", ""))) for hit in found[:limit]]
+                return [WebHit(title=title, url=url) for title, url in found]
             problems.append(f"{backend}: {found or 'nothing found'}")
         raise SearchFailed("; ".join(problems))
 
-
-def _why(error: Exception) -> list[dict[str, Any]] | str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+    def _ask(self, asked: JsonObject) -> list[list[str]] | str:
+        """Titles and addresses from a process of its own, or how that ended."""
+        limit = STARTING_SECONDS + 2 * self._seconds
+        pipe = subprocess.PIPE
+        with start_bounded("rlar.agent.web_worker", stdin=pipe, stdout=pipe, stderr=pipe) as process:
+            try:
+                answer, said = process.communicate(json.dumps(asked).encode(), timeout=limit)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return f"no answer within {limit} s"
+        if process.returncode:
+            return last_words(process, said)[:200]
+        hits: list[list[str]] = json.loads(answer)
+        return hits
 
 
 def find_models(search: WebSearch, task: TaskSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:

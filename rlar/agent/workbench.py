@@ -19,6 +19,7 @@ from rlar.agent.sources import (
 )
 from rlar.config import BuildConfig
 from rlar.tools.base import Resources
+from rlar.tools.network import Network
 from rlar.types import AnswerKind, TaskSpec, canonical_json
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Workbench:
         self._make_sources = sources or self._usual_sources
         self._make_writer = writer or self._usual_writer
         self._registries: dict[str, Registry] = {}
-        self._resources: dict[tuple[str, bool, str | None], Resources] = {}
+        self._resources: dict[tuple[Any, ...], Resources] = {}
         self._made: dict[tuple[str, str], Any] = {}
         self._lock = threading.RLock()
 
@@ -72,10 +73,11 @@ class Workbench:
         """What tools share; one sandbox per isolation setting and folder of models."""
         from rlar.tools.model_store import SHARED_NAME, ModelStore
 
-        key = (config.sandbox_tier, config.accept_unsafe, config.hub_cache)
+        key = (config.sandbox_tier, config.accept_unsafe, config.hub_cache, config.llm, config.hub)
         with self._lock:
             if key not in self._resources:
-                made = Resources(sandbox_factory(config.sandbox_tier, config.accept_unsafe))
+                factory = sandbox_factory(config.sandbox_tier, config.accept_unsafe)
+                made = Resources(factory, network=network_of(config))
                 # What is downloaded for a build is loaded from the same folder.
                 made.shared(SHARED_NAME, lambda: ModelStore(cache_dir=config.hub_cache))
                 self._resources[key] = made
@@ -239,6 +241,15 @@ def tell_call(record: Any) -> None:
             "cost": record.cost,
         }
     )
+
+
+def network_of(config: BuildConfig) -> Network:
+    """Hosts that tools may talk to in a build: what the user allows, and those that its settings name (--llm, --hub)."""
+    if not config.hub:
+        return Network.of_user(llm=config.llm)
+    from huggingface_hub import constants
+
+    return Network.of_user([constants.ENDPOINT], llm=config.llm)
 
 
 def sandbox_factory(tier: str, accept_unsafe: bool) -> Callable[[], Pool]:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from rlar.errors import ConfigError
 from rlar.tools import runs
 from rlar.tools.batch import Waiting
+from rlar.tools.network import Network
 from rlar.tools.registry import Registry
 from rlar.tools.router import RoutedSample, Scorer
 from rlar.types import Sample, Score, ToolKind, ToolSpec, failed, timed_out
@@ -85,6 +86,8 @@ class RayScorer(Scorer):
                 {
                     "plugins": tuple(settings.get("plugins", ())),
                     "deadline_seconds": settings.get("deadline_seconds", 10.0),
+                    # What is allowed is said where the scorer is made; secrets are read where they are sent from.
+                    "network": Network.of_user(settings.get("allow_hosts", ())),
                 },
                 cpu_workers=cpu_workers,
                 model_workers=model_workers,
@@ -115,12 +118,17 @@ def _rebuild(address: str, settings: dict[str, Any]) -> RayScorer:
 class _Worker:
     """What an actor is: a runner of its own, with one worker process for what may hang or crash."""
 
-    def __init__(self, plugins: Sequence[str], deadline_seconds: float) -> None:
+    def __init__(self, plugins: Sequence[str], deadline_seconds: float, network: Network) -> None:
         for name in plugins:
             importlib.import_module(name)
         # Only the caller sees every failure of a tool, so only the caller quarantines.
         self._runner = runs.Runner(
-            None, workers=1, plugins=plugins, deadline_seconds=deadline_seconds, quarantine_after=NEVER
+            None,
+            workers=1,
+            plugins=plugins,
+            deadline_seconds=deadline_seconds,
+            quarantine_after=NEVER,
+            network=network,
         )
 
     def score(self, spec: ToolSpec, samples: Sequence[Sample]) -> list[Score]:

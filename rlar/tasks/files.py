@@ -5,23 +5,31 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import math
+import os
 import re
+import select
+import subprocess
+import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import orjson
 
-from rlar.errors import DatasetError, boundary
+from rlar.errors import DatasetError
+from rlar.tasks.bounded import last_words, start_bounded
 from rlar.tasks.rows import MAX_DEPTH, MAX_ROW_BYTES, RejectedRow, kind_of, too_deep
 from rlar.types import JsonObject
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz", ".parquet", ".pq")
 
+FREELY = 64 * 1024 * 1024
+TIMES = 200
+"""A compressed file may unfold to so many bytes, and to so many times its size beyond; text repeats itself up to 50-fold."""
+ROW_COST = 64
+"""Counted for a row besides its bytes: a billion empty rows are work, too."""
+SILENCE_SECONDS = 300
 
 _NONFINITE = re.compile(r"NaN|Infinity")
 _LOSSLESS_FLOAT = 2.0**63
@@ -32,6 +40,48 @@ class RawRow(NamedTuple):
 
     origin: str
     row: JsonObject
+
+
+class _Unfolding:
+    """Counts what a compressed file becomes, so that a few kilobytes do not keep a machine busy for days."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = path.stat().st_size
+        self._left = FREELY + TIMES * self._size
+
+    def add(self, count: int) -> None:
+        """Raise DatasetError where it has become too much."""
+        self._left -= count
+        if self._left < 0:
+            raise DatasetError(
+                f"{self._path}: its {self._size:,} bytes unfold into more than {TIMES} times as many "
+                f"(and {FREELY >> 20} MB); if it is meant, write it as plain JSON lines"
+            )
+
+
+class _Unfolded(io.RawIOBase):
+    """What a gzip file holds, counted."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = gzip.GzipFile(path, "rb")
+        self._unfolding = _Unfolding(path)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._file.readinto(buffer)
+        self._unfolding.add(count)
+        return count
+
+    def row(self) -> None:
+        """One more row was read."""
+        self._unfolding.add(ROW_COST)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def checked_file(path: Path) -> Path:
@@ -104,7 +154,7 @@ def _json_rows(path: Path) -> Iterator[RawRow | RejectedRow]:
 
 def _open_stream(path: Path) -> IO[bytes]:
     if path.name.lower().endswith(".gz"):
-        return io.BufferedReader(gzip.GzipFile(path, "rb"), 1 << 18)
+        return io.BufferedReader(_Unfolded(path), 1 << 18)
     return path.open("rb", buffering=1 << 18)
 
 
@@ -112,8 +162,11 @@ def _bounded_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes | None]]:
     """(number, line) with None for a line over MAX_ROW_BYTES, which is read past in pieces."""
     number = 0
     read = stream.readline
+    raw = getattr(stream, "raw", None)
     while line := read(MAX_ROW_BYTES + 1):
         number += 1
+        if isinstance(raw, _Unfolded):
+            raw.row()
         if len(line) > MAX_ROW_BYTES and line[-1] != 10:
             while line and line[-1] != 10:
                 line = read(MAX_ROW_BYTES)
@@ -173,80 +226,47 @@ def _rounded(value: Any) -> bool:
 
 
 def _parquet_rows(path: Path) -> Iterator[RawRow | RejectedRow]:
-    """Rows of a Parquet file, a batch of at most about 16 MB at a time. Every foreign error is a DatasetError."""
-
-    def damaged(error: Exception) -> Any:
-        raise DatasetError(f"{path}: damaged or unsupported Parquet file: {error}") from error
-
-    import pyarrow.parquet as parquet
-
-    file = boundary(lambda: parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False), damaged)
-    with file:
-        metadata = file.metadata
-        size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
-        rows_a_batch = max(1, min(4096, (16 << 20) * max(1, metadata.num_rows) // max(1, size)))
-        batches = boundary(lambda: file.iter_batches(batch_size=rows_a_batch), damaged)
-        number = 0
-        while True:
-            batch = boundary(lambda: next(batches, None), damaged)
-            if batch is None:
-                break
-            names = batch.schema.names
-            if len(set(names)) != len(names):
-                raise DatasetError(f"{path} has two columns of one name; rename one of {sorted(names)}")
-            columns = [_column_values(column) for column in batch.columns]
-            for values in zip(*columns, strict=True):
-                number += 1
-                yield _json_row(f"{path}:{number}", names, values)
+    """Rows of a Parquet file, as `rlar.tasks.parquet_worker` reads them in a process of its own."""
+    unfolding = _Unfolding(path)
+    number = 0
+    for line in _worker_lines(path):
+        kind, body = line[:1], line[1:]
+        if kind == b"E":
+            raise DatasetError(f"{path}{' has' if body.startswith(b'two') else ':'} {body.decode('utf-8', 'replace')}")
+        number += 1
+        unfolding.add(len(line) + ROW_COST)
+        origin = f"{path}:{number}"
+        if kind == b"X":
+            yield RejectedRow(origin, body.decode("utf-8", "replace"))
+            continue
+        try:
+            yield RawRow(origin, orjson.loads(body))
+        except orjson.JSONDecodeError:
+            yield RawRow(origin, json.loads(body))  # an infinity
 
 
-class _Unreadable:
-    """Stands for a cell that Arrow could not turn into Python."""
-
-    def __init__(self, error: Exception) -> None:
-        self.reason = str(error)[:200]
-
-
-def _column_values(column: Any) -> list[Any]:
-    import pyarrow
-
-    if pyarrow.types.is_temporal(column.type):
-        # Nanoseconds and time zones need pandas or tzdata as Python objects; as text they do not.
-        column = boundary(lambda: column.cast(pyarrow.string()), lambda _error: column)
-
-    def one_by_one(_error: Exception) -> list[Any]:
-        return [boundary(lambda index=index: column[index].as_py(), _Unreadable) for index in range(len(column))]  # type: ignore[misc]
-
-    values: list[Any] = boundary(column.to_pylist, one_by_one)
-    return values
-
-
-def _json_row(origin: str, names: Sequence[str], values: Sequence[Any]) -> RawRow | RejectedRow:
-    try:
-        row = {name: _json_value(value) for name, value in zip(names, values, strict=True) if value is not None}
-    except ValueError as error:
-        return RejectedRow(origin, f"unreadable value: {error}")
-    return RawRow(origin, row)
-
-
-def _json_value(value: Any, left: int = MAX_DEPTH) -> Any:
-    """A Parquet value as JSON: NaN is missing, times and decimals are text, bytes are text where they are UTF-8."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return None if math.isnan(value) else value
-    if left == 0:
-        raise ValueError(f"nested deeper than {MAX_DEPTH}")
-    if isinstance(value, dict):
-        return {str(key): _json_value(item, left - 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_value(item, left - 1) for item in value]
-    if isinstance(value, bytes):
-        return boundary(value.decode, lambda _error: None)
-    if isinstance(value, date | datetime | time):
-        return value.isoformat()
-    if isinstance(value, Decimal | timedelta):
-        return str(value)
-    if isinstance(value, _Unreadable):
-        raise ValueError(value.reason)
-    raise ValueError(f"a {type(value).__name__} is not a JSON value")
+def _worker_lines(path: Path) -> Iterator[bytes]:
+    with tempfile.TemporaryFile() as stderr:
+        process = start_bounded("rlar.tasks.parquet_worker", str(path), stdout=subprocess.PIPE, stderr=stderr)
+        assert process.stdout is not None, "opened with a pipe"
+        try:
+            ready, left = select.poll(), bytearray()
+            ready.register(process.stdout, select.POLLIN)
+            while True:
+                if not ready.poll(SILENCE_SECONDS * 1000):
+                    raise DatasetError(f"{path}: its reader gave no row for {SILENCE_SECONDS} s; is the file damaged?")
+                part = os.read(process.stdout.fileno(), 1 << 18)
+                if not part:
+                    break
+                left += part
+                *lines, rest = left.split(b"\n")
+                left = rest
+                yield from map(bytes, lines)
+            process.wait()
+            if process.returncode:
+                stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - 2000))
+                raise DatasetError(f"{path}: its reader ended with {last_words(process, stderr.read())}")
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()

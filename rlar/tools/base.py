@@ -10,6 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from rlar.errors import ToolError
+<<<<<<< HEAD
+=======
+from rlar.tasks.python_text import syntax_tree
+from rlar.tools.network import Network
+>>>>>>> net
 from rlar.types import AnswerKind, Sample, Score, ToolKind, ToolSpec
 
 if TYPE_CHECKING:
@@ -63,7 +68,15 @@ SharedT = TypeVar("SharedT", bound=Closeable)
 class Resources:
     """What tools may share: made once by whoever scores, closed by them. The sandbox pool starts on first use."""
 
-    def __init__(self, sandbox: Callable[[], Pool] | None = None) -> None:
+    def __init__(self, sandbox: Callable[[], Pool] | None = None, *, network: Network | None = None) -> None:
+        """
+        Args:
+            network: hosts that tools may talk to, and secrets bound to them; None: as the environment says.
+
+        Raises:
+            ConfigError: the environment says it in a way that cannot be read.
+        """
+        self.network = network if network is not None else Network.of_user()
         self._make_sandbox = sandbox
         self._sandbox: Pool | None = None
         self._shared: dict[str, Closeable] = {}

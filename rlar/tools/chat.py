@@ -1,32 +1,28 @@
 """The one chat client of rlar: any server that speaks OpenAI's chat completions, asked by judges and by the agent.
 
-Keys come from the environment and go to one host only: OPENAI_API_KEY to api.openai.com, RLAR_LLM_KEY to a server that
-the user named. They are in no error, log, repr, pickle or answer.
+Keys come from the environment and go to the host that the user bound them to (`rlar.tools.network`): OPENAI_API_KEY to
+api.openai.com, RLAR_LLM_KEY to the server named by --llm. They are in no error, log, repr, pickle or answer.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
-from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, ValidationError, model_validator
 
 from rlar.errors import ChatUnreadable, ConfigError, boundary
 from rlar.tools.answers import strip_reasoning
 from rlar.tools.chat_faults import Failure, Redactor, failure_of
+from rlar.tools.network import LLM_KEY, OPENAI_KEY, OPENAI_URL, Network, host_of
 from rlar.types import Frozen, JsonObject, Message
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
-OPENAI_URL = "https://api.openai.com/v1"
-OPENAI_KEY = "OPENAI_API_KEY"
-SERVER_KEY = "RLAR_LLM_KEY"
 FORMS = '"openai:MODEL" or "http(s)://host[:port]/v1#MODEL"'
 CHARACTERS_PER_TOKEN = 3
 """Assumed where a server reports no usage: on the high side for English, so that a budget is not overrun."""
@@ -37,7 +33,7 @@ MOST_TOKENS = 1_000_000_000
 
 
 class Endpoint(Frozen):
-    """A model on a server. Never holds a key, only the name of the variable that does."""
+    """A model on a server. Holds neither a key nor where one is: it may come out of somebody else's registry."""
 
     # A wrong URL may hold a password; pydantic would show it.
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -46,28 +42,26 @@ class Endpoint(Frozen):
     """As the server calls it: "gpt-4.1-mini", "Qwen/Qwen3-8B"."""
     base_url: str | None = None
     """None: api.openai.com."""
-    key_variable: str = OPENAI_KEY
-    """Environment variable that holds the key; for a server of one's own RLAR_LLM_KEY, or another RLAR_..._KEY."""
 
     @model_validator(mode="before")
     @classmethod
-    def _own_servers_have_their_own_key(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("base_url") is not None:
-            return {"key_variable": SERVER_KEY, **values}
+    def _names_no_secret(cls, values: Any) -> Any:
+        """Registries of earlier versions name a variable with the key; which key goes where, only the user says."""
+        if isinstance(values, dict):
+            return {name: value for name, value in values.items() if name != "key_variable"}
         return values
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         _check_model(self.model)
-        if self.base_url is None:
-            if self.key_variable != OPENAI_KEY:
-                raise ValueError(f"api.openai.com gets {OPENAI_KEY} and nothing else")
-            return self
-        _check_url(self.base_url)
-        # An endpoint may come out of somebody else's registry: it must not name a variable that is none of its business.
-        if not re.fullmatch(r"RLAR_([A-Z0-9]+_)*KEY", self.key_variable):
-            raise ValueError(f"the key of a server of your own is in {SERVER_KEY} (or another RLAR_..._KEY)")
+        if self.base_url is not None:
+            _check_url(self.base_url)
         return self
+
+    @property
+    def address(self) -> str:
+        """The base URL that is asked."""
+        return self.base_url or OPENAI_URL
 
     @property
     def name(self) -> str:
@@ -101,17 +95,14 @@ def _check_model(model: str) -> None:
 
 
 def _check_url(url: str) -> None:
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise ValueError(f"has a user or password in its address; put the key into {LLM_KEY}")
+    if "?" in url:
+        raise ValueError(f"has a query in its address; put the key into {LLM_KEY}")
     try:
-        parts = urlsplit(url)
-        has_port = parts.port is None or parts.port > 0
-    except ValueError:
-        raise ValueError("has an address that cannot be read") from None
-    if "@" in parts.netloc:
-        raise ValueError(f"has a user or password in its address; put the key into {SERVER_KEY}")
-    if parts.query or "?" in url:
-        raise ValueError(f"has a query in its address; put the key into {SERVER_KEY}")
-    if parts.scheme not in ("http", "https") or not parts.hostname or not has_port or re.search(r"\s", url):
-        raise ValueError("has an address that cannot be read")
+        host_of(url)
+    except ValueError as error:
+        raise ValueError(f"has an address that cannot be read: {error}") from None
 
 
 # -------------------------------------------------------------------------------------------- asking
@@ -178,11 +169,18 @@ class OpenAIChat:
     """A chat with an OpenAI-compatible server. Thread-safe."""
 
     def __init__(
-        self, endpoint: Endpoint, *, timeout_seconds: float = 120.0, retries: int = 4, patience_seconds: float = 300.0
+        self,
+        endpoint: Endpoint,
+        *,
+        network: Network | None = None,
+        timeout_seconds: float = 120.0,
+        retries: int = 4,
+        patience_seconds: float = 300.0,
     ) -> None:
         """A client; nothing is asked yet. The key is read from the environment now.
 
         Args:
+            network: says which key the host gets; None: as the environment says.
             timeout_seconds: limit of one request, to the last byte of its answer.
             retries: after network errors, timeouts, 408, 409, 429, 5xx and answers that are no chat completion.
             patience_seconds: no retry starts later than this after the question, whatever the server asks for.
@@ -190,8 +188,9 @@ class OpenAIChat:
         Raises ConfigError where api.openai.com is asked without a key, or the key cannot be one.
         """
         self.endpoint = endpoint
+        self._network = network if network is not None else Network.of_user()
         self.timeout_seconds, self.retries, self.patience_seconds = timeout_seconds, retries, patience_seconds
-        key = _key(endpoint)
+        key = _key(endpoint, self._network)
         self._redactor = Redactor(key)
         self._unsupported: set[str] = set()
         self._model, self._http = _connect(endpoint, key, timeout_seconds)
@@ -201,7 +200,7 @@ class OpenAIChat:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process reads the key from its own environment.
-        return _reopened, (self.endpoint, self.timeout_seconds, self.retries, self.patience_seconds)
+        return _reopened, (self.endpoint, self._network, self.timeout_seconds, self.retries, self.patience_seconds)
 
     def close(self) -> None:
         """Close the connections."""
@@ -326,8 +325,12 @@ class OpenAIChat:
         return reply.model_copy(update={"text": _json_text(reply.text)}) if is_json else reply
 
 
-def _reopened(endpoint: Endpoint, timeout_seconds: float, retries: int, patience_seconds: float) -> OpenAIChat:
-    return OpenAIChat(endpoint, timeout_seconds=timeout_seconds, retries=retries, patience_seconds=patience_seconds)
+def _reopened(
+    endpoint: Endpoint, network: Network, timeout_seconds: float, retries: int, patience_seconds: float
+) -> OpenAIChat:
+    return OpenAIChat(
+        endpoint, network=network, timeout_seconds=timeout_seconds, retries=retries, patience_seconds=patience_seconds
+    )
 
 
 def _tokens(told: Any, characters: int) -> int:
@@ -365,20 +368,16 @@ def _cut_off(error: Exception) -> AIMessage | None:
 # -------------------------------------------------------------------------------------------- connecting
 
 
-def check_key(endpoint: Endpoint) -> None:
+def check_key(endpoint: Endpoint, network: Network) -> None:
     """Raise ConfigError where an endpoint cannot be asked with what the environment holds."""
-    _key(endpoint)
+    _key(endpoint, network)
 
 
-def _key(endpoint: Endpoint) -> str | None:
-    key = os.environ.get(endpoint.key_variable, "").strip()
-    if not key:
-        if endpoint.base_url is None:
-            raise ConfigError(f"{endpoint.name} needs a key; export {OPENAI_KEY}=..., or use --llm none")
-        return None
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(f"what {endpoint.key_variable} holds cannot be a key: keys are ASCII, in one piece")
-    return key
+def _key(endpoint: Endpoint, network: Network) -> str | None:
+    key = network.secret(endpoint.address)
+    if not key and endpoint.base_url is None:
+        raise ConfigError(f"{endpoint.name} needs a key; export {OPENAI_KEY}=..., or use --llm none")
+    return key or None
 
 
 def _connect(endpoint: Endpoint, key: str | None, timeout_seconds: float) -> tuple[Any, Any]:
@@ -390,7 +389,7 @@ def _connect(endpoint: Endpoint, key: str | None, timeout_seconds: float) -> tup
     http = bounded_client(timeout_seconds, without=without if key else (*without, "authorization"))
     model = ChatOpenAI(
         model=endpoint.model,
-        base_url=endpoint.base_url or OPENAI_URL,
+        base_url=endpoint.address,
         api_key=key or "none",  # type: ignore[arg-type]
         timeout=timeout(timeout_seconds),
         max_retries=0,  # ours also cover bodies that cannot be read, and end

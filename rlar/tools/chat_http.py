@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
+from rlar.tools.http_body import PLAIN, BodyLate, BodyRefused, read_body
 
 
 def timeout(seconds: float) -> Any:
@@ -35,26 +35,23 @@ def bounded_client(seconds: float, *, without: tuple[str, ...] = ()) -> Any:
         def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
             for name in without:
                 request.headers.pop(name, None)
-            deadline = time.monotonic() + seconds
+            request.headers.update(PLAIN)
+            until = time.monotonic() + seconds
             response = super().send(request, stream=True, **options)
             if stream:
                 return response
-            parts: list[bytes] = []
-            size = 0
             try:
-                for part in response.iter_raw():
-                    parts.append(part)
-                    size += len(part)
-                    if size > MAX_ANSWER_BYTES:
-                        raise httpx.RemoteProtocolError(f"more than {MAX_ANSWER_BYTES} bytes", request=request)
-                    if time.monotonic() > deadline:
-                        raise httpx.ReadTimeout("the answer took too long", request=request)
+                content = read_body(response, until=until)
+            except BodyRefused as error:
+                raise httpx.RemoteProtocolError(f"the answer {error}", request=request) from None
+            except BodyLate:
+                raise httpx.ReadTimeout("the answer took too long", request=request) from None
             finally:
                 response.close()
             return httpx.Response(
                 response.status_code,
                 headers=response.headers,
-                content=b"".join(parts),
+                content=content,
                 request=request,
                 extensions=response.extensions,
             )

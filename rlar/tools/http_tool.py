@@ -17,21 +17,21 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, model_validator
 
-from rlar.errors import ToolError
+from rlar.errors import ConfigError, ToolError
 from rlar.tools.answers import clean, squeeze, visible_answer
 from rlar.tools.base import Resources
 from rlar.tools.groups import pieces
+from rlar.tools.http_body import PLAIN, BodyLate, BodyRefused, read_body
+from rlar.tools.network import TOKEN_VARIABLE, Network, host_of
 from rlar.tools.waiting import Slots
 from rlar.types import Frozen, JsonObject, Sample, Score, ToolKind, ToolSpec, abstain, failed, ok, timed_out
 
@@ -47,14 +47,13 @@ FORMS: dict[Protocol, tuple[Form, ...]] = {
     "rlar": ("rows",),
 }
 """What each protocol can carry, the usual one first."""
-LARGEST_BODY = 32 * 1024 * 1024
 CHECK_AGAIN_SECONDS = 300.0
 """So often a server that told which model it serves is asked again."""
 LONGEST_WAIT_SECONDS = 30.0
 
 
 class HttpParams(Frozen):
-    """The params of an HTTP tool's ToolSpec. Never a token: only the name of the variable that holds one."""
+    """The params of an HTTP tool's ToolSpec. Never a token, nor where one is: only the user says what a host is sent."""
 
     protocol: Protocol
     form: Form
@@ -62,8 +61,6 @@ class HttpParams(Frozen):
     """The name that the server knows the model by (vllm)."""
     served: str | None = None
     """What the server said it serves when the tool was made; another answer later is another tool."""
-    token_variable: str | None = Field(default=None, pattern=r"^RLAR_([A-Z0-9]+_)*(KEY|TOKEN)$")
-    """Environment variable whose value is sent as a bearer token."""
     template: str = "{prompt}\n\n{completion}"
     """How prompt and completion become one text (form "text")."""
     seconds: float = Field(default=60.0, gt=0)
@@ -78,6 +75,14 @@ class HttpParams(Frozen):
     whole_groups: bool = False
     """The scores of a group depend on one another (an `rlar serve` whose recipes hold pairwise judges)."""
     role: Literal["quality", "verifier"] = "quality"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_no_secret(cls, values: Any) -> Any:
+        """Registries of earlier versions name a variable with the token; it is not obeyed."""
+        if isinstance(values, dict):
+            return {name: value for name, value in values.items() if name != "token_variable"}
+        return values
 
     @model_validator(mode="after")
     def _fits(self) -> HttpParams:
@@ -108,10 +113,15 @@ def http_spec(
         ToolError: the URL or a setting cannot be used, or the server does not answer.
     """
     address = url.rstrip("/")
+    if "token_variable" in settings:
+        raise ToolError(
+            f"a tool names no token; bind it to the host: export {TOKEN_VARIABLE}=http://host:8000=VARIABLE"
+        )
     values = {"protocol": protocol, "form": form or FORMS[protocol][0], **settings}
     params = _params(values, address)
     if ask_server:
-        with Resources() as resources:
+        # Who makes a tool has named its host.
+        with Resources(network=Network.of_user([str(host_of(address))])) as resources:
             found = _server(address, params, resources).identity()
         params = params.model_copy(update={"model": params.model or found.get("model"), "served": found.get("served")})
     return ToolSpec(
@@ -124,8 +134,10 @@ def http_spec(
 
 
 def _params(values: JsonObject, address: str) -> HttpParams:
-    if not _is_base_url(address):
-        raise ToolError('an http tool needs a base URL like "http://host:8000", without user, password or query')
+    try:
+        host_of(address)
+    except ValueError as error:
+        raise ToolError(f"an http tool needs a base URL: {error}") from None
     try:
         return HttpParams.model_validate(values)
     except ValidationError as error:
@@ -134,16 +146,6 @@ def _params(values: JsonObject, address: str) -> HttpParams:
         raise ToolError(
             f"http tool at {address}: params.{where}: {first['msg'].removeprefix('Value error, ')}"
         ) from error
-
-
-def _is_base_url(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        has_port = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    is_bare = "@" not in parts.netloc and not parts.query and not parts.fragment and not re.search(r"\s", address)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and has_port and is_bare
 
 
 # ------------------------------------------------------------------------------------------ the server
@@ -155,8 +157,9 @@ class _Trouble(Exception):
     late = False
     status = 0
 
-    def score(self) -> Score:
-        return timed_out(str(self)) if self.late else failed(str(self))
+    def score(self, address: str) -> Score:
+        said = str(self) if address in str(self) else f"{address}: {self}"
+        return timed_out(said) if self.late else failed(said)
 
 
 class _Again(_Trouble):
@@ -171,7 +174,7 @@ class _Server:
     def __init__(self, address: str, token: str, params: HttpParams) -> None:
         import httpx
 
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", **PLAIN}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         self._token = token
@@ -217,15 +220,10 @@ class _Server:
         where = f"{self.address}{path}"
         try:
             with self._client.stream(method, where, json=body, timeout=httpx.Timeout(left)) as response:
-                content = bytearray()
-                for part in response.iter_bytes():
-                    content += part
-                    if len(content) > LARGEST_BODY:
-                        raise _Trouble(f"{where} answered more than {LARGEST_BODY >> 20} MiB")
-                    if time.monotonic() > deadline:
-                        raise self._late(where)
-                return self._read(response, bytes(content), where)
-        except httpx.TimeoutException:
+                return self._read(response, read_body(response, until=deadline), where)
+        except BodyRefused as error:
+            raise _Trouble(f"the answer of {where} {error}") from None
+        except (httpx.TimeoutException, BodyLate):
             raise self._late(where) from None
         except httpx.TransportError as error:
             raise _Again(f"{where} cannot be reached: {type(error).__name__}") from None
@@ -244,7 +242,10 @@ class _Server:
             again.status, again.wait_seconds = status, _retry_after(response.headers.get("retry-after"))
             raise again
         if status != 200:
-            trouble = _Trouble(f"{where} answered {status}: {self._said(content)}")
+            hint = (
+                f"; bind its token: export {TOKEN_VARIABLE}={host_of(self.address)}=VARIABLE" if status == 401 else ""
+            )
+            trouble = _Trouble(f"{where} answered {status}: {self._said(content)}{hint}")
             trouble.status = status
             raise trouble
         try:
@@ -304,13 +305,11 @@ def _retry_after(header: str | None) -> float | None:
 
 
 def _server(address: str, params: HttpParams, resources: Resources) -> _Server:
-    token = ""
-    if params.token_variable is not None:
-        token = os.environ.get(params.token_variable, "").strip()
-        if not token.isascii() or not token.isprintable() or " " in token:
-            raise ToolError(f"what {params.token_variable} holds cannot be a token")
-        if not token:
-            raise ToolError(f"{address} needs a token; export {params.token_variable}=...")
+    resources.network.permit(address, f"the http tool at {address}")
+    try:
+        token = resources.network.secret(address)
+    except ConfigError as error:
+        raise ToolError(f"{address}: {error}") from error
     name = f"http:{address}:{params.model_dump_json()}"
     return resources.shared(name, lambda: _Server(address, token, params))
 
@@ -512,7 +511,7 @@ class HttpTool:
             # One completion that is too long makes a server refuse the whole call: find out which.
             if trouble.status in (400, 413, 422) and len(samples) > 1 and self.params.protocol != "rlar":
                 return [self._score_part([sample])[0] for sample in samples]
-            return [trouble.score()] * len(samples)
+            return [trouble.score(self._server.address)] * len(samples)
 
 
 def load_http_tool(spec: ToolSpec, resources: Resources) -> HttpTool:

@@ -653,8 +653,12 @@ def _chat_of(spec: ToolSpec, params: JudgeParams, resources: Resources) -> Chat:
 
     def connect() -> _Held:
         seconds = params.seconds
-        return _Held(OpenAIChat(endpoint, timeout_seconds=seconds, patience_seconds=seconds, retries=2))
+        network = resources.network
+        return _Held(
+            OpenAIChat(endpoint, network=network, timeout_seconds=seconds, patience_seconds=seconds, retries=2)
+        )
 
+    resources.network.permit(endpoint.address, f"judge {spec.id}")
     try:
         return resources.shared(_chat_name(endpoint), connect).chat
     except RlarError as error:

@@ -109,6 +109,7 @@ class RewardModelTool:
             raise ToolError("its code has changed since it was certified; run `rlar agent build-tools` again")
         self._repo, self._sha = parse_source(spec.source)
         self._store = model_store(resources)
+        self._network = resources.network
         self._folder = self._fetched()
         check_hashes(self._folder, self._params.files)
         self._device = _device()
@@ -138,10 +139,15 @@ class RewardModelTool:
         names, cache_dir = self._params.files, self._store.cache_dir
         if is_here(self._repo, self._sha, names, cache_dir):
             return snapshot_folder(self._repo, self._sha, cache_dir)
-        from huggingface_hub import HfApi
+        from huggingface_hub import HfApi, constants
 
+        own = constants.ENDPOINT
+        endpoint = self._params.endpoint or own
+        self._network.permit(endpoint, f"{self.spec.id}, whose files are not here,")
+        # The client's own token is for the client's own Hub.
+        token = None if endpoint == own else self._network.secret(endpoint) or False
         try:
-            return download(HfApi(endpoint=self._params.endpoint), self._repo, self._sha, names, cache_dir)
+            return download(HfApi(endpoint=endpoint, token=token), self._repo, self._sha, names, cache_dir)
         except HubError as error:
             raise ToolError(
                 f"{error}. Way out: `hf download {self._repo} --revision {self._sha}` where the Hub can be reached, "

@@ -28,6 +28,7 @@ from rlar.tools.combine import combine, combine_group
 from rlar.tools.disk_cache import DiskCache
 from rlar.tools.groups import needs_whole_groups
 from rlar.tools.lanes import Lanes
+from rlar.tools.network import Network
 from rlar.tools.records import RegistrySnapshot, Standing, tool_ids
 from rlar.tools.registry import Registry
 from rlar.tools.routes import KEY_BYTES, Route, RoutedSample, Routes
@@ -66,6 +67,7 @@ class Scorer:
         on_unknown: Literal["abstain", "raise", "queue"] = "abstain",
         unknown_path: str | Path | None = None,
         combination: Literal["recipe", "group_z"] = "recipe",
+        allow_hosts: Sequence[str] = (),
     ) -> None:
         """
         Args:
@@ -87,6 +89,8 @@ class Scorer:
             unknown_path: JSONL of the unknown rows, each once: `rlar agent build-tools --dataset` takes it.
             combination: "recipe": gates times the weighted mean of calibrated qualities, in [0, 1]. "group_z": a sum of
                 z-scores among the completions of a row in one call, centred on 0 (`rlar.tools.combine.combine_group`).
+            allow_hosts: hosts ("https://judge.example") that judges and servers of the registry may be asked at, and
+                models be fetched from, besides those of RLAR_ALLOW_HOSTS. Not with `resources`, which have their own.
 
         Raises:
             RegistryError: the registry cannot be read, or is not the one that the lock was written from.
@@ -94,6 +98,9 @@ class Scorer:
         """
         if (on_unknown == "queue") != (unknown_path is not None):
             raise ConfigError('on_unknown="queue" and unknown_path="unknown.jsonl" go together')
+        if resources is not None and allow_hosts:
+            raise ConfigError("allow_hosts belongs to what is shared: Resources(network=Network.of_user(hosts))")
+        network = Network.of_user(allow_hosts) if resources is None else resources.network
         self._settings: dict[str, Any] = {
             "lock": lock,
             "workers": workers,
@@ -108,6 +115,7 @@ class Scorer:
             "on_unknown": on_unknown,
             "unknown_path": unknown_path,
             "combination": combination,
+            "allow_hosts": tuple(allow_hosts),
         }
         for name in plugins:
             importlib.import_module(name)
@@ -136,6 +144,7 @@ class Scorer:
         self._lanes = Lanes()
         self._runner = runs.Runner(
             resources,
+            network=network,
             workers=default_workers() if workers is None else workers,
             plugins=plugins,
             deadline_seconds=deadline_seconds,

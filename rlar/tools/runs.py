@@ -22,6 +22,7 @@ from rlar.tools.checked import score_checked
 from rlar.tools.code_identity import code_identity
 from rlar.tools.groups import group_key, needs_whole_groups
 from rlar.tools.lanes import Lanes
+from rlar.tools.network import Network
 from rlar.tools.workers import WorkerPool
 from rlar.types import Sample, Score, ToolKind, ToolSpec, failed, timed_out
 
@@ -185,10 +186,11 @@ class Runner:
         deadline_seconds: float,
         quarantine_after: int,
         patience_seconds: float = PATIENCE_SECONDS,
+        network: Network | None = None,
     ) -> None:
         self.breaker = Breaker(quarantine_after)
         self._owns_resources = resources is None
-        self._resources = resources if resources is not None else Resources()
+        self._resources = resources if resources is not None else Resources(network=network)
         self._pool = WorkerPool(workers, plugins=plugins) if workers else None
         self._threads = max(1, workers)
         self._deadline_seconds = deadline_seconds

@@ -20,6 +20,7 @@ from rlar.agent.prompting import DATA_RULE, PROMPTS, data, ours, prompt, strict_
 from rlar.config import BuildConfig
 from rlar.errors import BudgetSpent, ChatDenied, ChatUnavailable, ChatUnreadable, ConfigError
 from rlar.tools.chat import ChatReply, Endpoint, OpenAIChat, UnusableReply, parse_endpoint
+from rlar.tools.network import Network
 from rlar.tools.registry import Registry
 from rlar.types import Contract, Message
 
@@ -124,7 +125,11 @@ def ask(llm: Llm, rows: Any = "row", *, task: str = TASK, **options: Any) -> Any
 
 def test_an_answer_is_validated_and_says_who_gave_it(server: ScriptedOpenAI, prompts: Path):
     server.script(Reply(json=GOOD, usage=(100, 20)))
-    llm = Llm(OpenAIChat(parse_endpoint(server.endpoint)), prompts=prompts, price=(2.0, 10.0))
+    llm = Llm(
+        OpenAIChat(parse_endpoint(server.endpoint), network=Network.of_user(llm=server.endpoint)),
+        prompts=prompts,
+        price=(2.0, 10.0),
+    )
     found = ask(llm)
     assert found.value == Named.model_validate(GOOD)
     assert re.fullmatch(r"[0-9a-f]{12}", found.prompt_hash)
@@ -171,7 +176,9 @@ def test_an_answer_that_is_wrong_twice_is_unreadable_and_not_kept(prompts: Path,
 
 
 def test_refusals_and_cut_answers_are_not_repaired_but_paid(server: ScriptedOpenAI, prompts: Path):
-    llm = Llm(OpenAIChat(parse_endpoint(server.endpoint)), prompts=prompts)
+    llm = Llm(
+        OpenAIChat(parse_endpoint(server.endpoint), network=Network.of_user(llm=server.endpoint)), prompts=prompts
+    )
     server.script(Reply(refusal="no", usage=(7, 1)), Reply("{", finish_reason="length", usage=(7, 9)))
     for _ in range(2):
         with pytest.raises(UnusableReply):
@@ -219,7 +226,10 @@ def test_a_second_run_makes_no_call_not_even_for_a_repaired_answer(
 
     def run() -> tuple[list[str], Llm]:
         llm = Llm(
-            OpenAIChat(parse_endpoint(server.endpoint)), registry=registry, prompts=prompts, on_call=records.append
+            OpenAIChat(parse_endpoint(server.endpoint), network=Network.of_user(llm=server.endpoint)),
+            registry=registry,
+            prompts=prompts,
+            on_call=records.append,
         )
         return [ask(llm, rows).value.name for rows in ("alpha", "beta")], llm
 
@@ -288,7 +298,12 @@ def test_no_key_is_in_the_registry_file_whatever_the_server_echoes(
         Reply(json={**GOOD, "name": f"the key is {KEY}"}), Reply(f"{KEY} prose"), Reply(json=GOOD), Fault(400, KEY)
     )
     records: list[CallRecord] = []
-    llm = Llm(OpenAIChat(parse_endpoint(server.endpoint)), registry=registry, prompts=prompts, on_call=records.append)
+    llm = Llm(
+        OpenAIChat(parse_endpoint(server.endpoint), network=Network.of_user(llm=server.endpoint)),
+        registry=registry,
+        prompts=prompts,
+        on_call=records.append,
+    )
     assert ask(llm, "a").value.name == "the key is [key]"
     ask(llm, "b")
     with pytest.raises(ChatUnreadable) as caught:

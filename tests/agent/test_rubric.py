@@ -18,6 +18,7 @@ from rlar.tools.base import Resources, load_tool
 from rlar.tools.certify import certify
 from rlar.tools.chat import OpenAIChat, parse_endpoint
 from rlar.tools.judge import Criterion, judge_spec, share_chat
+from rlar.tools.network import Network
 from rlar.tools.policy import Policy, load_policy
 from rlar.tools.probes import LabelledPair
 from rlar.types import Certificate, CheckResult, Example, JsonObject, Message, Sample, TaskSpec, ToolKind, ToolSpec
@@ -242,7 +243,7 @@ def test_a_fooled_judge_is_rejected_and_its_revision_admitted(server: ScriptedOp
     server.when(lambda asked: asked.schema_name == "verdicts", answering(rule))
     asks = writer(server)
     history: list[Tried] = []
-    with Resources() as resources:
+    with Resources(network=Network.of_user(llm=server.endpoint)) as resources:
         for current in (task.model_copy(update={"criteria": ("Reads well.", "Is on topic.")}), task):
             found = asks.write(current, history)
             for tool in found.tools:
@@ -262,7 +263,7 @@ def test_what_judges_ask_counts_in_the_budget_and_ends_there(server: ScriptedOpe
     server.when(lambda asked: True, Reply(json=verdict, usage=(50, 5)))
     llm = Llm(OpenAIChat(parse_endpoint(server.endpoint), timeout_seconds=10, retries=0), max_calls=3)
     meter = MeteredChat(llm, "f1-task")
-    with Resources() as resources:
+    with Resources(network=Network.of_user(llm=server.endpoint)) as resources:
         share_chat(resources, meter)
         told = judge_spec(llm.endpoint.model_dump(mode="json"), [Criterion(text="Is right.")], at_once=1)
         scores = load_tool(told, resources).score([Sample(prompt="p", completion=f"c{n}") for n in range(5)])
@@ -277,7 +278,7 @@ def test_the_chat_that_was_shared_last_is_the_one_that_is_asked(server: Scripted
     server.when(lambda asked: True, Reply(json=verdict))
     builds = [Llm(OpenAIChat(parse_endpoint(server.endpoint), timeout_seconds=10, retries=0)) for _ in range(2)]
     told = judge_spec(builds[0].endpoint.model_dump(mode="json"), [Criterion(text="Is right.")])
-    with Resources() as resources:
+    with Resources(network=Network.of_user(llm=server.endpoint)) as resources:
         for number, llm in enumerate(builds):
             share_chat(resources, MeteredChat(llm, "f1-task"))
             load_tool(told, resources).score([Sample(prompt="p", completion=f"c{number}")])

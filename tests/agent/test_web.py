@@ -6,6 +6,7 @@ import html
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from probing_tasks import open_task
@@ -71,11 +72,16 @@ def test_nothing_found_is_a_note():
     assert ids == () and len(notes) == 2 and all("No results found" in note for note in notes)
 
 
-@pytest.fixture
-def engine(monkeypatch) -> Iterator[dict]:
-    """A page of results on loopback, in the place of the one that ddgs asks: what it serves is in the dict."""
-    from ddgs.engines.duckduckgo import Duckduckgo
+def ask_instead(url: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Have the searching process ask another page."""
+    lines = ("from ddgs.engines.duckduckgo import Duckduckgo", f"Duckduckgo.search_url = {url!r}")
+    (folder / "sitecustomize.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(str(folder))
 
+
+@pytest.fixture
+def engine(monkeypatch, tmp_path) -> Iterator[dict]:
+    """A page of results on loopback, in the place of the one that ddgs asks: what it serves is in the dict."""
     state: dict = {"status": 200, "links": [], "asked": []}
 
     class Handler(BaseHTTPRequestHandler):
@@ -100,7 +106,7 @@ def engine(monkeypatch) -> Iterator[dict]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setattr(Duckduckgo, "search_url", f"http://127.0.0.1:{server.server_port}/html/")
+        ask_instead(f"http://127.0.0.1:{server.server_port}/html/", monkeypatch, tmp_path)
         yield state
         server.shutdown()
 
@@ -120,9 +126,7 @@ def test_blocked_and_empty_are_ordinary_outcomes(engine, status):
     assert ids == () and len(notes) == 2 and "duckduckgo" in notes[0]
 
 
-def test_offline_is_an_ordinary_outcome(monkeypatch):
-    from ddgs.engines.duckduckgo import Duckduckgo
-
-    monkeypatch.setattr(Duckduckgo, "search_url", "http://127.0.0.1:9/html/")
+def test_offline_is_an_ordinary_outcome(monkeypatch, tmp_path):
+    ask_instead("http://127.0.0.1:9/html/", monkeypatch, tmp_path)
     ids, notes = find_models(DdgsSearch(backends=("duckduckgo",), seconds=2), open_task())
     assert ids == () and len(notes) == 2

@@ -19,6 +19,8 @@ import pytest
 from rlar.errors import ChatDenied, ChatError, ChatUnavailable, ChatUnreadable, ConfigError
 from rlar.tools.chat import ChatReply, Endpoint, OpenAIChat, UnusableReply, parse_endpoint
 from rlar.tools.chat_faults import Redactor
+from rlar.tools.http_body import LARGEST_ANSWER
+from rlar.tools.network import Network
 from rlar.types import Message
 
 pytest.importorskip("uvicorn", reason="the scripted server needs rlar[serve]")
@@ -56,7 +58,12 @@ def server(one_server: ScriptedOpenAI) -> ScriptedOpenAI:
 
 def chat_with(server: ScriptedOpenAI, **options: float) -> OpenAIChat:
     settings: dict[str, float] = {"timeout_seconds": 5.0, "retries": 2, **options}
-    return OpenAIChat(parse_endpoint(server.endpoint), **settings)
+    return chat_at(server.endpoint, **settings)
+
+
+def chat_at(endpoint: str, **settings: Any) -> OpenAIChat:
+    """As a build asks the server that --llm names."""
+    return OpenAIChat(parse_endpoint(endpoint), network=Network.of_user(llm=endpoint), **settings)
 
 
 def problem(chat: OpenAIChat, **options: object) -> ChatError:
@@ -69,18 +76,18 @@ def problem(chat: OpenAIChat, **options: object) -> ChatError:
 
 
 @pytest.mark.parametrize(
-    ("text", "model", "base_url", "variable"),
+    ("text", "model", "base_url"),
     [
-        ("openai:gpt-4.1-mini", "gpt-4.1-mini", None, "OPENAI_API_KEY"),
-        ("http://host:8000/v1#Qwen/Qwen3-8B", "Qwen/Qwen3-8B", "http://host:8000/v1", "RLAR_LLM_KEY"),
-        ("https://host/v1/#m#2", "m#2", "https://host/v1", "RLAR_LLM_KEY"),
-        (" http://[::1]:80/v1#m ", "m", "http://[::1]:80/v1", "RLAR_LLM_KEY"),
-        ("https://api.openai.com/v1#gpt", "gpt", None, "OPENAI_API_KEY"),
+        ("openai:gpt-4.1-mini", "gpt-4.1-mini", None),
+        ("http://host:8000/v1#Qwen/Qwen3-8B", "Qwen/Qwen3-8B", "http://host:8000/v1"),
+        ("https://host/v1/#m#2", "m#2", "https://host/v1"),
+        (" http://[::1]:80/v1#m ", "m", "http://[::1]:80/v1"),
+        ("https://api.openai.com/v1#gpt", "gpt", None),
     ],
 )
-def test_an_endpoint_is_read_from_one_text(text: str, model: str, base_url: str | None, variable: str):
+def test_an_endpoint_is_read_from_one_text(text: str, model: str, base_url: str | None):
     found = parse_endpoint(text)
-    assert (found.model, found.base_url, found.key_variable) == (model, base_url, variable)
+    assert (found.model, found.base_url) == (model, base_url)
     assert parse_endpoint(found.name) == found
 
 
@@ -113,18 +120,13 @@ def test_what_is_no_endpoint_is_refused_without_being_repeated(text: str):
     assert "abcdef" not in str(caught.value)
 
 
-def test_a_stored_endpoint_cannot_send_other_secrets_elsewhere():
-    for variable in ("OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "RLAR_DATABASE_URL"):
-        with pytest.raises(ValueError, match="RLAR_LLM_KEY"):
-            Endpoint(model="m", base_url="http://elsewhere/v1", key_variable=variable)
-    with pytest.raises(ValueError, match="nothing else"):
-        Endpoint(model="m", key_variable="RLAR_LLM_KEY")
+def test_an_endpoint_names_a_host_and_never_a_secret():
+    old = Endpoint.model_validate({"model": "m", "base_url": "http://elsewhere/v1", "key_variable": "RLAR_JUDGE_KEY"})
+    assert old == Endpoint(model="m", base_url="http://elsewhere/v1")
+    assert "JUDGE_KEY" not in old.model_dump_json()
     with pytest.raises(ValueError) as caught:
         Endpoint(model="m", base_url=f"http://user:{KEY}@host/v1")
     assert KEY not in str(caught.value)
-    assert (
-        Endpoint(model="m", base_url="http://host/v1", key_variable="RLAR_JUDGE_KEY").key_variable == "RLAR_JUDGE_KEY"
-    )
 
 
 def test_openai_without_a_key_says_which_variable():
@@ -136,7 +138,7 @@ def test_openai_without_a_key_says_which_variable():
 def test_a_key_that_cannot_be_one_is_refused_without_being_shown(bad: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RLAR_LLM_KEY", bad)
     with pytest.raises(ConfigError, match="RLAR_LLM_KEY") as caught:
-        OpenAIChat(parse_endpoint("http://127.0.0.1:1/v1#m"))
+        chat_at("http://127.0.0.1:1/v1#m")
     assert "secret" not in str(caught.value) and "geheim" not in str(caught.value)
 
 
@@ -435,17 +437,16 @@ def test_an_answer_that_never_ends_is_given_up_at_the_time_limit(server: Scripte
     assert time.monotonic() - started < 2.5
 
 
-def test_an_endless_body_does_not_fill_the_memory(server: ScriptedOpenAI, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("rlar.tools.chat_http.MAX_ANSWER_BYTES", 100_000)
-    server.otherwise = Reply("x" * 200_000)
-    assert "more than 100000 bytes" in str(problem(chat_with(server, retries=0)))
+def test_an_endless_body_does_not_fill_the_memory(server: ScriptedOpenAI):
+    server.otherwise = Reply("x" * (LARGEST_ANSWER + 1))
+    assert f"more than {LARGEST_ANSWER:,} bytes" in str(problem(chat_with(server, retries=0)))
 
 
 def test_a_server_that_is_not_there_is_named_with_the_way_out():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    error = problem(OpenAIChat(parse_endpoint(f"http://127.0.0.1:{port}/v1#m"), retries=1))
+    error = problem(chat_at(f"http://127.0.0.1:{port}/v1#m", retries=1))
     assert type(error) is ChatUnavailable
     assert f"cannot reach http://127.0.0.1:{port}/v1#m" in str(error)
     assert "refused" in str(error) and "is the server running" in str(error)

@@ -14,10 +14,11 @@ from probing_tasks import long_text_task
 from scripted_judges import shares
 
 from rlar.errors import ToolError
-from rlar.tools import http_tool
 from rlar.tools.base import Resources, load_tool
 from rlar.tools.certify import certify
+from rlar.tools.http_body import LARGEST_ANSWER
 from rlar.tools.http_tool import http_spec
+from rlar.tools.network import Network
 from rlar.tools.policy import load_policy
 from rlar.tools.runs import Runner
 from rlar.types import Sample, Score, ToolSpec
@@ -29,8 +30,12 @@ def said(completion: str, prompt: str = "Why?", reference: str | None = None) ->
 
 
 def scored(told: ToolSpec, samples: Sequence[Sample]) -> list[Score]:
-    with Resources() as resources:
+    with allowing(told.source) as resources:
         return load_tool(told, resources).score(samples)
+
+
+def allowing(address: str) -> Resources:
+    return Resources(network=Network.of_user([address]))
 
 
 def outcomes(scores: Sequence[Score]) -> list[tuple[float | None, str]]:
@@ -163,11 +168,10 @@ def test_garbage_is_failed_and_never_a_number(answer: Answer):
     assert score.error
 
 
-def test_a_body_without_end_is_cut(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(http_tool, "LARGEST_BODY", 1000)
-    with ModelServer(lambda path, body, headers: Answer(text="[" + "1," * 5000 + "1]")) as server:
+def test_a_body_without_end_is_cut():
+    with ModelServer(lambda path, body, headers: Answer(text="[" + " " * LARGEST_ANSWER + "1]")) as server:
         (score,) = scored(http_spec(server.url, "tei", ask_server=False), [said("gas")])
-    assert score.status == "failed" and "MiB" in (score.error or "")
+    assert score.status == "failed" and f"more than {LARGEST_ANSWER:,} bytes" in (score.error or "")
 
 
 @pytest.mark.parametrize(
@@ -255,7 +259,7 @@ def test_calls_run_beside_each_other_up_to_the_limit():
 
     with ModelServer(vllm(slow)) as server:
         told = http_spec(server.url, "vllm", at_once=3)
-        with Resources() as resources:
+        with allowing(server.url) as resources:
             runner = Runner(resources, workers=0, plugins=(), deadline_seconds=5, quarantine_after=16)
             (scores,) = runner.run([(told, [said(f"text {number}") for number in range(12)])])
         assert {score.value for score in scores} == {1.0}
@@ -278,12 +282,12 @@ def test_another_model_at_the_same_address_is_noticed(protocol: Any):
         (score,) = scored(told, [said("gas")])
         assert score.status == "failed" and "v2" in (score.error or "")
         checked = told.model_copy(update={"params": {**told.params, "check_on_load": True}})
-        with pytest.raises(ToolError, match="v2"), Resources() as resources:
+        with pytest.raises(ToolError, match="v2"), allowing(server.url) as resources:
             load_tool(checked, resources)
 
 
 def test_a_model_that_is_changed_while_scoring_is_noticed_after_the_connection_was_lost():
-    with ModelServer(vllm(length)) as server, Resources() as resources:
+    with ModelServer(vllm(length)) as server, allowing(server.url) as resources:
         told = http_spec(server.url, "vllm", retries=0)
         tool = load_tool(told, resources)
         assert tool.score([said("x" * 12)])[0].value == 2.0
@@ -298,7 +302,7 @@ def test_check_on_load_names_a_server_that_is_down():
     with ModelServer(vllm(length)) as server:
         told = http_spec(server.url, "vllm", check_on_load=True, retries=0, seconds=2)
         assert scored(told, [said("x" * 12)])[0].value == 2.0
-    with pytest.raises(ToolError, match="cannot"), Resources() as resources:
+    with pytest.raises(ToolError, match="cannot"), allowing(told.source) as resources:
         load_tool(told, resources)
 
 
@@ -308,29 +312,23 @@ SECRET = "secret-token-0123456789"
 
 
 def test_the_token_is_sent_and_stored_nowhere(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("RLAR_REWARD_TOKEN", SECRET)
+    monkeypatch.setenv("REWARD_TOKEN", SECRET)
 
     def handler(path: str, body: Any, headers: dict[str, str]) -> Answer:
         return Answer({"error": f"bad token {headers['authorization']}"}, status=401)
 
     with ModelServer(handler) as server:
-        told = http_spec(server.url, "vllm", ask_server=False, token_variable="RLAR_REWARD_TOKEN")
+        monkeypatch.setenv("RLAR_TOKEN_FOR", f"{server.url}=REWARD_TOKEN")
+        told = http_spec(server.url, "vllm", ask_server=False)
         (score,) = scored(told, [said("gas")])
         assert server.requests[0][2]["authorization"] == f"Bearer {SECRET}"
-    assert score.status == "failed"
+    assert score.status == "failed" and "RLAR_TOKEN_FOR=http://127.0.0.1:" in (score.error or "")
     assert SECRET not in told.model_dump_json() + score.model_dump_json()
 
 
-def test_a_missing_token_is_said_when_the_tool_is_loaded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("RLAR_REWARD_TOKEN", raising=False)
-    told = http_spec("http://127.0.0.1:9", "vllm", ask_server=False, token_variable="RLAR_REWARD_TOKEN")
-    with pytest.raises(ToolError, match="export RLAR_REWARD_TOKEN"), Resources() as resources:
-        load_tool(told, resources)
-
-
-def test_a_spec_from_elsewhere_cannot_ask_for_any_variable():
-    with pytest.raises(ToolError, match="token_variable"):
-        http_spec("http://127.0.0.1:9", "vllm", ask_server=False, token_variable="AWS_SECRET_ACCESS_KEY")
+def test_a_tool_that_names_a_token_is_told_who_does():
+    with pytest.raises(ToolError, match="export RLAR_TOKEN_FOR="):
+        http_spec("http://127.0.0.1:9", "vllm", ask_server=False, token_variable="RLAR_REWARD_TOKEN")
 
 
 @pytest.mark.parametrize(
@@ -375,7 +373,7 @@ def test_the_gate_admits_a_good_model_and_rejects_an_inverted_one_behind_http():
 
     verdicts = {}
     for name, score in {"good": quality, "inverted": lambda prompt, completion: -quality(prompt, completion)}.items():
-        with ModelServer(vllm(score)) as server, Resources() as resources:
+        with ModelServer(vllm(score)) as server, allowing(server.url) as resources:
             told = http_spec(server.url, "vllm")
             verdicts[name] = certify(load_tool(told, resources), task, policy=load_policy(), seed=0)
     assert verdicts["good"].admitted, verdicts["good"].reasons

@@ -38,6 +38,7 @@ from rlar.tools.certify import build_recipe, certify
 from rlar.tools.chat import ChatReply, UnusableReply
 from rlar.tools.checked import score_checked
 from rlar.tools.judge import NO_PEERS, Criterion, Judge, fenced, judge_spec
+from rlar.tools.network import Network
 from rlar.tools.policy import Policy, load_policy
 from rlar.tools.probes import LabelledPair
 from rlar.tools.registry import Registry, RowRecord
@@ -56,6 +57,14 @@ def spec(criteria: Sequence[Criterion] = TWO, **settings: Any) -> ToolSpec:
 
 def judge(rule: Rule, criteria: Sequence[Criterion] = TWO, **settings: Any) -> Judge:
     return Judge(spec(criteria, **settings), Resources(), RuleChat(rule))
+
+
+def host(server: ScriptedOpenAI) -> str:
+    return server.url.removesuffix("/v1")
+
+
+def allowing(*hosts: str) -> Resources:
+    return Resources(network=Network.of_user(hosts))
 
 
 def asked_of(tool: Judge) -> list[Any]:
@@ -350,7 +359,7 @@ def test_everything_that_verdicts_depend_on_is_in_the_id():
         ({"whole_groups": True}, "whole_groups"),
         ({"scale": [0, 0]}, "scale"),
         ({"api_key": "sk-1"}, "api_key"),
-        ({"endpoint": {"model": "m", "key_variable": "AWS_SECRET_ACCESS_KEY"}}, "endpoint"),
+        ({"endpoint": {"model": "m", "base_url": "http://me:pw@host/v1"}}, "endpoint"),
     ],
 )
 def test_params_that_cannot_be_used_say_which(change: JsonObject, message: str):
@@ -362,12 +371,13 @@ def test_params_that_cannot_be_used_say_which(change: JsonObject, message: str):
 def test_a_missing_key_is_said_when_the_tool_is_loaded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ToolError, match="OPENAI_API_KEY"):
-        load_tool(spec(endpoint={"model": "gpt-4.1-mini"}), Resources())
+        load_tool(spec(endpoint={"model": "gpt-4.1-mini"}), allowing("https://api.openai.com"))
 
 
 def test_no_key_is_in_a_spec_or_a_score(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RLAR_LLM_KEY", "sk-very-secret-0123456789")
-    with ScriptedOpenAI(key="another") as server, Resources() as resources:
+    with ScriptedOpenAI(key="another") as server:
+        resources = Resources(network=Network.of_user(llm=server.endpoint))
         tool = load_tool(spec(endpoint={"model": "m", "base_url": server.url}, seconds=5), resources)
         (score,) = tool.score([said("gas")])
         assert [asked.key for asked in server.requests] == ["sk-very-secret-0123456789"]
@@ -383,6 +393,7 @@ def test_judges_load_and_score_where_langgraph_is_not_installed():
         code = (
             "import sys\nfor name in ('langgraph', 'torch', 'transformers'): sys.modules[name] = None\n"
             "from rlar.tools.base import Resources, load_tool\nfrom rlar.types import Sample, ToolSpec\n"
+            f"import os; os.environ['RLAR_ALLOW_HOSTS'] = {host(server)!r}\n"
             f"tool = load_tool(ToolSpec.model_validate_json({told!r}), Resources())\n"
             "print(tool.score([Sample(prompt='Why?', completion='gas')])[0].value)"
         )
@@ -557,7 +568,7 @@ def test_a_comparing_judge_gets_whole_groups_and_its_scores_are_not_kept(tmp_pat
     with ScriptedOpenAI() as server:
         server.when(lambda asked: True, answering(alphabetical))
         tool = spec(form="pairwise", endpoint={"model": "m", "base_url": server.url})
-        with Scorer(served(tmp_path / "r.db", tool, task), workers=2) as scorer:
+        with Scorer(served(tmp_path / "r.db", tool, task), workers=2, allow_hosts=[host(server)]) as scorer:
 
             def rewards(*letters: str) -> list[float | None]:
                 batch = [RoutedSample(example=row, completion=f"text {c}") for c in letters for row in task.examples]
@@ -577,7 +588,7 @@ def test_a_pointwise_judge_is_asked_once_for_a_completion(tmp_path: Path):
     with ScriptedOpenAI() as server:
         server.when(lambda asked: True, Reply(json=verdicts(4, 2)))
         tool = spec(endpoint={"model": "m", "base_url": server.url})
-        with Scorer(served(tmp_path / "r.db", tool, task), workers=0) as scorer:
+        with Scorer(served(tmp_path / "r.db", tool, task), workers=0, allow_hosts=[host(server)]) as scorer:
             batch = [RoutedSample(example=row, completion="A story.") for row in task.examples]
             for _ in range(2):
                 assert [reward.reward for reward in scorer.score(batch)] == [0.875] * 6
@@ -596,7 +607,7 @@ def test_faults_of_the_server_are_failures_and_pass(tmp_path: Path):
         )
         server.otherwise = Reply(json=verdicts(4, 4))
         tool = spec(endpoint={"model": "m", "base_url": server.url}, at_once=1)
-        with Scorer(served(tmp_path / "r.db", tool, task), workers=0) as scorer:
+        with Scorer(served(tmp_path / "r.db", tool, task), workers=0, allow_hosts=[host(server)]) as scorer:
             found = [scorer.score([RoutedSample(example=row, completion="A story.")])[0] for _ in range(4)]
     assert [(reward.reward, reward.status) for reward in found] == [(None, "failed")] * 3 + [(1.0, "ok")]
 
@@ -656,7 +667,7 @@ def certified(rule: Rule, **settings: Any) -> Certificate:
 
 @pytest.mark.parametrize("form", ["pointwise", "pairwise"])
 def test_the_gate_admits_an_honest_judge_over_http(form: Any):
-    with ScriptedOpenAI() as server, Resources() as resources:
+    with ScriptedOpenAI() as server, allowing(host(server)) as resources:
         server.when(lambda asked: asked.schema_name == "verdicts", answering(honest(KNOWN)))
         told = spec(FIVE, form=form, with_reference=True, endpoint={"model": "m", "base_url": server.url})
         certificate = certify(

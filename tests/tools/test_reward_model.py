@@ -510,7 +510,7 @@ def test_missing_files_are_fetched_from_the_pinned_commit_and_then_nothing_is_as
         sha = hub.sha(CHAT)
         folder = cached(models, CHAT, tmp_path / "elsewhere", sha)
         spec = spec_of(folder, endpoint=hub.url)
-        resources = resources_at(tmp_path / "fresh")
+        resources = resources_at(tmp_path / "fresh", hub=hub.url)
 
         tool = load_tool(spec, resources)
 
@@ -540,7 +540,7 @@ def test_what_may_not_be_fetched_says_the_way_out_and_no_secret(models, monkeypa
     with HubServer(models, token="hf_other") as hub:
         spec = spec_of(cached(models, repo, tmp_path / "elsewhere", hub.sha(repo)), endpoint=hub.url)
         with pytest.raises(ToolError) as caught:
-            load_tool(spec, resources_at(tmp_path / "fresh"))
+            load_tool(spec, resources_at(tmp_path / "fresh", hub=hub.url))
 
     assert_says_the_way_out(caught.value, repo)
     assert "hf_very" not in spec.model_dump_json()
@@ -550,7 +550,7 @@ def test_what_may_not_be_fetched_says_the_way_out_and_no_secret(models, monkeypa
 def test_a_hub_that_is_gone_says_the_way_out(models, tmp_path):
     spec = spec_of(cached(models, CHAT, tmp_path / "elsewhere"), endpoint="http://127.0.0.1:9")
     with pytest.raises(ToolError, match="cannot be reached") as caught:
-        load_tool(spec, resources_at(tmp_path / "fresh"))
+        load_tool(spec, resources_at(tmp_path / "fresh", hub="http://127.0.0.1:9"))
 
     assert_says_the_way_out(caught.value, CHAT)
 
