@@ -100,7 +100,7 @@ LANDLOCK = ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_s
 
 def test_the_report_is_json_and_names_a_remedy_for_what_is_missing(tier_report: TierReport) -> None:
     told = json.loads(json.dumps(tier_report.to_json()))
-    assert [tier["tier"] for tier in told["tiers"]] == ["ns", "ll", "sec", "wasm"]
+    assert [tier["tier"] for tier in told["tiers"]] == ["ns", "ll", "sec"]
     for tier in told["tiers"]:
         assert tier["available"] or (tier["reason"] and tier["remedy"])
 
@@ -140,7 +140,7 @@ def test_namespaces_without_landlock_still_hold(tier_report: TierReport) -> None
 
 def test_without_seccomp_no_native_tier_is_offered() -> None:
     told = run(f"deny_seccomp({NUMBERS['prctl']})\nreport()")
-    assert told["best"] in ("wasm", None)
+    assert told["best"] is None
     assert all("seccomp" in told["reasons"][tier] for tier in ("ns", "ll", "sec")), told
 
 
