@@ -129,6 +129,7 @@ def attempts() -> dict[str, str]:
     attempt("list the root directory", lambda: len(os.listdir("/root" if os.getuid() == 0 else "/home")))
     attempt("write a file", lambda: os.open("/tmp/rlar-attempt", os.O_CREAT | os.O_WRONLY))
     attempt("open a socket", socket.socket)
+    attempt("send to sockets of its choice", lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))
     attempt("start a process", _fork_and_reap)
     attempt("signal its parent", lambda: os.kill(os.getppid() or 1, 0))
     attempt("run a program", lambda: os.execv("/bin/true", ["true"]))
