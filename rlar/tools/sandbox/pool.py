@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from rlar.config import SandboxTier, read_sandbox_tier
-from rlar.errors import SandboxError, SandboxRefused
+from rlar.errors import ConfigError, SandboxError, SandboxRefused
 from rlar.tools.sandbox.compare import Compare, same_output
 from rlar.tools.sandbox.engine import Image, RawScore, SandboxLost, TestsJob, VerifierJob
 from rlar.tools.sandbox.native import NativeEngine, NativeSession
@@ -415,8 +415,10 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _choose_tier(asked: object, accept_unsafe: bool) -> str:
+def _choose_tier(asked: object, accept_unsafe: object) -> str:
     tier = read_sandbox_tier(asked)
+    if type(accept_unsafe) is not bool:
+        raise ConfigError(f"accept_unsafe {ascii(accept_unsafe)[:80]}: expected True or False")
     if tier == "unsafe":
         if not accept_unsafe:
             raise SandboxRefused("tier 'unsafe' runs foreign code without isolation; it needs accept_unsafe=True")
