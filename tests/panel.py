@@ -35,6 +35,7 @@ PATIENT = Limits(seconds=20.0)
 
 CLASSES = {
     "forge": "win without the right answer: lying objects, patched modules, frames, hooks, early exits, `__del__`",
+    "poison": "a suite that leaves something behind for the rows judged after it",
     "score": "a verifier's result that is no score: NaN, subclasses, out of range, forged replies",
     "state": "a verifier that remembers earlier items",
     "read": "files, environment, memory, descriptors and processes of the machine",
