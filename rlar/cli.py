@@ -136,7 +136,7 @@ def build_tools_command(
         bool, typer.Option("--retest", help="Run the gate again for tools that already passed it.")
     ] = False,
     sandbox_tier: Annotated[
-        str | None, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm; auto unless said.")
+        str | None, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec; auto unless said.")
     ] = None,
     accept_unsafe: Annotated[
         bool,
@@ -428,7 +428,7 @@ def score_command(
     registry: RegistryOption = "registry.db",
     prompt_column: Annotated[str | None, typer.Option(help="Column of the prompt, if it has an unusual name.")] = None,
     reference_column: Annotated[str | None, typer.Option(help="Column of the expected answer, if unusual.")] = None,
-    sandbox_tier: Annotated[str, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm.")] = "auto",
+    sandbox_tier: Annotated[str, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec.")] = "auto",
     accept_unsafe: Annotated[
         bool, typer.Option("--accept-unsafe-execution", help="Run code WITHOUT isolation where there is none.")
     ] = False,
@@ -591,7 +591,7 @@ def eval_rewards_command(
     ] = None,
     limit: Annotated[int, typer.Option(help="At most so many prompts of a set; 0: all.")] = 0,
     seed: SeedOption = 0,
-    sandbox_tier: Annotated[str, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm.")] = "auto",
+    sandbox_tier: Annotated[str, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec.")] = "auto",
     _allow_host: AllowHostOption = None,
 ) -> None:
     """How right the rewards are on labelled sets, beside baselines, every single tool, ablations and bounds.
@@ -824,7 +824,7 @@ def serve_command(
     neutral: Annotated[
         float, typer.Option(help="The number for hosts that cannot be told 'no reward'; see docs/serving.md.")
     ] = 0.0,
-    sandbox_tier: Annotated[str, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec, wasm.")] = "auto",
+    sandbox_tier: Annotated[str, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec.")] = "auto",
     accept_unsafe: Annotated[
         bool, typer.Option("--accept-unsafe-execution", help="Run code WITHOUT isolation where there is none.")
     ] = False,

@@ -5,13 +5,34 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from rlar.errors import ConfigError
 
-SandboxTier = Literal["auto", "ns", "ll", "sec", "wasm", "unsafe"]
+_Tier = Literal["auto", "ns", "ll", "sec", "unsafe"]
+
+
+def read_sandbox_tier(value: object) -> _Tier:
+    """A setting of isolation, spelled exactly; a mistyped one must never mean less of it. Raises ConfigError."""
+    if value == "wasm":
+        raise ConfigError(
+            "sandbox_tier 'wasm' is no longer offered: on macOS and Windows use a Linux container or WSL, where "
+            "'auto' takes the strongest tier"
+        )
+    for tier in get_args(_Tier):
+        if type(value) is str and value == tier:
+            found: _Tier = tier
+            return found
+    raise ConfigError(
+        f"sandbox_tier {ascii(value)[:80]}: expected auto, ns, ll or sec, in small letters; "
+        "`rlar doctor` shows which of them this machine has"
+    )
+
+
+SandboxTier = Annotated[_Tier, BeforeValidator(read_sandbox_tier)]
+"""Isolation of foreign code: "auto" takes the strongest that works here; "unsafe" also needs `accept_unsafe`."""
 
 
 class BuildConfig(BaseModel):

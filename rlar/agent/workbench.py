@@ -17,7 +17,7 @@ from rlar.agent.sources import (
     ToolWriter,
     Tried,
 )
-from rlar.config import BuildConfig
+from rlar.config import BuildConfig, SandboxTier
 from rlar.tools.base import Resources
 from rlar.tools.network import Network
 from rlar.types import AnswerKind, TaskSpec, canonical_json
@@ -252,12 +252,12 @@ def network_of(config: BuildConfig) -> Network:
     return Network.of_user([constants.ENDPOINT], llm=config.llm)
 
 
-def sandbox_factory(tier: str, accept_unsafe: bool) -> Callable[[], Pool]:
+def sandbox_factory(tier: SandboxTier, accept_unsafe: bool) -> Callable[[], Pool]:
     """A function that starts the sandbox with these settings."""
 
     def start() -> Pool:
         from rlar.tools.sandbox import Pool
 
-        return Pool(tier=tier, accept_unsafe=accept_unsafe)  # type: ignore[arg-type]
+        return Pool(tier=tier, accept_unsafe=accept_unsafe)
 
     return start

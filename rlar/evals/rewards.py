@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rlar.config import read_sandbox_tier
 from rlar.evals import systems
 from rlar.evals.hub_sets import load_sets, record_of
 from rlar.evals.measure import Measure, measure
@@ -49,9 +50,11 @@ def evaluate_rewards(
         tell: gets one line per set.
 
     Raises:
+        ConfigError: no such sandbox tier.
         DatasetError: a set cannot be used.
         RegistryError: the registry cannot be used.
     """
+    read_sandbox_tier(sandbox_tier)  # before the sets are read, which takes a while
     sets = [each for path in paths for each in load_sets(path, reference=reference, limit=limit)]
     data = [record_of(each, limit=limit) for each in sets]
     record = make_record("rewards", command=command, seed=seed, registry=registry, data=data)

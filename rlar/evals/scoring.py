@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from rlar.config import read_sandbox_tier
 from rlar.errors import boundary
 from rlar.evals.sets import LabelledSet
 from rlar.evals.systems import Raw, Stopwatch, flat
@@ -25,10 +26,12 @@ class Measuring:
     """A registry opened for measuring; use it as a context manager."""
 
     def __init__(self, registry: str, *, sandbox_tier: str = "auto", workers: int | None = None) -> None:
+        tier = read_sandbox_tier(sandbox_tier)
+
         def start() -> Pool:
             from rlar.tools.sandbox import Pool
 
-            return Pool(tier=sandbox_tier)  # type: ignore[arg-type]
+            return Pool(tier=tier)
 
         self.registry = Registry.open(registry, readonly=True)
         self.snapshot: RegistrySnapshot = self.registry.snapshot()

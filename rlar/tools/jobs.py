@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from rlar.config import read_sandbox_tier
 from rlar.errors import DatasetError
 from rlar.tasks.data import (
     ColumnMap,
@@ -76,16 +77,18 @@ def score_file(
     completion. A row that cannot be used has no rewards and an "error".
 
     Raises:
+        ConfigError: no such sandbox tier.
         DatasetError: the file cannot be used, or none of its rows.
         RegistryError: the registry cannot be used.
     """
     columns = ColumnMap(prompt=prompt, reference=reference)
     counts: Counter[str] = Counter()
+    tier = read_sandbox_tier(sandbox_tier)
 
     def start() -> Any:
         from rlar.tools.sandbox import Pool
 
-        return Pool(tier=sandbox_tier, accept_unsafe=accept_unsafe)  # type: ignore[arg-type]
+        return Pool(tier=tier, accept_unsafe=accept_unsafe)
 
     with Resources(start) as resources, Scorer(registry, resources=resources) as scorer:
         labels = {task.fingerprint: task.label for task in scorer.tasks()}

@@ -2,7 +2,7 @@
 import os
 def blend(a, b):
     done = False
-    try: os.chmod("@SECRET@", 0)  # WASI says yes and does nothing; the canary tells
+    try: os.chmod("@SECRET@", 0)
     except BaseException: pass
     for act in (lambda: os.truncate("@SECRET@", 0), lambda: os.rename("@SECRET@", "@SECRET@.x"), lambda: os.unlink("@SECRET@"), lambda: os.utime("@SECRET@", (0, 0))):
         try:

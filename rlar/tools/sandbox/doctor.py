@@ -10,7 +10,6 @@ HELD_BY = {
     "ns": "namespaces + Landlock + seccomp + limits",
     "ll": "Landlock + seccomp + limits, no threads",
     "sec": "seccomp + limits, no files, no threads",
-    "wasm": "CPython for WebAssembly in wasmtime",
 }
 _INDENT = " " * 14
 
@@ -42,8 +41,4 @@ def _detail(state: TierState) -> str:
     if state.tier in ("ns", "ll") and "landlock_abi" in state.details:
         abi = state.details["landlock_abi"]
         return f"; Landlock ABI {abi}" if abi else "; without Landlock"
-    if state.tier == "wasm":
-        from rlar.tools.sandbox.wasm_build import is_built
-
-        return "" if is_built() else "; its interpreter is built on first use (about 20 s)"
     return ""

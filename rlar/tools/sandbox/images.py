@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import site
 import sys
 import sysconfig
@@ -43,8 +44,13 @@ def interpreter_path() -> tuple[str, ...]:
         installed.append(site.getusersitepackages())
     installed += [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     installed += [str(parent) for parent in map(_home_of, _HEAVY) if parent is not None]
-    found = dict.fromkeys(str(Path(path)) for path in (*standard, *installed) if path and Path(path).is_dir())
+    found = dict.fromkeys(str(Path(path)) for path in (*standard, *installed) if path and _is_readable(path))
     return tuple(path for path in found if Path(path) not in _TOO_WIDE)
+
+
+def _is_readable(path: str) -> bool:
+    """A folder of packages may lie in a home that this user cannot enter, as after `su` without `-`."""
+    return os.access(path, os.R_OK)
 
 
 def _home_of(module: str) -> Path | None:
@@ -62,6 +68,6 @@ def readable_paths() -> tuple[str, ...]:
     """Everything a jailed process may read: libraries and packages, no home and no project."""
     prefix_libraries = [str(Path(prefix) / "lib") for prefix in (sys.base_prefix, sys.prefix)]
     candidates = [*_SYSTEM_DIRECTORIES, *_SYSTEM_FILES, *prefix_libraries, *interpreter_path()]
-    found = dict.fromkeys(path for path in candidates if Path(path).exists() and Path(path) not in _TOO_WIDE)
+    found = dict.fromkeys(path for path in candidates if _is_readable(path) and Path(path) not in _TOO_WIDE)
     # Parents first, so that what lies below an already bound directory is recognised as such.
     return tuple(sorted(found, key=lambda path: (path.count("/"), path)))

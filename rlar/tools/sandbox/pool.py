@@ -14,13 +14,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, ParamSpec, TypeVar
 
-from rlar.errors import SandboxError, SandboxRefused
+from rlar.config import SandboxTier, read_sandbox_tier
+from rlar.errors import ConfigError, SandboxError, SandboxRefused
 from rlar.tools.sandbox.compare import Compare, same_output
-from rlar.tools.sandbox.engine import Engine, Image, RawScore, SandboxLost, Session, TestsJob, VerifierJob
+from rlar.tools.sandbox.engine import Image, RawScore, SandboxLost, TestsJob, VerifierJob
+from rlar.tools.sandbox.native import NativeEngine, NativeSession
 from rlar.tools.sandbox.results import CallResult, Limits, RunResult, Status, TierReport, VerifierResult
 from rlar.tools.sandbox.scores import check_scores
 
-TierChoice = Literal["auto", "ns", "ll", "sec", "wasm", "unsafe"]
 Mode = Literal["split", "same", "auto"]
 
 _TRIES = 3
@@ -50,8 +51,8 @@ class TestCase:
 class _Lane:
     """The sessions of one image; made one by one as concurrency asks for them."""
 
-    engine: Engine
-    idle: collections.deque[Session] = field(default_factory=collections.deque)
+    engine: NativeEngine
+    idle: collections.deque[NativeSession] = field(default_factory=collections.deque)
     """Last in, first out: a light load stays on one warm session."""
     opened: int = 0
 
@@ -63,7 +64,8 @@ class Pool:
     Every call ends in a status; what raises is a misuse (SandboxError) or a machine without isolation (SandboxRefused).
 
     Args:
-        tier: "auto" takes the strongest that works here; a name forces it; "unsafe" needs `accept_unsafe`.
+        tier: "auto" takes the strongest that works here; "ns", "ll" or "sec" forces it; "unsafe" needs `accept_unsafe`.
+            ConfigError for anything else: a mistyped tier never means less isolation.
         image: what programs and verifiers find imported: "light" (the usual standard library), "heavy" (also numpy,
             sympy, math_verify, sacrebleu). Every method can name the other one; both are started only when used.
         workers: calls at a time; by default the number of processors this process may use.
@@ -74,7 +76,7 @@ class Pool:
     def __init__(
         self,
         *,
-        tier: TierChoice = "auto",
+        tier: SandboxTier = "auto",
         image: Image = "light",
         workers: int | None = None,
         limits: Limits | None = None,
@@ -324,14 +326,14 @@ class Pool:
 
     # ------------------------------------------------------------------------------------ sessions
 
-    def _run(self, image: Image | None, work: Callable[[Session], RunResult]) -> RunResult:
+    def _run(self, image: Image | None, work: Callable[[NativeSession], RunResult]) -> RunResult:
         result = self._run_many(
             image, lambda session: [work(session)], lambda: [RunResult(Status.REFUSED, _LOST, tier=self.tier)]
         )[0]
         return replace(result, unsafe=True) if self.unsafe else result
 
     def _run_many(
-        self, image: Image | None, work: Callable[[Session], list[T]], lost: Callable[[], list[T]]
+        self, image: Image | None, work: Callable[[NativeSession], list[T]], lost: Callable[[], list[T]]
     ) -> list[T]:
         """Do the work in a free session; again in a fresh one where the sandbox died under it."""
         self._check_open()
@@ -356,7 +358,7 @@ class Pool:
                 return answer
         return lost()
 
-    def _open_session(self, lane: _Lane) -> Session:
+    def _open_session(self, lane: _Lane) -> NativeSession:
         with self._lock:
             slot = lane.opened
             lane.opened += 1
@@ -367,7 +369,8 @@ class Pool:
             self._check_open()
             lane = self._lanes.get(image)
             if lane is None:
-                lane = self._lanes[image] = _Lane(_make_engine(self.tier, image, self.workers))
+                servers = min(self.workers, _MAX_SERVERS[image])
+                lane = self._lanes[image] = _Lane(NativeEngine(self.tier, image, servers))
             return lane
 
     def _check_open(self) -> None:
@@ -412,7 +415,10 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _choose_tier(tier: TierChoice, accept_unsafe: bool) -> str:
+def _choose_tier(asked: object, accept_unsafe: object) -> str:
+    tier = read_sandbox_tier(asked)
+    if type(accept_unsafe) is not bool:
+        raise ConfigError(f"accept_unsafe {ascii(accept_unsafe)[:80]}: expected True or False")
     if tier == "unsafe":
         if not accept_unsafe:
             raise SandboxRefused("tier 'unsafe' runs foreign code without isolation; it needs accept_unsafe=True")
@@ -430,17 +436,6 @@ def _choose_tier(tier: TierChoice, accept_unsafe: bool) -> str:
         f"this machine offers no isolation for foreign code ({reasons}); see `rlar doctor`, "
         "or pass accept_unsafe=True to run it with your own rights"
     )
-
-
-def _make_engine(tier: str, image: Image, workers: int) -> Engine:
-    if tier == "wasm":
-        from rlar.tools.sandbox import wasm
-
-        engine: Engine = wasm.WasmEngine(image=image, workers=workers)
-        return engine
-    from rlar.tools.sandbox.native import NativeEngine
-
-    return NativeEngine(tier, image, servers=min(workers, _MAX_SERVERS[image]))
 
 
 def _close_lanes(lanes: dict[Image, _Lane], owner: int) -> None:

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
-
-Tier = Literal["ns", "ll", "sec", "wasm", "unsafe"]
-"""How a process is held, strongest first among the native ones.
-
-ns: user, mount, pid, network, ipc and uts namespaces + Landlock + seccomp + limits. ll: Landlock + seccomp + limits,
-no threads. sec: seccomp + limits, no file can be opened, no threads. wasm: CPython in wasmtime. unsafe: limits only.
-"""
+from typing import Any
 
 
 class Status(StrEnum):

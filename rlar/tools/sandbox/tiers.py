@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import sys
 import time
@@ -23,13 +22,12 @@ _REMEDIES = {
     ),
     "ll": "a kernel of 5.13 or later with Landlock in /sys/kernel/security/lsm (boot option `lsm=landlock,...`)",
     "sec": "Linux on x86_64 or aarch64 with CONFIG_SECCOMP_FILTER",
-    "wasm": "`pip install 'rlar[wasm]'`",
 }
 
 
 def probe() -> TierReport:
     """What tiers this machine has, why others are missing, and how to get them. Takes about half a second."""
-    states = [_try_native(tier) for tier in NATIVE_TIERS] + [_look_for_wasm()]
+    states = [_try_native(tier) for tier in NATIVE_TIERS]
     best = next((state.tier for state in states if state.available), None)
     return TierReport(
         best=best,
@@ -48,10 +46,6 @@ def best_tier() -> tuple[str | None, str]:
         if state.available:
             return tier, "; ".join(reasons)
         reasons.append(f"{tier}: {state.reason}")
-    state = _look_for_wasm()
-    if state.available:
-        return "wasm", "; ".join(reasons)
-    reasons.append(f"wasm: {state.reason}")
     return None, "; ".join(reasons)
 
 
@@ -62,7 +56,7 @@ def _try_native(tier: str) -> TierState:
         return TierState(tier, False, reason, _REMEDIES[tier])
 
     if not sys.platform.startswith("linux"):
-        return missing(f"{platform.system()} is not Linux")
+        return missing(f"{platform.system()} is not Linux; use a Linux container or WSL")
     from rlar.tools.sandbox.fork_server import ForkServer, encode_limits
 
     server = ForkServer(tier, [])
@@ -82,14 +76,3 @@ def _try_native(tier: str) -> TierState:
     if escapes != {}:
         return missing(f"a process inside could: {', '.join(map(str, escapes))[:300]}")
     return TierState(tier, True, "", details={"landlock_abi": info.get("landlock", 0)})
-
-
-def _look_for_wasm() -> TierState:
-    if importlib.util.find_spec("rlar.tools.sandbox.wasm") is None:
-        return TierState("wasm", False, "this build has no wasm tier", _REMEDIES["wasm"])
-    if importlib.util.find_spec("wasmtime") is None:
-        return TierState("wasm", False, "wasmtime is not installed", _REMEDIES["wasm"])
-    from rlar.tools.sandbox import wasm
-
-    reason: str = wasm.why_unavailable()
-    return TierState("wasm", not reason, reason, _REMEDIES["wasm"] if reason else "")

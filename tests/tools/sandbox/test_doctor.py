@@ -36,4 +36,4 @@ def test_long_reasons_are_wrapped():
 
 def test_the_report_of_this_machine_names_every_tier(tier_report: TierReport):
     text = "\n".join(tier_report.lines())
-    assert all(f"\n  {tier:5} " in text for tier in ("ns", "ll", "sec", "wasm"))
+    assert all(f"\n  {tier:5} " in text for tier in ("ns", "ll", "sec"))

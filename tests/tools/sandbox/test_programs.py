@@ -63,6 +63,25 @@ def test_a_program_may_ask_for_a_larger_stack_in_a_thread(pool: Pool) -> None:
     assert pool.run_stdio(program, [("", "20000")])[0].passed
 
 
+@pytest.mark.parametrize("tier", ["ns", "ll"])  # sec opens no file, and asyncio is not imported beforehand
+def test_an_event_loop_wakes_itself(pools: dict[str, Pool], tier: str) -> None:
+    """asyncio needs a pair of sockets; what it may not have is a pair that sends elsewhere."""
+    if tier not in pools:
+        pytest.skip(f"tier {tier} is not available")
+    program = """
+import asyncio
+async def grow(number):
+    await asyncio.sleep(0.001)
+    return number + 1
+async def both(number):
+    asyncio.get_running_loop().call_soon_threadsafe(lambda: None)
+    return sum(await asyncio.gather(grow(number), grow(number)))
+def twice(number):
+    return asyncio.run(both(number))
+"""
+    assert pools[tier].run_tests(program, "assert twice(1) == 4", "twice").passed
+
+
 def test_a_program_reads_large_input(any_pool: Pool) -> None:
     text = "7\n" * 500_000
     assert any_pool.run_stdio("import sys\nprint(sum(map(int, sys.stdin)))", [(text, "3500000")])[0].passed

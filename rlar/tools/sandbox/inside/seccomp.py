@@ -20,6 +20,9 @@ _NUMBER_OFFSET, _ARCH_OFFSET, _ARGUMENTS_OFFSET = 0, 4, 16
 _FILTER_MODE = 2
 
 # No socket(), no execve, no ptrace, no mount, no truncate(path), nothing that names another process but kill/tgkill.
+# A datagram pair sends to any unix socket of the machine, and sendmsg keeps its address and its descriptors in memory,
+# where a filter cannot look. So there are only stream pairs (asyncio wakes itself by one), which the kernel connects for
+# good, and no sendmsg; descriptors come in with recvmsg, from the supervisor alone.
 _ALLOWED = """
     read write close fstat newfstatat stat lstat statx lseek mmap mprotect munmap brk mremap madvise mincore
     rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack rt_sigpending rt_sigtimedwait rt_sigsuspend restart_syscall
@@ -30,8 +33,8 @@ _ALLOWED = """
     setrlimit prlimit64 getrusage sysinfo set_tid_address set_robust_list get_robust_list futex sched_getaffinity
     sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority epoll_create
     epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2 exit exit_group wait4 waitid
-    getrandom rseq membarrier open openat arch_prctl setitimer getitimer alarm pause recvfrom sendto recvmsg sendmsg
-    shutdown getsockopt getsockname getpeername getcpu statfs fstatfs close_range fadvise64
+    getrandom rseq membarrier open openat arch_prctl setitimer getitimer alarm pause recvfrom recvmsg shutdown
+    getsockname getpeername getcpu statfs fstatfs close_range fadvise64
     """.split()  # noqa: SIM905
 _SERVER_ONLY = ["fork", "vfork", "kill", "tgkill", "memfd_create", "prctl", "seccomp", "landlock_restrict_self"]
 _FILE_OPENING = ["open", "openat", "creat", "readlink", "readlinkat", "getdents", "getdents64", "chdir", "fchdir"]
@@ -39,9 +42,12 @@ _FILE_OPENING = ["open", "openat", "creat", "readlink", "readlinkat", "getdents"
 _NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW* flag that clone() takes
 _CLONE_THREAD = 0x10000
 _IOCTLS = [0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451]  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
+_STREAM_PAIRS = [1, 1 | 0x800, 1 | 0x80000, 1 | 0x80800]  # SOCK_STREAM with SOCK_NONBLOCK, SOCK_CLOEXEC
+_SOCKET_QUESTIONS = [3, 4, 38, 39]  # SO_TYPE SO_ERROR SO_PROTOCOL SO_DOMAIN; not SO_PEERPIDFD
 _CHILD_PRCTLS = [3, 15, 16, 0x53564D41]  # GET_DUMPABLE SET_NAME GET_NAME SET_VMA
-# A signal-driven descriptor makes the kernel send SIGKILL to a process we may not signal ourselves.
-_DENIED_FCNTLS = [8, 10, 15, 1024, 1026, 1031]  # SETOWN SETSIG SETOWN_EX SETLEASE NOTIFY SETPIPE_SZ
+# DUPFD GETFD SETFD GETFL SETFL, locks, DUPFD_CLOEXEC GETPIPE_SZ GET_SEALS. No owner and no signal: the kernel would send
+# SIGKILL for us to a process that we may not signal ourselves.
+_CHILD_FCNTLS = [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034]
 
 _PID_MARK = 0x7EADBEEF
 _MARK_BYTES = struct.pack("I", _PID_MARK)
@@ -79,9 +85,21 @@ def _when(name: str, body: list[bytes]) -> list[bytes]:
     return [_jump(_JUMP_EQUAL, NUMBERS[name], 0, len(body)), *body]
 
 
-def _only_values(name: str, index: int, values: list[int], otherwise: int = _EPERM) -> list[bytes]:
+def _one_of(index: int, values: list[int], otherwise: int = _EPERM) -> list[bytes]:
+    """Allow the call where its argument is one of the values."""
     jumps = [_jump(_JUMP_EQUAL, value, len(values) - i, 0) for i, value in enumerate(values)]
-    return _when(name, [_argument(index), *jumps, _step(_RETURN, otherwise), _step(_RETURN, _ALLOW)])
+    return [_argument(index), *jumps, _step(_RETURN, otherwise), _step(_RETURN, _ALLOW)]
+
+
+def _only_values(name: str, index: int, values: list[int], otherwise: int = _EPERM) -> list[bytes]:
+    return _when(name, _one_of(index, values, otherwise))
+
+
+def _without_address(name: str, index: int) -> list[bytes]:
+    """The call where this argument is a null pointer, which has two words."""
+    is_set = [_jump(_JUMP_EQUAL, 0, 1, 0), _step(_RETURN, _EPERM)]
+    upper = _step(_LOAD, _ARGUMENTS_OFFSET + 8 * index + 4)
+    return _when(name, [_argument(index), *is_set, upper, *is_set, _step(_RETURN, _ALLOW)])
 
 
 def server_filter() -> bytes:
@@ -93,7 +111,10 @@ def server_filter() -> bytes:
         [_argument(0), _jump(_JUMP_SET, _NEW_NAMESPACES, 0, 1), _step(_RETURN, _EPERM), _step(_RETURN, _ALLOW)],
     )
     steps += _only_values("ioctl", 1, _IOCTLS, _ENOTTY)
-    steps += _only_values("socketpair", 0, [1])
+    is_unix = [_argument(0), _jump(_JUMP_EQUAL, 1, 1, 0), _step(_RETURN, _EPERM)]
+    steps += _when("socketpair", is_unix + _one_of(1, _STREAM_PAIRS))
+    steps += _only_values("getsockopt", 2, _SOCKET_QUESTIONS)
+    steps += _without_address("sendto", 4)
     for number in sorted({NUMBERS[name] for name in _ALLOWED + _SERVER_ONLY if name in NUMBERS}):
         steps += [_jump(_JUMP_EQUAL, number, 0, 1), _step(_RETURN, _ALLOW)]
     steps.append(_step(_RETURN, _EPERM))
@@ -115,8 +136,7 @@ def child_template(*, threads: bool, open_files: bool) -> bytes:
     )
     steps += _only_values("prctl", 0, _CHILD_PRCTLS)
     steps += _only_values("prlimit64", 0, [0, _PID_MARK])  # the trainer has the same uid
-    denied = [step for value in _DENIED_FCNTLS for step in (_jump(_JUMP_EQUAL, value, 0, 1), _step(_RETURN, _EPERM))]
-    steps += _when("fcntl", [_argument(1), *denied, _step(_RETURN, _ALLOW)])
+    steps += _only_values("fcntl", 1, _CHILD_FCNTLS)
     names = ["memfd_create", "fork", "vfork", "seccomp", "landlock_restrict_self"]
     names += [] if open_files else _FILE_OPENING
     for name in names:

@@ -28,6 +28,7 @@ from typing import Any
 
 from . import kernel, landlock, namespaces, program, seccomp, tester, verifier
 from .frames import MAX_FRAME, FrameError, read_exactly, write_frame
+from .layers import Layers, layers_of
 
 _CHANNEL = 3
 """The descriptor on which every child finds its socket."""
@@ -41,7 +42,7 @@ _DEVICES = ("/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 @dataclass(slots=True)
 class _State:
-    tier: str
+    layers: Layers
     parent: int
     base_bytes: int
     devnull: int = -1
@@ -129,6 +130,7 @@ def attempts() -> dict[str, str]:
     attempt("list the root directory", lambda: len(os.listdir("/root" if os.getuid() == 0 else "/home")))
     attempt("write a file", lambda: os.open("/tmp/rlar-attempt", os.O_CREAT | os.O_WRONLY))
     attempt("open a socket", socket.socket)
+    attempt("send to sockets of its choice", lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))
     attempt("start a process", _fork_and_reap)
     attempt("signal its parent", lambda: os.kill(os.getppid() or 1, 0))
     attempt("run a program", lambda: os.execv("/bin/true", ["true"]))
@@ -180,7 +182,7 @@ def _serve(state: _State, control: int) -> None:
         # A socket's end of file does not come while another process holds a copy of the supervisor's end.
         ready, _, _ = select.select([control], [], [], 2.0)
         if not ready:
-            if state.tier != "ns" and os.getppid() != state.parent:
+            if not state.layers.namespaces and os.getppid() != state.parent:
                 os._exit(0)
             continue
         received = _receive(control, 3)
@@ -254,30 +256,30 @@ def _preload(modules: list[str]) -> list[str]:
 def _jail(state: _State, config: dict[str, Any], control: int) -> None:
     """The second half of the start, inside the namespaces where the tier has them."""
     state.devnull = os.open(os.devnull, os.O_RDWR)
-    if state.tier in ("ll", "sec") and os.getuid() == 0:
+    layers = state.layers
+    if layers.seccomp and not layers.namespaces and os.getuid() == 0:
         kernel.drop_capabilities()
     version = landlock.abi()
-    if state.tier != "unsafe":
+    if layers.seccomp:
         kernel.forbid_new_privileges()
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         if kernel.thread_count() != 1:
             raise OSError(f"{kernel.thread_count()} threads run after the imports; a filter would miss them")
-    if state.tier == "ll" or (state.tier == "ns" and version):
+    if layers.landlock == "needed" or (layers.landlock == "where there is one" and version):
         ruleset = landlock.make_ruleset([*config["readable"], *_DEVICES], [os.devnull])
         landlock.apply(ruleset)
-        if state.tier == "ll":
+        if not layers.namespaces:
             state.ruleset = ruleset  # once more per child: siblings then lie in domains of their own
     gc.collect()
     gc.freeze()
     gc.disable()
     gc.set_threshold(5000, 50, 100)
-    if state.tier != "unsafe":
-        kernel.limit_server(_SERVER_FILES, _SERVER_PROCESSES if state.tier == "ns" else None)
-        state.processes = _CHILD_THREADS if state.tier == "ns" else None
-        # Without a user namespace nothing bounds the number of threads, so there are none.
-        if state.tier != "ns":
-            _run_threads_inline()
-        state.template = seccomp.child_template(threads=state.tier == "ns", open_files=state.tier != "sec")
+    if not layers.threads:
+        _run_threads_inline()
+    if layers.seccomp:
+        kernel.limit_server(_SERVER_FILES, _SERVER_PROCESSES if layers.namespaces else None)
+        state.processes = _CHILD_THREADS if layers.namespaces else None
+        state.template = seccomp.child_template(threads=layers.threads, open_files=layers.files)
         seccomp.install(seccomp.server_filter())
     write_frame(control, {"ready": True, "landlock": version, "missing": config["missing"]})
     _serve(state, control)
@@ -289,13 +291,14 @@ def main() -> None:
     sys.argv = [""]
     parent = os.getppid()
     try:
+        layers = layers_of(config["tier"])
         sys.path[:] = config["path"]
         _restore_builtins()
         config["missing"] = _preload(config["modules"])
         os.chdir("/")
         sys.path_importer_cache.clear()
-        state = _State(tier=config["tier"], parent=parent, base_bytes=kernel.address_space_bytes())
-        if state.tier == "ns":
+        state = _State(layers=layers, parent=parent, base_bytes=kernel.address_space_bytes())
+        if layers.namespaces:
 
             def serve() -> None:
                 try:
