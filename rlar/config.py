@@ -107,20 +107,20 @@ def read_config(path: str | Path, **overrides: object) -> BuildConfig:
     return make_config(values, source=str(path))
 
 
-def read_toml(path: str | Path) -> dict[str, Any]:
+def read_toml(path: str | Path, *, what: str = "configuration file") -> dict[str, Any]:
     """The values of a TOML file. Raises ConfigError where it cannot be read, is not TOML, or is no file of settings."""
     try:
         with Path(path).open("rb") as stream:
             data = stream.read(MAX_CONFIG_BYTES + 1)
         if len(data) > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES:,} bytes; that is no file of settings")
+            raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES:,} bytes; that is no {what}")
         return tomllib.loads(data.decode())
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such configuration file") from error
+        raise ConfigError(f"{path}: no such {what}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except RecursionError as error:
-        raise ConfigError(f"{path}: nested too deep for settings") from error
+        raise ConfigError(f"{path}: nested too deep for a {what}") from error
     except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
         raise ConfigError(f"{path}: not TOML: {error}") from error
 

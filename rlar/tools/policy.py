@@ -146,7 +146,7 @@ def load_policy(path: str | Path | None = None) -> Policy:
     """
     if path is None:
         return _shipped()
-    return _build(_merge(read_toml(SHIPPED), read_toml(path)), str(path))
+    return _build(_merge(read_toml(SHIPPED), read_toml(path, what="policy")), str(path))
 
 
 @cache
