@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from rlar.errors import InputError, RlarError
+from rlar.terminal import guard_streams, say, say_json
 
 HELP = """Rewards you can trust for reinforcement learning of LLMs on mixed tasks.
 
@@ -56,7 +56,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from rlar import __version__
 
-        typer.echo(f"rlar {__version__}")
+        say(f"rlar {__version__}")
         raise typer.Exit
 
 
@@ -228,7 +228,7 @@ def _build(values: dict[str, Any], *, report: str, config_file: Path | None, as_
     finally:
         signal.signal(signal.SIGTERM, before)
     if as_json:
-        typer.echo(json.dumps(summary, ensure_ascii=False))
+        say_json(summary)
     else:
         print_summary(summary, sys.stderr)
 
@@ -251,7 +251,7 @@ def graph_command() -> None:
     from rlar.agent.graph import make_graph
     from rlar.agent.workbench import Workbench
 
-    typer.echo(make_graph(Workbench()).get_graph(xray=True).draw_mermaid())
+    say(make_graph(Workbench()).get_graph(xray=True).draw_mermaid())
 
 
 @agent_app.command("trace")
@@ -273,7 +273,7 @@ def runs_command(registry: RegistryOption = "registry.db") -> None:
 
     def run() -> None:
         for item in traced_runs(registry):
-            typer.echo(f"{item.thread}  {'finished' if item.finished else 'unfinished'}  {item.steps} steps")
+            say(f"{item.thread}  {'finished' if item.finished else 'unfinished'}  {item.steps} steps")
 
     _guard(run)
 
@@ -523,7 +523,7 @@ def _train(config_file: Path | None, overrides: dict[str, Any], *, processes: in
     if launch.rank > 0:
         return
     if as_json:
-        typer.echo(json.dumps(summary, ensure_ascii=False))
+        say_json(summary)
     else:
         _tell(f"report   {summary['report']}")
 
@@ -888,13 +888,13 @@ def _allow_hosts(hosts: list[str] | None) -> list[str] | None:
 def _show(listing: Any, *, as_json: bool) -> None:
     """Print a rlar.tools.listing.Listing: JSON on stdout, or a table."""
     if as_json:
-        typer.echo(json.dumps(listing.data, ensure_ascii=False, indent=2))
+        say_json(listing.data, indent=2)
     else:
         listing.print(sys.stdout)
 
 
 def _tell(line: str) -> None:
-    typer.echo(line, err=True)
+    say(line, err=True)
 
 
 def _guard(call: Any) -> None:
@@ -906,17 +906,18 @@ def _guard(call: Any) -> None:
     except RlarError as error:
         _fail(error, 1)
     except KeyboardInterrupt:
-        typer.echo("stopped; a build continues when the same command is run again", err=True)
+        say("stopped; a build continues when the same command is run again", err=True)
         sys.exit(130)
 
 
 def _fail(error: RlarError, status: int) -> NoReturn:
-    typer.echo(f"error: {error}", err=True)
+    say(f"error: {error}", err=True)
     sys.exit(status)
 
 
 def main() -> None:
     """Entry point of the `rlar` command."""
+    guard_streams()
     app()
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import reprlib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from rlar.errors import ConfigError
+
+MAX_CONFIG_BYTES = 1 << 20
 
 _Tier = Literal["auto", "ns", "ll", "sec", "unsafe"]
 
@@ -120,15 +123,27 @@ def read_price(text: str) -> tuple[float, float]:
 
 def read_config(path: str | Path, **overrides: object) -> BuildConfig:
     """A BuildConfig from a TOML file, with overrides (None means: not given). Raises ConfigError."""
-    file = Path(path)
-    try:
-        values = tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{file}: no such configuration file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: not TOML: {error}") from error
+    values = read_toml(path)
     values.update({name: value for name, value in overrides.items() if value is not None})
-    return make_config(values, source=str(file))
+    return make_config(values, source=str(path))
+
+
+def read_toml(path: str | Path, *, what: str = "configuration file") -> dict[str, Any]:
+    """The values of a TOML file. Raises ConfigError where it cannot be read, is not TOML, or is no file of settings."""
+    try:
+        with Path(path).open("rb") as stream:
+            data = stream.read(MAX_CONFIG_BYTES + 1)
+        if len(data) > MAX_CONFIG_BYTES:
+            raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES:,} bytes; that is no {what}")
+        return tomllib.loads(data.decode())
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such {what}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: nested too deep for a {what}") from error
+    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
+        raise ConfigError(f"{path}: not TOML: {error}") from error
 
 
 def make_config(values: dict[str, object], *, source: str = "options") -> BuildConfig:
@@ -138,4 +153,4 @@ def make_config(values: dict[str, object], *, source: str = "options") -> BuildC
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "configuration"
-        raise ConfigError(f"{source}: {field}: {first['msg']} (got {first.get('input')!r})") from error
+        raise ConfigError(f"{source}: {field}: {first['msg']} (got {reprlib.repr(first.get('input'))})") from error

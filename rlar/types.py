@@ -13,7 +13,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from rlar.visible import is_visible
 
 JsonObject = dict[str, Any]
 """A dict that holds JSON values only."""
@@ -221,10 +223,16 @@ class Sample(Frozen):
 
     prompt: str
     completion: str
+    """"" where a person could see nothing of it: what cannot be seen is no answer."""
     reference: str | None = None
     references: tuple[str, ...] = ()
     binding: JsonObject = Field(default_factory=dict)
     """What this very row asks for (its tests, constraints, schema, options, languages); see rlar.tasks.bindings."""
+
+    @field_validator("completion")
+    @classmethod
+    def _seen(cls, completion: str) -> str:
+        return completion if is_visible(completion) else ""
 
 
 ScoreStatus = Literal["ok", "abstain", "failed", "timeout"]

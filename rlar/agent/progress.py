@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, TextIO
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
+
+from rlar.terminal import console
 
 
 class BuildProgress:
     """Follows the events of rlar.agent.build.build_tools; use as a context manager and call it with each event."""
 
     def __init__(self, stream: TextIO, *, live: bool | None = None) -> None:
-        self.console = Console(file=stream, soft_wrap=live is False)
+        self.console = console(stream, soft_wrap=live is False)
         self.is_live = self.console.is_terminal if live is None else live
         self.tasks: dict[str, dict[str, Any]] = {}
         self.spent: dict[str, float] = {"calls": 0, "cached": 0, "tokens": 0, "cost": 0.0, "bytes": 0}
@@ -141,15 +144,15 @@ def ask_person(question: Mapping[str, Any]) -> dict[str, bool]:
     """Ask in the terminal about each model that waits for a decision; anything but a clear yes is a no."""
     import typer
 
-    console = Console(stderr=True)
-    console.print(Text(f"\n{question['question']} (task: {question['task']})", style="bold"))
+    screen = console(sys.stderr)
+    screen.print(Text(f"\n{question['question']} (task: {question['task']})", style="bold"))
     decided = {}
     for each in question["approvals"]:
-        console.print(Text(f"  {each['subject']}"))
+        screen.print(Text(f"  {each['subject']}"))
         for reason in each["reasons"]:
-            console.print(Text(f"    - {reason}", style="yellow"))
+            screen.print(Text(f"    - {reason}", style="yellow"))
         for name, value in each["facts"].items():
-            console.print(Text(f"    {name}: {value}", style="dim"))
+            screen.print(Text(f"    {name}: {value}", style="dim"))
         decided[each["subject"]] = typer.confirm("  use it?", default=False, err=True)
     return decided
 
@@ -184,7 +187,7 @@ def cost_line(summary: dict[str, Any]) -> str:
 
 def print_summary(summary: dict[str, Any], stream: TextIO) -> None:
     """The end of a build for a person: coverage, tools, what is uncovered and what would cover it."""
-    console = Console(file=stream)
+    screen = console(stream)
     table = Table(title="Tasks", title_justify="left", box=None, pad_edge=False)
     for column in ("task", "fingerprint"):
         table.add_column(column, overflow="ellipsis", no_wrap=True)
@@ -199,21 +202,21 @@ def print_summary(summary: dict[str, Any], stream: TextIO) -> None:
             Text(served),
             style=None if task["covered"] else "yellow",
         )
-    console.print(table)
+    screen.print(table)
     read, rejected, unknown = summary["rows_read"], summary["rows_rejected"], summary["rows_unknown"]
-    console.print(
+    screen.print(
         Text(
             f"\n{read:,} rows, {len(summary['tasks'])} tasks, {summary['coverage']:.0%} of usable rows covered"
             f"; {rejected:,} rows rejected, {unknown:,} unknown"
         )
     )
     for row in summary["rejected_rows"][:5]:
-        console.print(Text(f"  rejected {row['origin']}: {row['reason']}"))
+        screen.print(Text(f"  rejected {row['origin']}: {row['reason']}"))
     for task in summary["uncovered"]:
-        console.print(
+        screen.print(
             Text(f"uncovered: {task['label']} ({task['rows']:,} rows) because {task['reason']}", style="yellow")
         )
-    console.print(Text(f"\nregistry {summary['registry']}"))
+    screen.print(Text(f"\nregistry {summary['registry']}"))
     if summary["report"]:
-        console.print(Text(f"report   {summary['report']}"))
-    console.print(Text(cost_line(summary)), soft_wrap=True)
+        screen.print(Text(f"report   {summary['report']}"))
+    screen.print(Text(cost_line(summary)), soft_wrap=True)

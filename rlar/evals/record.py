@@ -9,8 +9,11 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
 
 from rlar import __version__
 from rlar.errors import DatasetError
@@ -71,12 +74,39 @@ def read_result(path: str | Path) -> JsonObject:
     """A result file of `rlar eval`. Raises DatasetError."""
     file = Path(path)
     try:
-        found: Any = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        found: Any = json.loads(file.read_text("utf-8"), parse_int=_whole)
+        _Result.model_validate(found)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DatasetError(
+            f"{file}: not a result of `rlar eval` in format {FORMAT}: {where}: {first['msg']}"
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{file}: not a result of `rlar eval`: {error}") from error
-    if not isinstance(found, dict) or found.get("record", {}).get("format") != FORMAT:
-        raise DatasetError(f"{file}: not a result of `rlar eval` in format {FORMAT}")
+    assert isinstance(found, dict), type(found)
     return found
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) < 300 else inf
+
+
+class _Data(BaseModel):
+    name: str
+    sha256: str | None = None
+
+
+class _Record(BaseModel):
+    format: Literal[1]
+    kind: str
+    data: list[_Data]
+
+
+class _Result(BaseModel):
+    """What comparing reads of a result by name; the rest is compared number by number."""
+
+    record: _Record
 
 
 def this_command() -> list[str]:

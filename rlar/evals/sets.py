@@ -30,6 +30,8 @@ from rlar.types import Example, JsonObject
 Metric = Literal["pairs", "best_of", "ties", "matrix", "pooled"]
 META_REFERENCES = ("ground_truth", "reference", "reference_answer", "answer", "solution", "target")
 """Where labelled rows without a reference keep it, in `meta`, in this order."""
+MAX_NUMBER = 1e300
+"""Of labels; what is larger (or NaN) is a mistake."""
 META_COLUMNS = ("test", "tests", "test_list", "entry_point", "test_cases", "unit_tests", "schema", "context")
 """What judging needs besides: taken from `meta` where the row has no such column."""
 
@@ -71,6 +73,13 @@ class _Bad(Exception):
     """Why a row is not an item."""
 
 
+class _Row(dict[str, Any]):
+    """A row whose missing columns are said."""
+
+    def __missing__(self, name: str) -> Any:
+        raise _Bad(f"no column `{name}`")
+
+
 def load_set(path: str | Path, *, reference: str | None = None, limit: int = 0) -> LabelledSet:
     """A labelled file; see load_files."""
     return load_files([Path(path)], reference=reference, limit=limit)
@@ -101,7 +110,7 @@ def load_files(
             continue
         layout = layout or layout_of(raw.row, raw.origin)
         try:
-            items.append(_CONVERTERS[layout](raw.row, raw.origin, reference))
+            items.append(_CONVERTERS[layout](_Row(raw.row), raw.origin, reference))
         except _Bad as bad:
             rejected.append(f"{raw.origin}: {bad}")
     if not items:
@@ -290,8 +299,8 @@ def _numbers(values: Any, name: str) -> tuple[float | None, ...]:
         raise _Bad(f"`{name}` is not a list")
     found: list[float | None] = []
     for value in values:
-        if value is not None and (not isinstance(value, bool | int | float) or value - value != 0):
-            raise _Bad(f"`{name}` holds {value!r}; expected numbers or null")
+        if value is not None and (not isinstance(value, bool | int | float) or not abs(value) < MAX_NUMBER):
+            raise _Bad(f"`{name}` holds {str(value)[:40]}; expected numbers or null")
         found.append(None if value is None else float(value))
     return tuple(found)
 

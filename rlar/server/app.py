@@ -36,6 +36,7 @@ from rlar.server.wire import (
     VerifyResponse,
 )
 from rlar.tasks.rows import MAX_DEPTH, too_deep
+from rlar.terminal import guard_streams
 from rlar.tools import hosts
 from rlar.tools.base import Resources
 from rlar.tools.batcher import Batcher, Broken, Draining, QueueFull
@@ -55,6 +56,7 @@ class AppFactory:
     metrics_folder: str | None = None
 
     def __call__(self) -> FastAPI:
+        guard_streams()  # a process of its own, where there are several
         return create_app(self.settings, metrics_folder=self.metrics_folder)
 
 

@@ -1,4 +1,5 @@
-"""Runs the app: one process or several over one registry, until SIGTERM; what was accepted is answered first."""
+"""Runs the app: one process or several over one registry, until SIGTERM; what was accepted is answered first,
+for as long as `drain_seconds` says."""
 
 from __future__ import annotations
 
@@ -40,11 +41,14 @@ def serve(settings: ServeSettings, *, token_variable: str, tell: Callable[[str],
             from uvicorn.supervisors import Multiprocess
 
             from rlar.server.app import AppFactory
+            from rlar.server.connection import Connection
         except ImportError as error:
             raise ConfigError(f"serving needs {error.name}: pip install 'rlar[serve]'") from error
         config = uvicorn.Config(
             AppFactory(settings, folder if settings.workers > 1 else None),
             factory=True,
+            http=Connection,
+            ws="none",
             host=settings.host,
             port=settings.port,
             workers=settings.workers,
@@ -78,4 +82,4 @@ def serve(settings: ServeSettings, *, token_variable: str, tell: Callable[[str],
         else:
             uvicorn.Server(config).run(sockets=[listening])
         listening.close()
-        tell("stopped; everything accepted was answered")
+        tell("stopped")

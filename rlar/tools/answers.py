@@ -14,13 +14,13 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
+from rlar.visible import CONTROLS, IGNORABLE
+
 MAX_VISIBLE_CHARACTERS = 20_000
 """Claims are looked for in the last so many characters of a completion."""
 
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f]"
-)
-_BROKEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_IGNORABLE = re.compile(f"[{IGNORABLE}]")
+_CONTROLS = re.compile(f"[{CONTROLS}]")
 _OPEN_THINK = re.compile(r"<\|?(?:think|thinking|thought|reasoning|begin_of_thought)\|?>|◁think▷", re.I)
 _CLOSE_THINK = re.compile(r"</\|?(?:think|thinking|thought|reasoning)\|?>|<\|end_of_thought\|>|◁/think▷", re.I)
 _CHAT_TOKENS = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end|end_of_text)\|>|</s>|<eos>|<end_of_turn>", re.I)
@@ -35,7 +35,7 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _BROKEN.sub(" ", _INVISIBLE.sub("", text))
+    return _CONTROLS.sub(" ", _IGNORABLE.sub("", text))
 
 
 def squeeze(text: str) -> str:

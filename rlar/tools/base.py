@@ -10,11 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from rlar.errors import ToolError
-<<<<<<< HEAD
-=======
-from rlar.tasks.python_text import syntax_tree
 from rlar.tools.network import Network
->>>>>>> net
 from rlar.types import AnswerKind, Sample, Score, ToolKind, ToolSpec
 
 if TYPE_CHECKING:

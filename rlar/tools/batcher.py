@@ -87,7 +87,11 @@ class Batcher:
         task = asyncio.get_running_loop().create_task(self._accepted(list(samples)))
         self._tasks.add(task)
         task.add_done_callback(self._answered)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._tasks.discard(task)  # nobody waits for it any more, and neither does `drain`
+            raise
 
     async def _accepted(self, samples: list[RoutedSample]) -> list[Reward]:
         try:
@@ -106,7 +110,7 @@ class Batcher:
             task.exception()  # a caller who went away never asks for it
 
     async def drain(self) -> None:
-        """Take nothing new and return when all that was accepted is answered."""
+        """Take nothing new and return when all that was accepted, and is still waited for, is answered."""
         self.is_draining = True
         for lane in (self._lane, self._slow_lane):
             lane.flush()

@@ -8,7 +8,7 @@ from typing import Any
 from rlar.errors import boundary
 from rlar.tools.base import RewardTool
 from rlar.tools.groups import needs_whole_groups, pieces
-from rlar.types import Sample, Score, ToolKind, failed
+from rlar.types import Sample, Score, ToolKind, failed, ok
 
 UNIT_RANGE = frozenset({ToolKind.LIBRARY, ToolKind.GENERATED, ToolKind.JUDGE, ToolKind.COMPOSITE})
 """Kinds whose raw scores must lie in [0, 1]; a reward model's may be any finite number."""
@@ -23,7 +23,7 @@ def score_checked(tool: RewardTool, samples: Sequence[Sample]) -> list[Score]:
     """
     found: Any = boundary(lambda: tool.score(samples), _raised)
     if isinstance(found, list) and len(found) == len(samples):
-        return [_valid(tool, score) for score in found]
+        return [_valid(tool, score, bool(samples[index].completion)) for index, score in enumerate(found)]
     smaller = pieces(samples, 1, whole_groups=needs_whole_groups(tool.spec))
     if len(smaller) > 1:
         scores: dict[int, Score] = {}
@@ -44,7 +44,7 @@ def _raised(error: Exception) -> Any:
     return failed(f"{type(error).__name__}: {str(error)[:500]}")
 
 
-def _valid(tool: RewardTool, score: Any) -> Score:
+def _valid(tool: RewardTool, score: Any, is_answer: bool) -> Score:
     """The score itself, or what is wrong with it: model_construct and subclasses get around pydantic."""
     if type(score) is not Score:
         return failed(f"returned {type(score).__name__} instead of a Score")
@@ -61,4 +61,6 @@ def _valid(tool: RewardTool, score: Any) -> Score:
         return failed(f"returned {value!r}")
     if tool.spec.kind in UNIT_RANGE and not 0.0 <= value <= 1.0:
         return failed(f"returned {value!r}, outside [0, 1]")
+    if value > 0.0 and not is_answer and tool.spec.kind in UNIT_RANGE:
+        return ok(0.0, "nothing was answered")  # a prompt that only forbids is not met by silence
     return score

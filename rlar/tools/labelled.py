@@ -10,8 +10,10 @@ from rlar.tasks.bindings import bind
 from rlar.tasks.data import RejectedRow, read_objects, row_to_example
 from rlar.tasks.route import RowRouter
 from rlar.tools.probes import LabelledPair
-from rlar.types import Example, Message, TaskSpec
+from rlar.types import Example, TaskSpec
 
+MAX_LABEL = 1e300
+"""A label that is larger, or NaN, is none."""
 MOST_PAIRS_A_ROW = 3
 """Pairs made of one row with several graded responses: best against worst first."""
 Labelled = Mapping[str, tuple[LabelledPair, ...]]
@@ -78,7 +80,7 @@ def _pairs(row: Mapping[str, Any], origin: str) -> list[tuple[str, str]]:
     graded = [
         (float(label), _text(response, origin, "responses"))
         for response, label in zip(responses, labels, strict=True)
-        if isinstance(label, int | float)
+        if isinstance(label, int | float) and abs(label) < MAX_LABEL
     ]
     graded.sort(key=lambda item: -item[0])
     made = [
@@ -95,5 +97,7 @@ def _text(value: Any, origin: str, column: str) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list) and value and isinstance(value[-1], dict):
-        return Message.model_validate({key: value[-1].get(key) for key in ("role", "content")}).content
+        content = value[-1].get("content")
+        if isinstance(content, str):
+            return content
     raise DatasetError(f"{origin}: {column} is neither a text nor a list of messages")

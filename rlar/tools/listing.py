@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from rlar.errors import RegistryError
+from rlar.terminal import console
 from rlar.tools.engine import shown
 from rlar.tools.outdated import what_is_outdated
 from rlar.tools.registry import Registry
@@ -53,20 +53,20 @@ class Listing:
 
     def print(self, stream: TextIO) -> None:
         """Draw for a person. Everything is drawn as plain text: labels and reasons come from outside."""
-        console = Console(file=stream)
+        screen = console(stream)
         for line in self.heading:
-            console.print(Text(line))
+            screen.print(Text(line))
         if self.columns and self.rows:
             table = Table(box=None, pad_edge=False)
             for name in self.columns:
                 table.add_column(name, overflow="fold", justify="right" if name in NUMERIC else "left")
             for row in self.rows:
                 table.add_row(*(Text(cell) for cell in row))
-            console.print(table)
+            screen.print(table)
         for line in self.footing:
-            console.print(Text(line))
+            screen.print(Text(line))
         for listing in self.more:
-            console.print()
+            screen.print()
             listing.print(stream)
 
 

@@ -5,7 +5,6 @@ The package ships `policy.toml`; a user's file replaces single values of it, tab
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from rlar.config import read_toml
 from rlar.errors import ConfigError
 from rlar.types import AnswerKind, Frozen, canonical_json, digest
 
@@ -146,22 +146,12 @@ def load_policy(path: str | Path | None = None) -> Policy:
     """
     if path is None:
         return _shipped()
-    own = _read(Path(path))
-    return _build(_merge(_read(SHIPPED), own), str(path))
+    return _build(_merge(read_toml(SHIPPED), read_toml(path, what="policy")), str(path))
 
 
 @cache
 def _shipped() -> Policy:
-    return _build(_read(SHIPPED), str(SHIPPED))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the policy {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the policy {path} is not TOML: {error}") from error
+    return _build(read_toml(SHIPPED), str(SHIPPED))
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,19 +48,15 @@ def retest(address: str, tool: str | None = None, *, store: bool = False, labell
                     why = "not tested: it rests on labelled pairs; give them with --labelled"
                     rows.append((before.tool_id, before.fingerprint, "-", why))
                     continue
-<<<<<<< HEAD
                 spec = registry.tool(before.tool_id)
                 assert spec is not None, before.tool_id
                 current = renewed(spec)
-                outdated += current != spec
-                after = certify_again(registry, before, current, resources, pairs.get(before.fingerprint, ()))
-=======
                 try:
-                    after = certify_again(registry, before, resources, pairs.get(before.fingerprint, ()))
+                    after = certify_again(registry, before, current, resources, pairs.get(before.fingerprint, ()))
                 except HostRefused as error:
                     rows.append((before.tool_id, before.fingerprint, "-", f"not tested: {error}"))
                     continue
->>>>>>> net
+                outdated += current != spec
                 differences = compare_certificates(before, after)
                 changed = changed or before.admitted != after.admitted
                 if store and current == spec:
@@ -124,18 +120,12 @@ def certify_again(
     resources: Resources,
     labelled: Sequence[LabelledPair] = (),
 ) -> Certificate:
-<<<<<<< HEAD
-    """A fresh certificate under the same task, seed and shipped policy; a tool that no longer loads is rejected."""
-    task = registry.task(before.fingerprint)
-    assert task is not None, before.fingerprint
-=======
     """A fresh certificate under the same task, seed and shipped policy; a tool that no longer loads is rejected.
 
     Raises HostRefused where it talks to a host that the user has not allowed: nothing is known about it then.
     """
-    task, spec = registry.task(before.fingerprint), registry.tool(before.tool_id)
-    assert task is not None and spec is not None, (before.fingerprint, before.tool_id)
->>>>>>> net
+    task = registry.task(before.fingerprint)
+    assert task is not None, before.fingerprint
     policy = load_policy()
     try:
         tool = load_tool(spec, resources)

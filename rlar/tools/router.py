@@ -432,7 +432,7 @@ class Scorer:
                 lasting[key] = {**table[key], **stays}
                 table[key] = {**table[key], **scores}
             self._scores.put_many(lasting)
-        return {key: route.calibrated(table[key]) for key, (route, _completion) in asked.items()}
+        return {key: route.calibrated(table[key], completion) for key, (route, completion) in asked.items()}
 
     def _from_disk(
         self, specs: Mapping[str, ToolSpec], missing: Mapping[str, Sequence[bytes]]

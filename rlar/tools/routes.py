@@ -15,6 +15,7 @@ from rlar.tools.combine import combine, tool_score
 from rlar.tools.records import RegistrySnapshot, Standing, tool_ids
 from rlar.types import (
     Assignment,
+    Calibration,
     Example,
     Frozen,
     JsonObject,
@@ -28,11 +29,14 @@ from rlar.types import (
     digest,
     failed,
 )
+from rlar.visible import is_visible
 
 if TYPE_CHECKING:
     from rlar.tools.registry import Registry
 
 KEY_BYTES = 16
+NOTHING = Calibration(x=(0.0,), y=(0.0,))
+"""Whatever a tool says to a completion of which a person sees nothing, it is worth nothing."""
 NOT_STORED = Assignment(fingerprint=None, confidence=0.0, reason="the registry holds no row router")
 PROMPTLESS = Assignment(
     fingerprint=None,
@@ -137,10 +141,14 @@ class Route:
         """The tools that are asked."""
         return self.serving.tools if self.serving is not None else ()
 
-    def calibrated(self, scores: Mapping[str, Score]) -> dict[str, ToolScore]:
-        """Every tool's score with its calibrated value, by tool id."""
+    def calibrated(self, scores: Mapping[str, Score], completion: str) -> dict[str, ToolScore]:
+        """Every tool's score with its calibrated value, by tool id; all 0.0 where nothing was answered."""
         assert self.serving is not None, self.example.id
-        return {tool: tool_score(tool, scores[tool], calibration) for tool, calibration in self.serving.calibrations}
+        is_answer = is_visible(completion)
+        return {
+            tool: tool_score(tool, scores[tool], calibration if is_answer else NOTHING)
+            for tool, calibration in self.serving.calibrations
+        }
 
     def sample(self, completion: str) -> Sample:
         """What the tools are handed."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
+import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rlar.config import read_toml
 from rlar.errors import ConfigError
 from rlar.trainer.loss_config import LossConfig
 
@@ -150,12 +151,7 @@ def read_train_config(path: str | Path | None, overrides: dict[str, Any]) -> Tra
     """A TrainConfig from a TOML file (or defaults) and overrides that are not None. Raises ConfigError."""
     values: dict[str, Any] = {}
     if path is not None:
-        try:
-            values = tomllib.loads(Path(path).read_text("utf-8"))
-        except FileNotFoundError as error:
-            raise ConfigError(f"{path}: no such configuration file") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: not TOML: {error}") from error
+        values = read_toml(path)
     values.update({name: value for name, value in overrides.items() if value is not None})
     if "dataset" not in values:
         raise ConfigError(
@@ -166,4 +162,6 @@ def read_train_config(path: str | Path | None, overrides: dict[str, Any]) -> Tra
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "configuration"
-        raise ConfigError(f"{path or 'options'}: {field}: {first['msg']} (got {first.get('input')!r})") from error
+        raise ConfigError(
+            f"{path or 'options'}: {field}: {first['msg']} (got {reprlib.repr(first.get('input'))})"
+        ) from error

@@ -6,10 +6,12 @@ import time
 from types import TracebackType
 from typing import Any, TextIO
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
+
+from rlar.terminal import console
 
 LINE_EVERY = 10
 """Steps between lines where there is no terminal."""
@@ -19,7 +21,7 @@ class TrainProgress:
     """Follows the events of rlar.trainer.start.run_training; use as a context manager and call it with each event."""
 
     def __init__(self, stream: TextIO) -> None:
-        self.console = Console(file=stream)
+        self.console = console(stream)
         self.steps = 0
         self.row: dict[str, Any] = {}
         self.evaluation: dict[str, Any] = {}

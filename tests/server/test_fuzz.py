@@ -114,3 +114,55 @@ def test_our_own_words_in_any_place_never_give_a_500(app: Any, route: str):
         assert answer.status_code in (200, 400, 422), answer.text
 
     check()
+
+
+KINDS = ["application/json", "application/json; charset=utf-16", "APPLICATION/JSON", "text/plain", "application/x-www-form-urlencoded",
+         "multipart/form-data; boundary=x", "application/json, text/html", "", "application/json\x7f"]  # fmt: skip
+ENCODINGS = [None, "identity", "gzip", "br", "identity, gzip", "\x7f"]
+NESTED = [f"{opening * depth}{middle}{closing * depth}" for opening, middle, closing in (("[", "", "]"), ('{"a":', "1", "}"))
+          for depth in (99, 101, 1000, 50_000)]  # fmt: skip
+PIECES = st.sampled_from(
+    [*NESTED, "NaN", "-Infinity", "1e999", "9" * 5000, "-0", '"\\ud800"', '"\\udfff\\ud800"', '"\\u0000"', '"\\u2028\x7f"', "null", "true", "[]", "{}",
+     '{"role": "user", "content": "x"}', '[{"role": "assistant", "content": [{"type": "text", "text": "4"}]}]']
+)  # fmt: skip
+WRONG = [
+    "{",
+    "",
+    "\ufeff{}",
+    "{}{}",
+    "[1",
+    '{"a" 1}',
+    "\x00",
+    "{'a': 1}",
+    '{"rows": [{"prompt": "x", "completion": "y"}], }',
+]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_no_bytes_of_any_kind_give_a_500(app: Any, route: str):
+    """Beyond the schema: raw bytes, broken text, other content types and methods, values JSON has no business with."""
+    web = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+    named = st.dictionaries(st.sampled_from(NAMES), PIECES, max_size=5).map(
+        lambda fields: "{" + ", ".join(f'"{name}": {value}' for name, value in fields.items()) + "}"
+    )
+    row = named.map(lambda text: f'{{"rows": [{text}, {{"prompt": "What is 2 + 2?", "completion": "4"}}]}}')
+    bodies = st.binary(max_size=200) | (st.sampled_from(WRONG) | PIECES | named | row).map(
+        lambda text: text.encode("utf-8", "surrogatepass")
+    )
+
+    @settings(KEPT, max_examples=60)
+    @given(
+        body=bodies,
+        kind=st.sampled_from(KINDS) | st.just(KINDS[0]),
+        encoding=st.sampled_from(ENCODINGS),
+        method=st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"]),
+        query=st.sampled_from(["", "?detail=1", "?detail=x", "?detail=1&detail=0", "?%00=%ff", "?" + "a" * 3000]),
+    )
+    def check(body: bytes, kind: str, encoding: str | None, method: str, query: str) -> None:
+        headers = {"content-type": kind} | ({"content-encoding": encoding} if encoding is not None else {})
+        answer = web.request(method, route + query, content=body, headers=headers)
+        assert answer.status_code in (200, 400, 405, 413, 415, 422), (answer.status_code, answer.text[:300])
+        if answer.status_code not in (200, 405) and method != "HEAD":
+            assert answer.json()["error"]
+
+    check()

@@ -113,6 +113,21 @@ def test_draining_answers_what_was_accepted_and_refuses_the_rest():
     run(test, max_batch=3)
 
 
+def test_draining_does_not_wait_for_what_nobody_waits_for_any_more():
+    async def test(scorer: Scorer, batcher: Batcher) -> None:
+        scorer.go.clear()
+        gone = asyncio.create_task(batcher.score(said("1")))
+        while not batcher.running:
+            await asyncio.sleep(0.001)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        await asyncio.wait_for(batcher.drain(), timeout=5.0)
+        assert batcher.held == 1  # it is still being scored, and counts until it is done
+        scorer.go.set()
+
+    run(test)
+
+
 def test_a_caller_who_goes_away_takes_nothing_from_the_others():
     async def test(scorer: Scorer, batcher: Batcher) -> None:
         scorer.go.clear()

@@ -63,5 +63,5 @@ def test_a_wrong_policy_names_what_is_wrong(tmp_path, text: str, named: str):
 
 
 def test_a_missing_policy_is_a_config_error(tmp_path):
-    with pytest.raises(ConfigError, match="cannot read the policy"):
+    with pytest.raises(ConfigError, match="no such policy"):
         load_policy(tmp_path / "none.toml")

@@ -14,6 +14,7 @@ from rlar.tools.library.constraint_checks.construct import satisfy
 from rlar.tools.library.constraint_checks.text import strip_thoughts
 from rlar.tools.library.constraint_checks.violate import violate
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
+from rlar.visible import is_visible
 
 __all__ = ["Constraints", "satisfy", "violate"]
 
@@ -46,7 +47,7 @@ class Constraints(LibraryTool):
         if unsure:
             return abstain(f"cannot decide {_name(unsure[0])}: {unsure[0].quote[:80]!r}")
         response = strip_thoughts(sample.completion)
-        if not response.strip():
+        if not is_visible(response):
             return ok(0.0, "empty response", met=0, total=len(hard))
         if len(response) > MAX_CHARACTERS:
             return ok(0.0, "response of over half a million characters", met=0, total=len(hard))

@@ -17,6 +17,7 @@ from rlar.tools.answers import clean, strip_reasoning, visible_answer, without_p
 from rlar.tools.base import LibraryTool
 from rlar.tools.library.overlap import folded, repetition, words
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
+from rlar.visible import is_visible
 
 MIN_WORDS_FOR_LOOPS = 40
 MAX_REPEATED = 0.7
@@ -85,7 +86,7 @@ class Guards(LibraryTool):
             return "the reasoning never ends"
         text = clean(rest)
         if not any(character.isalnum() for character in text):
-            return "nothing but signs" if text.strip() else "empty"
+            return "nothing but signs" if is_visible(text) else "empty"
         asked_again = bool(_ASKS_REPETITION.search(sample.prompt))
         if not asked_again and not without_prompt(text, sample.prompt).strip():
             return "the prompt, echoed"
