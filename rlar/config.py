@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rlar.errors import ConfigError
+from rlar.foreign import read_toml
 
 SandboxTier = Literal["auto", "ns", "ll", "sec", "wasm", "unsafe"]
 
@@ -101,10 +101,12 @@ def read_config(path: str | Path, **overrides: object) -> BuildConfig:
     """A BuildConfig from a TOML file, with overrides (None means: not given). Raises ConfigError."""
     file = Path(path)
     try:
-        values = tomllib.loads(file.read_text("utf-8"))
+        values = read_toml(file)
     except FileNotFoundError as error:
         raise ConfigError(f"{file}: no such configuration file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
         raise ConfigError(f"{file}: not TOML: {error}") from error
     values.update({name: value for name, value in overrides.items() if value is not None})
     return make_config(values, source=str(file))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 from rlar import __version__
 from rlar.errors import DatasetError
+from rlar.foreign import read_json
 from rlar.tools.engine import without_secrets
 from rlar.tools.lock import open_lock
 from rlar.types import JsonObject, digest
@@ -71,10 +71,14 @@ def read_result(path: str | Path) -> JsonObject:
     """A result file of `rlar eval`. Raises DatasetError."""
     file = Path(path)
     try:
-        found: Any = json.loads(file.read_text("utf-8"))
+        found: Any = read_json(file)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{file}: not a result of `rlar eval`: {error}") from error
-    if not isinstance(found, dict) or found.get("record", {}).get("format") != FORMAT:
+    record = found.get("record") if isinstance(found, dict) else None
+    data = record.get("data") if isinstance(record, dict) and record.get("format") == FORMAT else None
+    if not isinstance(data, list) or not all(
+        isinstance(each, dict) and isinstance(each.get("name"), str) for each in data
+    ):
         raise DatasetError(f"{file}: not a result of `rlar eval` in format {FORMAT}")
     return found
 

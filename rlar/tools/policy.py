@@ -5,7 +5,6 @@ The package ships `policy.toml`; a user's file replaces single values of it, tab
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from rlar.errors import ConfigError
+from rlar.foreign import read_toml
 from rlar.types import AnswerKind, Frozen, canonical_json, digest
 
 Role = Literal["verifier", "quality", "guard"]
@@ -157,10 +157,10 @@ def _shipped() -> Policy:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_toml(path)
     except OSError as error:
         raise ConfigError(f"cannot read the policy {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"the policy {path} is not TOML: {error}") from error
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rlar.errors import ConfigError
+from rlar.foreign import read_toml
 from rlar.trainer.loss_config import LossConfig
 
 
@@ -151,10 +151,12 @@ def read_train_config(path: str | Path | None, overrides: dict[str, Any]) -> Tra
     values: dict[str, Any] = {}
     if path is not None:
         try:
-            values = tomllib.loads(Path(path).read_text("utf-8"))
+            values = read_toml(Path(path))
         except FileNotFoundError as error:
             raise ConfigError(f"{path}: no such configuration file") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+        except ValueError as error:
             raise ConfigError(f"{path}: not TOML: {error}") from error
     values.update({name: value for name, value in overrides.items() if value is not None})
     if "dataset" not in values:
