@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import reprlib
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from rlar import foreign
 from rlar.errors import ConfigError
-
-MAX_CONFIG_BYTES = 1 << 20
 
 _Tier = Literal["auto", "ns", "ll", "sec", "unsafe"]
 
@@ -131,19 +129,13 @@ def read_config(path: str | Path, **overrides: object) -> BuildConfig:
 def read_toml(path: str | Path, *, what: str = "configuration file") -> dict[str, Any]:
     """The values of a TOML file. Raises ConfigError where it cannot be read, is not TOML, or is no file of settings."""
     try:
-        with Path(path).open("rb") as stream:
-            data = stream.read(MAX_CONFIG_BYTES + 1)
-        if len(data) > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES:,} bytes; that is no {what}")
-        return tomllib.loads(data.decode())
+        return foreign.read_toml(Path(path))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such {what}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}: nested too deep for a {what}") from error
-    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
-        raise ConfigError(f"{path}: not TOML: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: not TOML for a {what}: {error}") from error
 
 
 def make_config(values: dict[str, object], *, source: str = "options") -> BuildConfig:

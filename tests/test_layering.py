@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "rlar"
 
-LAYERS = {"visible": 0, "terminal": 1, "types": 0, "errors": 0, "config": 1, "tasks": 1, "tools": 2, "agent": 3, "trainer": 3, "evals": 3,
+LAYERS = {"visible": 0, "terminal": 1, "types": 0, "errors": 0, "foreign": 0, "config": 1, "tasks": 1, "tools": 2, "agent": 3, "trainer": 3, "evals": 3,
           "integrations": 3, "server": 3, "testing": 3, "cli": 4, "__main__": 5}  # fmt: skip
 SAME_LAYER_ALLOWED = {("config", "config"), ("types", "errors"), ("errors", "types"),
                       ("types", "visible")}  # fmt: skip

@@ -111,6 +111,7 @@ def build_tools(
         InputError: the input cannot be used; no registry was made or changed.
         RegistryError: the registry is damaged or another build is writing to it.
         ChatDenied, ChatUnavailable: the LLM cannot be used while the tasks are read; the same call continues later.
+        TraceError: the trace beside the registry is damaged, or was not written by a build.
         BuildStopped: `stop` was called, or (ApprovalNeeded) a decision is needed and nobody is there to ask.
     """
     started = time.monotonic()
@@ -145,6 +146,8 @@ def _run(
     decide: Decide | None,
     stop: Stop,
 ) -> dict[str, Any]:
+    # A stored state may come from somebody else: it decides neither what is written where, nor what is allowed to run.
+    bench.config = config
     graph = make_graph(bench, checkpoints)
     thread, continues = pick_thread(graph, identity, resume=resume)
     on_event({"event": "started", "thread": thread, "resumed": continues})

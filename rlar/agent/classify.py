@@ -124,7 +124,7 @@ def assign_rows(bench: Workbench, config: BuildConfig, emit: Emit, *, expected_r
         RlarError: a process was lost; what was committed stays.
     """
     registry = bench.registry(config.registry)
-    router = RowRouter.from_arrays(registry.router_arrays(), tuple(registry.tasks()))
+    router = RowRouter.from_arrays(registry.router_arrays(), tuple(registry.tasks()), source=registry.name)
     counts: Counter[str] = Counter()
     unread = UnreadClauses()
     workers = processors() if expected_rows >= WORTH_PROCESSES else 1

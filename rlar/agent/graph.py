@@ -20,7 +20,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Send
 
 from rlar.agent.generate import wants_writer
-from rlar.agent.state import BuildInput, BuildState, TaskResult, TaskState
+from rlar.agent.state import TASK_NODE, BuildInput, BuildState, TaskResult, TaskState
 from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig, make_config
 from rlar.types import Certificate, TaskSpec, ToolSpec
@@ -31,8 +31,10 @@ Graph = CompiledStateGraph[Any, Any, Any, Any]
 """A compiled graph of this module."""
 
 
-def config_of(state: dict[str, Any]) -> BuildConfig:
-    """The BuildConfig inside a state; what Studio's form leaves out takes its default."""
+def config_of(bench: Workbench, state: dict[str, Any]) -> BuildConfig:
+    """The caller's BuildConfig; without one that inside a state, where what Studio's form leaves out takes its default."""
+    if bench.config is not None:
+        return bench.config
     fields = BuildConfig.model_fields
     return make_config({name: state[name] for name in fields if name in state}, source="input")
 
@@ -40,10 +42,13 @@ def config_of(state: dict[str, Any]) -> BuildConfig:
 def make_task_graph(bench: Workbench) -> Graph:
     """The subgraph of one task."""
 
+    def settings_of(state: TaskState) -> BuildConfig:
+        return bench.config or make_config(state["settings"])
+
     def retrieve(state: TaskState) -> dict[str, Any]:
         from rlar.agent.retrieve import retrieve_candidates
 
-        emit, config, task = get_stream_writer(), make_config(state["settings"]), TaskSpec.model_validate(state["task"])
+        emit, config, task = get_stream_writer(), settings_of(state), TaskSpec.model_validate(state["task"])
         emit({"event": "retrieving", "fingerprint": task.fingerprint})
         update = retrieve_candidates(bench, config, task, state.get("decisions", {}))
         emit(
@@ -71,7 +76,7 @@ def make_task_graph(bench: Workbench) -> Graph:
 
         task = TaskSpec.model_validate(state["task"])
         tools = [ToolSpec.model_validate(item) for item in state.get("candidates", [])]
-        found = test_candidates(bench, make_config(state["settings"]), task, tools, get_stream_writer())
+        found = test_candidates(bench, settings_of(state), task, tools, get_stream_writer())
         certificates = [item.model_dump(mode="json") for item in found.certificates]
         return {
             "certificates": [*state.get("certificates", []), *certificates],
@@ -80,14 +85,14 @@ def make_task_graph(bench: Workbench) -> Graph:
         }
 
     def after_self_test(state: TaskState) -> Literal["generate", "register"]:
-        config = make_config(state["settings"])
+        config = settings_of(state)
         asks = wants_writer(bench, config, certificates_of(state), state.get("attempts", 0))
         return "generate" if asks else "register"
 
     def generate(state: TaskState) -> dict[str, Any]:
         from rlar.agent.generate import generate_tools, with_witnesses
 
-        config, task = make_config(state["settings"]), TaskSpec.model_validate(state["task"])
+        config, task = settings_of(state), TaskSpec.model_validate(state["task"])
         attempts = state.get("attempts", 0)
         get_stream_writer()({"event": "writing", "fingerprint": task.fingerprint, "attempt": attempts + 1})
         task, notes = with_witnesses(bench, config, task)
@@ -103,7 +108,7 @@ def make_task_graph(bench: Workbench) -> Graph:
     def after_generate(state: TaskState) -> Literal["self_test", "generate", "register"]:
         if state.get("candidates"):
             return "self_test"
-        config = make_config(state["settings"])
+        config = settings_of(state)
         asks = state.get("written") and wants_writer(bench, config, certificates_of(state), state.get("attempts", 0))
         return "generate" if asks else "register"
 
@@ -112,7 +117,7 @@ def make_task_graph(bench: Workbench) -> Graph:
 
         outcome = register_task(
             bench,
-            make_config(state["settings"]),
+            settings_of(state),
             TaskSpec.model_validate(state["task"]),
             [ToolSpec.model_validate(item) for item in state.get("tools", [])],
             certificates_of(state),
@@ -135,7 +140,7 @@ def make_task_graph(bench: Workbench) -> Graph:
     graph.add_conditional_edges("self_test", after_self_test)
     graph.add_conditional_edges("generate", after_generate)
     graph.add_edge("register", END)
-    return graph.compile(name="build_task")
+    return graph.compile(name=TASK_NODE)
 
 
 def thread_of(run: RunnableConfig) -> str:
@@ -154,14 +159,14 @@ def make_graph(bench: Workbench, checkpointer: Any = None) -> Graph:
     def classify(state: BuildState, config: RunnableConfig) -> dict[str, Any]:
         from rlar.agent.classify import classify_rows
 
-        settings = config_of(dict(state))
+        settings = config_of(bench, dict(state))
         update = classify_rows(bench, settings, get_stream_writer())
         bench.registry(settings.registry).start_build(settings.model_dump(mode="json"), build_id=thread_of(config))
         return {**update, **settings.model_dump(mode="json")}
 
     def fan_out(state: BuildState) -> list[Send] | str:
-        settings = config_of(dict(state)).model_dump(mode="json")
-        sends = [Send("build_task", {"task": task, "settings": settings}) for task in state.get("tasks", [])]
+        settings = config_of(bench, dict(state)).model_dump(mode="json")
+        sends = [Send(TASK_NODE, {"task": task, "settings": settings}) for task in state.get("tasks", [])]
         return sends or "assign"
 
     def assign(state: BuildState) -> dict[str, Any]:
@@ -169,13 +174,13 @@ def make_graph(bench: Workbench, checkpointer: Any = None) -> Graph:
 
         rows = state.get("rows", {})
         expected = rows.get("accepted", 0)
-        found = assign_rows(bench, config_of(dict(state)), get_stream_writer(), expected_rows=expected)
+        found = assign_rows(bench, config_of(bench, dict(state)), get_stream_writer(), expected_rows=expected)
         return {"rows": {**rows, **found}}
 
     def finish(state: BuildState, config: RunnableConfig) -> dict[str, Any]:
         from rlar.agent.finish import finish_build
 
-        settings = config_of(dict(state))
+        settings = config_of(bench, dict(state))
         summary = finish_build(bench, settings, dict(state))
         bench.registry(settings.registry).finish_build(thread_of(config), summary)
         bench.release(settings)
@@ -183,12 +188,12 @@ def make_graph(bench: Workbench, checkpointer: Any = None) -> Graph:
 
     graph = StateGraph(BuildState, input_schema=BuildInput)
     graph.add_node("classify", classify)
-    graph.add_node("build_task", make_task_graph(bench))
+    graph.add_node(TASK_NODE, make_task_graph(bench))
     graph.add_node("assign", assign, defer=True)
     graph.add_node("finish", finish)
     graph.add_edge(START, "classify")
-    graph.add_conditional_edges("classify", fan_out, ["build_task", "assign"])
-    graph.add_edge("build_task", "assign")
+    graph.add_conditional_edges("classify", fan_out, [TASK_NODE, "assign"])
+    graph.add_edge(TASK_NODE, "assign")
     graph.add_edge("assign", "finish")
     graph.add_edge("finish", END)
     return graph.compile(checkpointer=checkpointer, name=GRAPH_NAME)

@@ -24,14 +24,14 @@ class TracedRun(NamedTuple):
 
 
 def traced_runs(registry: str) -> list[TracedRun]:
-    """The builds in the trace file beside a registry, oldest first. Raises ConfigError when there is none."""
+    """The builds in the trace file beside a registry, oldest first. Raises ConfigError when there is none, TraceError."""
     from rlar.agent.graph import make_graph
     from rlar.agent.workbench import Workbench
 
     path = trace_path(registry)
     if not path.exists():
         raise ConfigError(f"{path}: no trace; `rlar agent build-tools --registry {shown(registry)}` writes one")
-    with open_checkpoints(path) as saver, Workbench() as bench:
+    with open_checkpoints(path, readonly=True) as saver, Workbench() as bench:
         graph = make_graph(bench, saver)
         steps: dict[str, int] = {}
         first: dict[str, str] = {}

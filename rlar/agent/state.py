@@ -5,7 +5,9 @@ from __future__ import annotations
 import operator
 from typing import Annotated, Any, NotRequired
 
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict, get_type_hints
+
+from rlar.types import Certificate, TaskSpec, ToolSpec
 
 
 class BuildInput(TypedDict):
@@ -94,3 +96,43 @@ class TaskResult(TypedDict):
     """What the subgraph hands to the outer graph."""
 
     outcomes: list[dict[str, Any]]
+
+
+class Outcome(TypedDict):
+    """What a build says of one task at its end (rlar.agent.register)."""
+
+    fingerprint: str
+    label: str
+    answer_kind: str
+    covered: bool
+    tools: list[str]
+    reason: str | None
+    notes: list[str]
+    rejected: NotRequired[dict[str, list[str]]]
+    passed_over: NotRequired[list[dict[str, Any]]]
+    cost: NotRequired[dict[str, float | None]]
+
+
+class Rows(TypedDict):
+    """Counts of rows; the last of them come from `assign`."""
+
+    read: int
+    rejected: int
+    accepted: int
+    counts: NotRequired[dict[str, int]]
+
+
+STORED: dict[str, Any] = {
+    **{name: kind for name, kind in get_type_hints(BuildState).items() if name not in BuildInput.__annotations__},
+    **get_type_hints(TaskState),
+    "task": TaskSpec,
+    "tasks": list[TaskSpec],
+    "candidates": list[ToolSpec],
+    "tools": list[ToolSpec],
+    "certificates": list[Certificate],
+    "rows": Rows,
+    "outcomes": list[Outcome],
+}
+"""What a stored state must hold by name, to the depth that nodes rely on. Settings are not here: nodes validate them."""
+TASK_NODE = "build_task"
+"""The node that the fan-out sends tasks to."""

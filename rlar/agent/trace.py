@@ -16,7 +16,7 @@ import jinja2
 
 from rlar import __version__
 from rlar.agent.graph import Graph, make_graph
-from rlar.agent.persistence import open_checkpoints, trace_path
+from rlar.agent.persistence import open_checkpoints, trace_errors, trace_path
 from rlar.agent.publish import traced_runs
 from rlar.agent.report import write_atomically
 from rlar.agent.workbench import Workbench
@@ -38,6 +38,7 @@ def write_trace(registry: str, run: str | None, target: Path) -> str:
 
     Raises:
         ConfigError: no trace, or no such run.
+        TraceError: the trace is damaged, or was not written by a build.
     """
     runs = traced_runs(registry)
     chosen = [each for each in runs if run is None or each.thread.startswith(run)]
@@ -52,7 +53,8 @@ def write_trace(registry: str, run: str | None, target: Path) -> str:
 
 def read_story(registry: str, thread: str) -> JsonObject:
     """A build as data: what the page shows."""
-    with open_checkpoints(trace_path(registry)) as saver, Workbench() as bench:
+    path = trace_path(registry)
+    with open_checkpoints(path, readonly=True) as saver, Workbench() as bench, trace_errors(path):
         graph = make_graph(bench, saver)
         options: Any = {"configurable": {"thread_id": thread}}
         state = graph.get_state(options)

@@ -51,6 +51,8 @@ class Workbench:
         Args:
             sources, writer: make a build's collaborators; None: what the configuration says.
         """
+        self.config: BuildConfig | None = None
+        """Of the one build that runs here, whatever its stored state says; None: each build's state has its own."""
         self._make_sources = sources or self._usual_sources
         self._make_writer = writer or self._usual_writer
         self._registries: dict[str, Registry] = {}
@@ -108,7 +110,11 @@ class Workbench:
                 return {}
             registry = self.registry(config.registry)
             tasks = registry.tasks(with_examples=False)
-            return labelled_pairs(config.labelled, RowRouter.from_arrays(registry.router_arrays(), tuple(tasks)), tasks)
+            return labelled_pairs(
+                config.labelled,
+                RowRouter.from_arrays(registry.router_arrays(), tuple(tasks), source=registry.name),
+                tasks,
+            )
 
         return self._once("labelled", config, read)
 

@@ -20,7 +20,7 @@ _NOT_RESULTS = frozenset({"record", "seconds", "ms_per_completion", "notes", "li
 def compare_results(old: str | Path, new: str | Path, *, tolerance: float = 0.0) -> Listing:
     """What changed from one result to another. Raises DatasetError for files that are no results, or of two kinds."""
     before, after = read_result(old), read_result(new)
-    kinds = before["record"]["kind"], after["record"]["kind"]
+    kinds = before["record"].get("kind"), after["record"].get("kind")
     if kinds[0] != kinds[1]:
         raise DatasetError(f"{old} measured {kinds[0]}, {new} measured {kinds[1]}: nothing to compare")
     heading = list(_conditions(before["record"], after["record"]))
@@ -59,7 +59,8 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
 
 def _numbers(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, float]]:
     if isinstance(value, int | float):
-        yield " / ".join(path), float(value)
+        # A JSON integer may be larger than every float.
+        yield " / ".join(path), float(max(-1e308, min(1e308, value)))
     elif isinstance(value, dict):
         for name, inner in value.items():
             if name not in _NOT_RESULTS:

@@ -132,7 +132,7 @@ def _tasks(
 
     with Registry.open(registry, readonly=True) as opened:
         tasks, arrays = opened.tasks(), opened.router_arrays()
-    return tasks, RowRouter.from_arrays(arrays, tuple(tasks)) if arrays else None
+    return tasks, RowRouter.from_arrays(arrays, tuple(tasks), source=opened.name) if arrays else None
 
 
 def _witnesses(items: Sequence[Item], tasks: Sequence[TaskSpec], router: RowRouter | None) -> dict[str, list[Sample]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from rlar import __version__
 from rlar.errors import DatasetError
+from rlar.foreign import read_json
 from rlar.tools.engine import without_secrets
 from rlar.tools.lock import open_lock
 from rlar.types import JsonObject, digest
@@ -74,7 +74,7 @@ def read_result(path: str | Path) -> JsonObject:
     """A result file of `rlar eval`. Raises DatasetError."""
     file = Path(path)
     try:
-        found: Any = json.loads(file.read_text("utf-8"), parse_int=_whole)
+        found: Any = read_json(file)
         _Result.model_validate(found)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
@@ -82,7 +82,7 @@ def read_result(path: str | Path) -> JsonObject:
         raise DatasetError(
             f"{file}: not a result of `rlar eval` in format {FORMAT}: {where}: {first['msg']}"
         ) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{file}: not a result of `rlar eval`: {error}") from error
     assert isinstance(found, dict), type(found)
     return found

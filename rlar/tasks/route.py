@@ -122,22 +122,33 @@ class RowRouter:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], tasks: Sequence[TaskSpec]) -> RowRouter:
+    def from_arrays(
+        cls, arrays: Mapping[str, npt.NDArray[Any]], tasks: Sequence[TaskSpec], *, source: str = "the registry"
+    ) -> RowRouter:
         """The router that `to_arrays` kept.
 
+        Args:
+            source: where the arrays come from, for errors.
+
         Raises:
-            RegistryError: for arrays of another version, or a fingerprint that is not among `tasks`.
+            RegistryError: for arrays of another version, of other types or shapes than `to_arrays` gives, or for a
+                fingerprint that is not among `tasks`.
         """
-        version = int(arrays["version"][0]) if "version" in arrays else 0
+        try:
+            version = int(arrays["version"][0]) if "version" in arrays else 0
+        except (ValueError, TypeError, IndexError):
+            version = 0
         if version != ROUTER_VERSION:
-            raise RegistryError(f"the row router has version {version}, this rlar reads {ROUTER_VERSION}; build again")
+            raise RegistryError(
+                f"{source}: the row router has version {version}, this rlar reads {ROUTER_VERSION}; build again"
+            )
+        if wrong := _wrong_array(arrays):
+            raise RegistryError(f"{source}: the row router's {wrong} are not as they were stored; build again")
         known = {task.fingerprint: task.contract for task in tasks}
         fingerprints = [str(name) for name in arrays["fingerprints"]]
         missing = [name for name in fingerprints if name not in known]
         if missing:
-            raise RegistryError(f"the row router knows {missing[0]}, the registry does not; build again")
-        if arrays["weights"].shape != (DIMENSIONS + 1, len(fingerprints)):
-            raise RegistryError(f"the row router's weights have shape {arrays['weights'].shape}; build again")
+            raise RegistryError(f"{source}: the row router knows {missing[0]!r}, the registry does not; build again")
         return cls(fingerprints, [known[name] for name in fingerprints], dict(arrays))
 
     # ---------------------------------------------------------------------------------- using
@@ -348,6 +359,28 @@ def _ridge(vectors: Vectors, owners: npt.NDArray[np.int64], count: int) -> tuple
         if loss < best_loss - 1e-9:
             best_scale, best_loss = scale, loss
     return np.round(weights, 4).astype(np.float32), best_scale
+
+
+def _wrong_array(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    """The name of an array that `RowRouter.to_arrays` would not give; "" where all are as it gives them."""
+    tasks, centroids = (np.shape(arrays.get(name, ()))[:1] for name in ("fingerprints", "centroids"))
+    expected = {
+        "fingerprints": ("U", tasks),
+        "weights": ("f", (DIMENSIONS + 1, *tasks)),
+        "scale": ("f", (1,)),
+        "hinted": ("U", np.shape(arrays.get("hinted", ()))[:1]),
+        "centroids": ("f", (*centroids, DIMENSIONS)),
+        "owners": ("i", centroids),
+        "reach": ("f", (*tasks, 2)),
+    }
+    for name, (kind, shape) in expected.items():
+        array = arrays.get(name)
+        if array is None or array.dtype.kind != kind or array.shape != shape:
+            return name
+        if kind == "f" and not np.isfinite(array).all():
+            return name
+    owners = arrays["owners"]
+    return "owners" if ((owners < 0) | (owners >= len(arrays["fingerprints"]))).any() else ""
 
 
 def _centroids(

@@ -20,6 +20,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from rlar.errors import ConfigError
+from rlar.tools.foreign_sqlite import NOT_OURS, ForeignConnection
 from rlar.types import Score
 
 logger = logging.getLogger(__name__)
@@ -99,7 +100,12 @@ class DiskCache:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path, timeout=START_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=32
+            self.path,
+            timeout=START_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=32,
+            factory=ForeignConnection,
         )
         try:
             layout = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -214,5 +220,6 @@ def _sum(key: bytes, body: bytes) -> bytes:
 def _is_damage(said: str) -> bool:
     lowered = said.lower()
     return any(
-        word in lowered for word in ("malformed", "corrupt", "not a database", "no such table", "no such column")
+        word in lowered
+        for word in ("malformed", "corrupt", "not a database", "no such table", "no such column", NOT_OURS)
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from sqlalchemy.exc import (
 )
 
 from rlar.errors import RegistryError
+from rlar.tools.foreign_sqlite import NOT_OURS, ForeignConnection, reader_mode
 
 SECRETS = frozenset({"password", "passwd", "sslpassword", "sslkey", "passfile", "token"})
 """Query parameters of a database URL that are shown to nobody."""
@@ -120,19 +120,19 @@ def open_engine(address: str, *, readonly: bool) -> Engine:
             raise RegistryError(f"{shown(address)} needs a driver: `pip install {error.name}`") from error
         return engine.execution_options(postgresql_readonly=True) if readonly else engine
 
-    query = "mode=rwc"
-    if readonly:
-        # A reader of a WAL file writes its -shm file; where it may not, and no -wal is there, the file does not change.
-        if os.access(path.parent, os.W_OK) and os.access(path, os.W_OK):
-            query = "mode=rw"  # and query_only, below: so that the last one out can clear the -wal and -shm away
-        else:
-            query = "mode=ro" if path.with_name(path.name + "-wal").exists() else "mode=ro&immutable=1"
+    query = reader_mode(path) if readonly else "mode=rwc"
     uri = f"{path.absolute().as_uri()}?{query}"
 
     def connect() -> sqlite3.Connection:
         # isolation_level None: transactions begin where we say (below), DDL included.
         connection = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+            uri,
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=64,
+            factory=ForeignConnection,
         )
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA cache_size = -65536")
@@ -173,7 +173,7 @@ def _explained(address: str, error: Exception) -> RegistryError:
         return RegistryError(f"{address}: {said}; store the task and the tool before what refers to them")
     if "locked" in lowered or "busy" in lowered:
         return RegistryError(f"{address} is locked by another process ({said}); wait for it, or end it, and try again")
-    if "not a database" in lowered or "encrypted" in lowered:
+    if "not a database" in lowered or "encrypted" in lowered or lowered.startswith(NOT_OURS):
         return RegistryError(f"{address} is not an rlar registry ({said}); name another file with --registry")
     if "malformed" in lowered or "corrupt" in lowered or "disk i/o" in lowered:
         return RegistryError(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlar.errors import HubError, ToolError, boundary
+from rlar.foreign import parse_json
 from rlar.types import JsonObject
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def count_parameters(folder: Path, names: Iterable[str]) -> int:
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
             header = file.read(length) if 0 < length <= LONGEST_JSON else b""
         try:
-            tensors = {key: value for key, value in json.loads(header).items() if key != "__metadata__"}
+            tensors = {key: value for key, value in parse_json(header).items() if key != "__metadata__"}
             for tensor in tensors.values():
                 count = 1
                 for side in tensor["shape"]:

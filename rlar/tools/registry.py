@@ -6,7 +6,6 @@ ends in the same content (`content_digest` proves it). SQLite by default; the UR
 
 from __future__ import annotations
 
-import json
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, func, insert, inspect, select, text, update
 
 from rlar.errors import RegistryError
+from rlar.foreign import parse_json
 from rlar.tools import content, migrations
 from rlar.tools import statements as sql
 from rlar.tools.engine import database_errors, open_engine, shown, sqlite_path, whole
@@ -46,7 +46,7 @@ class Registry:
         """Private: use `Registry.open`."""
         self.address = whole(address)
         self.readonly = readonly
-        self._name = shown(address)
+        self.name = shown(address)
         self._engine = open_engine(address, readonly=readonly)
         self._write_lock = threading.RLock()
         self._claim: FileLock | RowLock | None = None
@@ -93,16 +93,16 @@ class Registry:
     def _start(self, path: Path | None, *, create: bool) -> None:
         if self.readonly:
             with self._engine.connect() as connection:
-                migrations.require_readable(connection, self._name)
+                migrations.require_readable(connection, self.name)
             return
 
         def bring_forward(connection: Connection) -> None:
-            migrations.upgrade(connection, self._name, create=create)
+            migrations.upgrade(connection, self.name, create=create)
             if not connection.execute(select(sql.COUNTERS).where(sql.COUNTERS.c.name == "data_version")).first():
                 connection.execute(insert(sql.COUNTERS).values(name="data_version", value=1))
 
         if path is None:
-            self._claim = RowLock(self._engine, self._name, bring_forward=bring_forward)
+            self._claim = RowLock(self._engine, self.name, bring_forward=bring_forward)
             return
         self._claim = FileLock(path)
         with self._engine.connect().execution_options(rlar_writes=True) as connection, connection.begin():
@@ -129,15 +129,33 @@ class Registry:
     def reading(self) -> Iterator[Connection]:
         """A read transaction: everything inside sees one state."""
         self._check_open()
-        with database_errors(self.address), self._engine.connect() as connection, connection.begin():
+        with (
+            database_errors(self.address),
+            self._engine.connect() as connection,
+            connection.begin(),
+            self._stored_values(ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError),
+        ):
             yield connection
+
+    @contextmanager
+    def _stored_values(self, *kinds: type[Exception]) -> Iterator[None]:
+        """What reading a damaged or foreign value raises comes out as RegistryError that names the registry."""
+        try:
+            yield
+        except kinds as error:
+            said = " ".join(str(error).split())
+            said = said if isinstance(error, sql.UnreadableValue) else f"a stored value cannot be read ({said})"
+            raise RegistryError(
+                f"{self.name}: {ascii(said[:300])[1:-1]}; the registry is damaged or was edited by hand: restore a copy, "
+                "or build it again"
+            ) from error
 
     @contextmanager
     def writing(self, *, is_news: bool = True) -> Iterator[Connection]:
         """A write transaction, committed at the end of the block or not at all; `is_news`: with a new data version."""
         self._check_open()
         if self.readonly:
-            raise RegistryError(f"{self._name} is open for reading only; Registry.open(...) without readonly=True")
+            raise RegistryError(f"{self.name} is open for reading only; Registry.open(...) without readonly=True")
         assert self._claim is not None, "a writer holds a claim"
         with (
             self._write_lock,
@@ -145,6 +163,7 @@ class Registry:
             self._engine.connect().execution_options(rlar_writes=True) as connection,
             connection.begin(),
             self._claim.held(connection),
+            self._stored_values(sql.UnreadableValue),
         ):
             yield connection
             if not is_news:
@@ -156,7 +175,7 @@ class Registry:
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise RegistryError(f"{self._name} has been closed")
+            raise RegistryError(f"{self.name} has been closed")
 
     def data_version(self) -> int:
         """A number that grows with every committed change but of rows: what a running reader compares."""
@@ -170,7 +189,7 @@ class Registry:
         with self.reading() as connection:
             found = connection.execute(text("PRAGMA integrity_check(5)")).scalars().all()
         if found != ["ok"]:
-            raise RegistryError(f"{self._name} is damaged ({'; '.join(found)}); restore a copy or build it again")
+            raise RegistryError(f"{self.name} is damaged ({'; '.join(found)}); restore a copy or build it again")
 
     # -------------------------------------------------------------------------------- tasks
 
@@ -273,7 +292,7 @@ class Registry:
             latest = {item.tool_id: item for item in sql.read_latest_certificates(connection, fingerprint)}
             known = connection.execute(select(sql.TASKS.c.rows).where(sql.TASKS.c.fingerprint == fingerprint)).first()
         if known is None:
-            return Standing(recipe=None, reason=f"no task {fingerprint} in {self._name}")
+            return Standing(recipe=None, reason=f"no task {fingerprint} in {self.name}")
         return standing(recipes.get(fingerprint), latest)
 
     def served(self, fingerprint: str) -> Recipe | None:
@@ -378,7 +397,7 @@ class Registry:
 
     def _router_arrays(self, connection: Connection) -> dict[str, np.ndarray]:
         body = connection.execute(select(sql.ROUTER.c.arrays).order_by(sql.ROUTER.c.id.desc()).limit(1)).scalar()
-        return content.unpack_arrays(body, self._name) if body is not None else {}
+        return content.unpack_arrays(body, self.name) if body is not None else {}
 
     # -------------------------------------------------------------------------------- builds and events
 
@@ -399,7 +418,7 @@ class Registry:
         values = {"status": status, "summary": to_json(summary or {}), "finished_at": sql.now()}
         with self.writing() as connection:
             if connection.execute(update(sql.BUILDS).where(sql.BUILDS.c.id == build_id).values(values)).rowcount == 0:
-                raise RegistryError(f"no build {build_id!r} in {self._name}; start_build gives the id")
+                raise RegistryError(f"no build {build_id!r} in {self.name}; start_build gives the id")
 
     def builds(self) -> list[Build]:
         """All builds, oldest first."""
@@ -409,10 +428,12 @@ class Registry:
                 .mappings()
                 .all()
             )
-        return [
-            Build.model_validate({**row, "config": json.loads(row["config"]), "summary": json.loads(row["summary"])})
-            for row in found
-        ]
+            return [
+                Build.model_validate(
+                    {**row, "config": parse_json(row["config"]), "summary": parse_json(row["summary"])}
+                )
+                for row in found
+            ]
 
     def add_event(
         self,
@@ -436,18 +457,18 @@ class Registry:
         query = query.where(sql.EVENTS.c.build_id == build) if build is not None else query
         with self.reading() as connection:
             rows = connection.execute(query.limit(limit) if limit is not None else query).all()
-        return [
-            Event(
-                id=row.id,
-                at=row.at,
-                who=row.who,
-                what=row.what,
-                subject=row.subject,
-                build=row.build_id,
-                details=json.loads(row.details),
-            )
-            for row in reversed(rows)
-        ]
+            return [
+                Event(
+                    id=row.id,
+                    at=row.at,
+                    who=row.who,
+                    what=row.what,
+                    subject=row.subject,
+                    build=row.build_id,
+                    details=parse_json(row.details),
+                )
+                for row in reversed(rows)
+            ]
 
     # -------------------------------------------------------------------------------- calls to LLMs
 
@@ -480,6 +501,9 @@ class Registry:
             certificates: dict[str, dict[str, Certificate]] = {fingerprint: {} for fingerprint in tasks}
             for item in sql.read_latest_certificates(connection, None):
                 certificates[item.fingerprint][item.tool_id] = item
+            for recipe in recipes.values():
+                if lost := [tool for tool in tool_ids(recipe) if tool not in tools]:
+                    raise sql.UnreadableValue(f"the tool {lost[0]} of {recipe.fingerprint} is missing")
             version, router = sql.read_data_version(connection), self._router_arrays(connection)
         standings = {key: standing(recipes.get(key), certificates[key]) for key in tasks}
         return RegistrySnapshot(version, tasks, tools, certificates, recipes, standings, router)
@@ -506,7 +530,7 @@ class Registry:
             )
             rows = connection.execution_options(yield_per=10_000).execute(select(sql.ROWS).order_by(sql.ROWS.c.row_key))
             parts.append(content.rows_digest(tuple(row) for row in rows))
-        return digest(*parts, size=32)
+            return digest(*parts, size=32)
 
     def lock(self) -> LockFile:
         """What is served, as a lock file (see `rlar.tools.lock`)."""

@@ -91,7 +91,9 @@ def _pairs(registry: Registry, path: str | None) -> dict[str, tuple[LabelledPair
     if path is None:
         return {}
     tasks = registry.tasks(with_examples=False)
-    return labelled_pairs(path, RowRouter.from_arrays(registry.router_arrays(), tuple(tasks)), tasks)
+    return labelled_pairs(
+        path, RowRouter.from_arrays(registry.router_arrays(), tuple(tasks), source=registry.name), tasks
+    )
 
 
 def _replace(registry: Registry, old: ToolSpec, new: ToolSpec, certificate: Certificate) -> None:

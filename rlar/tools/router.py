@@ -335,13 +335,12 @@ class Scorer:
                 return Standing(recipe=None, reason=f"{tool_id}: {problems[tool_id]}")
         return found
 
-    @staticmethod
-    def _row_router(snapshot: RegistrySnapshot) -> Any:
+    def _row_router(self, snapshot: RegistrySnapshot) -> Any:
         if not snapshot.router:
             return None
         from rlar.tasks.route import RowRouter
 
-        return RowRouter.from_arrays(snapshot.router, tuple(snapshot.tasks.values()))
+        return RowRouter.from_arrays(snapshot.router, tuple(snapshot.tasks.values()), source=self._registry.name)
 
     # -------------------------------------------------------------------------------- from samples to rewards
 

@@ -5,16 +5,16 @@ Names are sorted here and not by the database: a server sorts text by its locale
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 
 from rlar.errors import RegistryError
+from rlar.foreign import parse_json
 from rlar.tools import content
 from rlar.tools.records import LlmCall, RowRecord
 from rlar.tools.schema import (
@@ -77,13 +77,16 @@ def key_bytes(key: str) -> bytes:
     return raw
 
 
+class UnreadableValue(ValueError):
+    """Something stored is not what rlar stores."""
+
+
 def parsed(model: type[Model], body: str) -> Model:
+    """A stored value of this type. Raises UnreadableValue."""
     try:
-        return model.model_validate(json.loads(body))
-    except (ValidationError, ValueError) as error:
-        raise RegistryError(
-            f"a stored {model.__name__} cannot be read ({error}); the registry is damaged or was edited by hand"
-        ) from error
+        return model.model_validate(parse_json(body))
+    except (ValueError, TypeError) as error:
+        raise UnreadableValue(f"a stored {model.__name__} cannot be read ({error})") from error
 
 
 def read_data_version(connection: Connection) -> int:
@@ -140,14 +143,17 @@ def write_task(connection: Connection, task: TaskSpec) -> None:
 
 
 def tool_of(row: Row[Any]) -> ToolSpec:
-    return ToolSpec(
+    tool = ToolSpec(
         kind=row.kind,
         name=row.name,
         source=row.source,
-        params=json.loads(row.params),
+        params=parse_json(row.params),
         code_hash=row.code_hash,
-        provenance=json.loads(row.provenance),
+        provenance=parse_json(row.provenance),
     )
+    if tool.id != row.id:
+        raise UnreadableValue(f"the tool {row.id} is not the one that its id was made of")
+    return tool
 
 
 def write_tool(connection: Connection, tool: ToolSpec) -> None:
@@ -212,7 +218,7 @@ def write_rows(connection: Connection, values: Sequence[tuple[Any, ...]]) -> Non
 
 
 def row_of(row: Row[Any]) -> RowRecord:
-    binding = json.loads(row.binding) if row.binding is not None else {}
+    binding = parse_json(row.binding) if row.binding is not None else {}
     return RowRecord(row.row_key.hex(), row.prompt_key.hex(), row.fingerprint, row.confidence, binding)
 
 
@@ -223,4 +229,4 @@ def write_llm_call(connection: Connection, call: LlmCall) -> None:
 
 
 def llm_call_of(row: Row[Any]) -> LlmCall:
-    return LlmCall.model_validate({**row._mapping, "request": json.loads(row.request)})
+    return LlmCall.model_validate({**row._mapping, "request": parse_json(row.request)})

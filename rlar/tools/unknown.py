@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from rlar.errors import ConfigError
+from rlar.foreign import parse_json
 from rlar.tasks.rows import RejectedRow, row_to_example
 from rlar.types import Example, JsonObject
 
@@ -64,7 +65,7 @@ class UnknownQueue:
                 break
             self._read_to += len(line)
             try:
-                example = row_to_example(json.loads(line))
+                example = row_to_example(parse_json(line))
             except ValueError:
                 continue
             if not isinstance(example, RejectedRow):

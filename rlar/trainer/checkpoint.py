@@ -2,12 +2,19 @@
 
 A folder `step-000050` appears by one rename after every file in it is on disk; what a full disk or a kill interrupts
 leaves only a temporary folder, which the next run removes. Nothing is unpickled: optimiser tensors lie in safetensors.
+
+`SHA256SUMS` in the folder has the digest of every other file (`sha256sum -c SHA256SUMS` checks them too); a byte that
+changed since is an error that names the file. It says that nothing broke, not who wrote it: whoever may change the files
+may change the sums.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +25,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from rlar.errors import RlarError
+from rlar.errors import RlarError, boundary
+from rlar.foreign import read_json
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 1
+SUMS = "SHA256SUMS"
+"""In the format of `sha256sum`; the first checkpoints of this format have none."""
 TEMPORARY = ".writing-"
+NEEDED = frozenset({"model.safetensors", "optimizer.safetensors", "state.json"})
+WAY_OUT = "delete this folder to go on from the checkpoint before it"
+_SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^/\0]+)")
 
 
 class CheckpointError(RlarError):
@@ -61,11 +76,20 @@ def save_checkpoint(
         )
         tensors, plain = _optimiser_state(optimiser)
         save_file(tensors, temporary / "optimizer.safetensors")
-        body = {"format": FORMAT, "step": step, "optimizer": plain, "torch_rng": _rng_hex(), "state": state}
+        body = {
+            "format": FORMAT,
+            "sums": SUMS,
+            "step": step,
+            "optimizer": plain,
+            "torch_rng": _rng_hex(),
+            "state": state,
+        }
         (temporary / "state.json").write_text(json.dumps(body, ensure_ascii=False), "utf-8")
         for name, text in (extras or {}).items():
             (temporary / name).write_text(text, "utf-8")
         describe(temporary)
+        sums = [f"{_sha256(file)}  {file.name}\n" for file in sorted(temporary.iterdir()) if file.is_file()]
+        (temporary / SUMS).write_text("".join(sums), "utf-8")
         for file in temporary.iterdir():
             _sync(file)
         if target.exists():
@@ -101,28 +125,32 @@ def load_checkpoint(path: Path, model: nn.Module, optimiser: torch.optim.Optimiz
     Raises:
         CheckpointError: damaged, or of another model.
     """
-    try:
-        body = json.loads((path / "state.json").read_text("utf-8"))
-        if body["format"] != FORMAT:
-            raise CheckpointError(f"{path}: format {body['format']}, this version of rlar reads {FORMAT}")
-        weights = load_file(path / "model.safetensors")
-        tensors = load_file(path / "optimizer.safetensors")
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{path}: cannot be read: {error}; delete this folder to go on from the checkpoint before it"
-        ) from error
+    body = _body(path)
+    _check_sums(path, body)
+
+    def read() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        return load_file(path / "model.safetensors"), load_file(path / "optimizer.safetensors")
+
+    def unreadable(error: Exception) -> Any:
+        raise CheckpointError(f"{path}: cannot be read: {error}; {WAY_OUT}") from error
+
+    weights, tensors = boundary(read, unreadable)
     own = _own_tensors(model)
     if own.keys() != weights.keys() or any(own[name].shape != weights[name].shape for name in own):
         raise CheckpointError(f"{path}: belongs to another model")
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(weights[name])
-    try:
+
+    def restore() -> None:
         _restore_optimiser(optimiser, tensors, body["optimizer"])
-    except (ValueError, KeyError) as error:
-        raise CheckpointError(f"{path}: belongs to another optimiser: {error}") from error
-    torch.set_rng_state(torch.frombuffer(bytearray.fromhex(body["torch_rng"]), dtype=torch.uint8).clone())
-    return int(body["step"]), body["state"]
+        torch.set_rng_state(torch.frombuffer(bytearray.fromhex(body["torch_rng"]), dtype=torch.uint8).clone())
+
+    def another(error: Exception) -> None:
+        raise CheckpointError(f"{path}: belongs to another optimiser: {_line(error)}") from error
+
+    boundary(restore, another)
+    return body["step"], body["state"]
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -144,11 +172,55 @@ def set_aside(folder: Path) -> Path | None:
 
 def stored_state(path: Path) -> dict[str, Any]:
     """The state alone, without weights. Raises CheckpointError."""
+    body = _body(path)
+    _check_sums(path, body, only="state.json")
+    return dict(body["state"])
+
+
+def _body(path: Path) -> dict[str, Any]:
+    """What state.json says, once it proved to be of this format."""
     try:
-        state = json.loads((path / "state.json").read_text("utf-8"))["state"]
+        body = read_json(path / "state.json")
+        found = body["format"]
+        if found == FORMAT and not (isinstance(body["state"], dict) and type(body["step"]) is int):
+            raise ValueError("state.json: no state, or no step")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}") from error
-    return dict(state)
+        raise CheckpointError(f"{path}: cannot be read: {_line(error)}; {WAY_OUT}") from error
+    if found != FORMAT:
+        raise CheckpointError(f"{path}: format {str(found)[:20]}, this version of rlar reads {FORMAT}")
+    return dict(body)
+
+
+def _check_sums(path: Path, body: dict[str, Any], *, only: str | None = None) -> None:
+    """Raise CheckpointError unless every file (or one) is as it was written; warn where nobody can know."""
+    sums = path / SUMS
+    if "sums" not in body and not sums.exists():
+        if only is None:
+            logger.warning(
+                "%s has no %s (an older rlar wrote it, or somebody deleted it): whether it is whole is not known",
+                path,
+                SUMS,
+            )
+        return
+    try:
+        lines = sums.read_bytes().decode("ascii").removesuffix("\n").split("\n")
+        expected = {found[2]: found[1] for line in lines if (found := _SUM_LINE.fullmatch(line))}
+        if len(expected) != len(lines) or not expected.keys() >= NEEDED:
+            raise ValueError(f"{SUMS} is damaged")
+        for name in expected if only is None else (only,):
+            if _sha256(path / name) != expected[name]:
+                raise ValueError(f"{name} is not as it was written (its SHA-256 is another)")
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: cannot be read: {_line(error)}; {WAY_OUT}") from error
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _own_tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -182,6 +254,13 @@ def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tens
     for name, value in {**tensors, **plain["values"]}.items():
         index, key = name.split(".", 1)
         state.setdefault(int(index), {})[key] = value
+    parameters = [each for group in optimiser.param_groups for each in group["params"]]
+    for index, values in state.items():
+        if not 0 <= index < len(parameters):
+            raise ValueError(f"there is no parameter {index}")
+        for key, value in values.items():
+            if isinstance(value, Tensor) and value.ndim and value.shape != parameters[index].shape:
+                raise ValueError(f"{key} of parameter {index} has shape {tuple(value.shape)}")
     groups = [{**group, "betas": tuple(group["betas"])} if "betas" in group else group for group in plain["groups"]]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
 

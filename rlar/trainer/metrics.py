@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rlar.foreign import parse_json
 from rlar.trainer.advantage import count_groups
 from rlar.trainer.boards import Board, flat_numbers
 from rlar.trainer.checkpoint import CheckpointError
@@ -116,7 +117,9 @@ class MetricsLog:
     def _lines(self) -> list[str]:
         if not self.path.exists():
             return []
-        return [line for line in self.path.read_text("utf-8").splitlines() if _is_json(line)]  # a kill cuts lines off
+        return [
+            line for line in self.path.read_text("utf-8", "replace").splitlines() if _is_row(line)
+        ]  # a kill cuts lines off
 
     def write(self, row: dict[str, Any]) -> None:
         """One step (or evaluation, which carries "eval")."""
@@ -139,7 +142,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     path = folder / "metrics.jsonl"
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if _is_json(line)]
+    return [json.loads(line) for line in path.read_text("utf-8", "replace").splitlines() if _is_row(line)]
 
 
 def _is_before(row: dict[str, Any], from_step: int) -> bool:
@@ -151,8 +154,9 @@ def _is_before(row: dict[str, Any], from_step: int) -> bool:
     return step < from_step if "loss" in row else 0 < from_step >= step
 
 
-def _is_json(line: str) -> bool:
+def _is_row(line: str) -> bool:
     try:
-        return isinstance(json.loads(line), dict)
-    except json.JSONDecodeError:
+        row = parse_json(line)
+    except ValueError:
         return False
+    return isinstance(row, dict) and type(row.get("step")) is int

@@ -109,7 +109,7 @@ def load_policy(
     """A policy from a folder, a Hub name or, with fresh weights, a configuration.
 
     Args:
-        source: a PretrainedConfig makes a model with random weights, drawn with `seed`.
+        source: weights in safetensors only, and no code of the model's own. A PretrainedConfig makes a model with random weights, drawn with `seed`.
         tokenizer: a tokenizer, or where to load one; by default the model's own.
         dtype: of the computation (bfloat16 halves memory traffic); the weights stay float32, so that small updates add up.
         checkpoint_activations: compute each block's activations again in the backward instead of keeping them.
@@ -124,10 +124,14 @@ def load_policy(
             raise ConfigError("a model made from a configuration needs a tokenizer: pass a tokenizer or its folder")
         model = AutoModelForCausalLM.from_config(source, dtype=torch.float32)
     else:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(str(source), dtype=torch.float32, output_loading_info=True)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            str(source), dtype=torch.float32, output_loading_info=True, use_safetensors=True, trust_remote_code=False
+        )
         model = _complete(str(source), *loaded)
     if tokenizer is None or isinstance(tokenizer, (str, Path)):
-        tokenizer = AutoTokenizer.from_pretrained(str(source if tokenizer is None else tokenizer))
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(source if tokenizer is None else tokenizer), trust_remote_code=False
+        )
     if not tokenizer.get_vocab().keys() - tokenizer.all_special_tokens:
         raise ConfigError(f"{source} has no tokenizer: put the files of the model's own tokenizer beside its weights")
     model = model.to(device)

@@ -241,13 +241,16 @@ class Run:
         """Put a checkpoint back; the number of updates it holds. Raises ConfigError for one of another run."""
         step, state = load_checkpoint(path, self.policy.model, self.updater.optimiser)
         now = self.config.model_dump(mode="json")
-        changed = [name for name in SAME_ON_RESUME if state["config"].get(name) != now[name]]
+        before, rows = state.get("config"), state.get("rows")
+        if not isinstance(before, dict) or type(rows) is not int:
+            raise CheckpointError(f"{path}: holds no settings of a run")
+        changed = [name for name in SAME_ON_RESUME if before.get(name) != now[name]]
         if changed:
             raise ConfigError(
                 f"{path} was trained with another {', '.join(changed)}; say --fresh to start anew, or use another output"
             )
-        if state["rows"] != len(self.data.train):
-            self.emit({"event": "note", "text": f"{len(self.data.train):,} rows to train on; {state['rows']:,} before"})
+        if rows != len(self.data.train):
+            self.emit({"event": "note", "text": f"{len(self.data.train):,} rows to train on; {rows:,} before"})
         return step
 
     def _prepare_folder(self, resume: bool) -> None:

@@ -175,7 +175,9 @@ def make_policy(
         def unusable(error: Exception) -> Any:
             if isinstance(error, ConfigError):
                 raise error
-            raise ConfigError(f"model {config.model.name!r} cannot be loaded: {error}") from error
+            raise ConfigError(
+                f"model {config.model.name!r} cannot be loaded: {' '.join(str(error).split())[:300]}"
+            ) from error
 
         return boundary(load, unusable)
     policy = scratch_policy(config, _scratch_texts(config), **options)

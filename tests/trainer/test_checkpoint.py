@@ -134,6 +134,56 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, name: str, damage: str):
         load_checkpoint(path, *made(1, 0))
 
 
+def test_a_flipped_byte_anywhere_is_noticed_and_the_file_is_named(tmp_path: Path):
+    def describe(folder: Path) -> None:
+        (folder / "config.json").write_text('{"model_type": "tied"}')
+
+    path = save_checkpoint(
+        tmp_path, 1, *made(0, 1), {"place": 7}, keep=1, extras={"registry.lock": "locked"}, describe=describe
+    )
+    load_checkpoint(path, *made(1, 0))
+    names = {file.name for file in path.iterdir()}
+    assert names == {
+        "model.safetensors", "optimizer.safetensors", "state.json", "registry.lock", "config.json", "SHA256SUMS"
+    }  # fmt: skip
+    for name in sorted(names):
+        whole = (path / name).read_bytes()
+        for place in sorted({0, len(whole) // 2, len(whole) - 1, *range(0, len(whole), max(1, len(whole) // 40))}):
+            body = bytearray(whole)
+            body[place] ^= 0x01
+            (path / name).write_bytes(bytes(body))
+            with pytest.raises(CheckpointError, match=r"step-000001") as caught:
+                load_checkpoint(path, *made(1, 0))
+            if name not in ("SHA256SUMS", "state.json"):
+                assert f"{name} is not as it was written" in str(caught.value)
+        (path / name).write_bytes(whole)
+    load_checkpoint(path, *made(1, 0))
+    (path / "SHA256SUMS").unlink()
+    with pytest.raises(CheckpointError, match="SHA256SUMS"):
+        load_checkpoint(path, *made(1, 0))
+
+
+def test_a_flipped_byte_in_the_state_is_noticed_by_who_reads_the_state_alone(tmp_path: Path):
+    path = save_checkpoint(tmp_path, 1, *made(0, 1), {"linear": "torch"}, keep=1)
+    text = (path / "state.json").read_text()
+    (path / "state.json").write_text(text.replace('"torch"', '"tirch"'))
+    with pytest.raises(CheckpointError, match=r"state\.json is not as it was written"):
+        stored_state(path)
+
+
+def test_a_checkpoint_without_sums_is_loaded_with_a_warning(tmp_path: Path, caplog):
+    path = save_checkpoint(tmp_path, 1, *made(0, 1), {"place": 7}, keep=1)
+    body = json.loads((path / "state.json").read_text())
+    assert body.pop("sums") == "SHA256SUMS"
+    (path / "state.json").write_text(json.dumps(body))
+    (path / "SHA256SUMS").unlink()
+    assert load_checkpoint(path, *made(1, 0)) == (1, {"place": 7})
+    assert stored_state(path) == {"place": 7}
+    assert [record.message for record in caplog.records] == [
+        f"{path} has no SHA256SUMS (an older rlar wrote it, or somebody deleted it): whether it is whole is not known"
+    ]
+
+
 def test_a_checkpoint_of_another_model_or_format_is_refused(tmp_path: Path):
     path = save_checkpoint(tmp_path, 1, *made(0, 1), {}, keep=1)
     wider = Tied(0, size=5)

@@ -1,0 +1,54 @@
+"""Reads JSON and TOML that may come from somebody else: bounded, and whatever is wrong with it is a ValueError."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+LONGEST_FILE = 64 * 2**20
+"""Bytes of a JSON file that is read whole."""
+LONGEST_TOML = 2**20
+DEEPEST = 100
+"""Levels of nesting in a file that is read whole: whoever walks over the value needs no guard of its own."""
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a file. Raises OSError, and ValueError for one that is too long, too deep or no JSON."""
+    value = parse_json(_read(path, LONGEST_FILE))
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return value
+    raise ValueError("nested too deeply")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises OSError, and ValueError for one that is too long, too deep or no TOML."""
+    try:
+        return tomllib.loads(_read(path, LONGEST_TOML).decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The JSON value in a text. Raises ValueError, also for one that is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _read(path: Path, longest: int) -> bytes:
+    with path.open("rb") as stream:
+        body = stream.read(longest + 1)
+    if len(body) > longest:
+        raise ValueError(f"longer than {longest:,} bytes")
+    return body
