@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,14 @@ def read_toml(path: Path) -> dict[str, Any]:
 def parse_json(text: str | bytes) -> Any:
     """The JSON value in a text. Raises ValueError, also for one that is nested too deeply."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_whole)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _whole(digits: str) -> int | float:
+    """No integer is larger than every float, so that none raises where it is computed with."""
+    return int(digits) if len(digits) < 300 else math.inf
 
 
 def _read(path: Path, longest: int) -> bytes:
