@@ -43,6 +43,10 @@ _CHILD_PRCTLS = [3, 15, 16, 0x53564D41]  # GET_DUMPABLE SET_NAME GET_NAME SET_VM
 # A signal-driven descriptor makes the kernel send SIGKILL to a process we may not signal ourselves.
 _DENIED_FCNTLS = [8, 10, 15, 1024, 1026, 1031]  # SETOWN SETSIG SETOWN_EX SETLEASE NOTIFY SETPIPE_SZ
 
+# Whoever dies of these was killed by somebody else, which is not held against its code.
+_DENIED_SIGNALS = [9, 15]  # KILL TERM
+_RLIMIT_CPU = 0  # past its hard limit the kernel sends SIGKILL
+
 _PID_MARK = 0x7EADBEEF
 _MARK_BYTES = struct.pack("I", _PID_MARK)
 
@@ -84,6 +88,37 @@ def _only_values(name: str, index: int, values: list[int], otherwise: int = _EPE
     return _when(name, [_argument(index), *jumps, _step(_RETURN, otherwise), _step(_RETURN, _ALLOW)])
 
 
+def _none_of(values: list[int]) -> list[bytes]:
+    """Denied where the loaded word is one of these, else allowed."""
+    denied = [step for value in values for step in (_jump(_JUMP_EQUAL, value, 0, 1), _step(_RETURN, _EPERM))]
+    return [*denied, _step(_RETURN, _ALLOW)]
+
+
+def _own_signals(name: str, signal_index: int) -> list[bytes]:
+    """Signals to the process itself, but for those that only others send."""
+    head = [_argument(0), _jump(_JUMP_EQUAL, _PID_MARK, 1, 0), _step(_RETURN, _EPERM), _argument(signal_index)]
+    return _when(name, [*head, *_none_of(_DENIED_SIGNALS)])
+
+
+def _own_limits() -> list[bytes]:
+    """Its own limits alone (the trainer has the same uid), and the one of processor time only to be read."""
+    return [
+        _argument(0),
+        _jump(_JUMP_EQUAL, 0, 2, 0),
+        _jump(_JUMP_EQUAL, _PID_MARK, 1, 0),
+        _step(_RETURN, _EPERM),
+        _argument(1),
+        _jump(_JUMP_EQUAL, _RLIMIT_CPU, 1, 0),
+        _step(_RETURN, _ALLOW),
+        _argument(2),
+        _jump(_JUMP_EQUAL, 0, 0, 2),
+        _step(_LOAD, _ARGUMENTS_OFFSET + 8 * 2 + 4),  # the address of the new limits has two words
+        _jump(_JUMP_EQUAL, 0, 1, 0),
+        _step(_RETURN, _EPERM),
+        _step(_RETURN, _ALLOW),
+    ]
+
+
 def server_filter() -> bytes:
     """Default-deny list for the fork server and everything below it."""
     steps = _head()
@@ -103,7 +138,7 @@ def server_filter() -> bytes:
 def child_template(*, threads: bool, open_files: bool) -> bytes:
     """What a child may not do although the server may; patch it with `for_process`."""
     steps = _head()
-    steps += _only_values("kill", 0, [_PID_MARK]) + _only_values("tgkill", 0, [_PID_MARK])
+    steps += _own_signals("kill", 1) + _own_signals("tgkill", 2)
     steps += _when(
         "clone",
         [
@@ -114,9 +149,9 @@ def child_template(*, threads: bool, open_files: bool) -> bytes:
         ],
     )
     steps += _only_values("prctl", 0, _CHILD_PRCTLS)
-    steps += _only_values("prlimit64", 0, [0, _PID_MARK])  # the trainer has the same uid
-    denied = [step for value in _DENIED_FCNTLS for step in (_jump(_JUMP_EQUAL, value, 0, 1), _step(_RETURN, _EPERM))]
-    steps += _when("fcntl", [_argument(1), *denied, _step(_RETURN, _ALLOW)])
+    steps += _when("setrlimit", [_argument(0), *_none_of([_RLIMIT_CPU])])
+    steps += _when("prlimit64", _own_limits())
+    steps += _when("fcntl", [_argument(1), *_none_of(_DENIED_FCNTLS)])
     names = ["memfd_create", "fork", "vfork", "seccomp", "landlock_restrict_self"]
     names += [] if open_files else _FILE_OPENING
     for name in names:
