@@ -1,7 +1,7 @@
 """Running a program against a row's suite in the sandbox, and what the outcome means as a score.
 
-A program that is wrong, crashes, loops or eats memory scores 0.0. A suite that the row's own reference does not pass tells
-nothing: the tool abstains. A sandbox that could not run anything is a failed tool, never a number.
+A program that is wrong, crashes, loops or eats memory scores 0.0. A suite that the row's own reference does not pass, or that
+checked nothing, cannot tell: the tool abstains. A sandbox that could not run anything is a failed tool, never a number.
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ def _score(result: RunResult, *, passed: int | None, total: int) -> Score:
         details["passed"] = passed
     if result.passed:
         return ok(1.0, f"passed {total} of {total} tests", **details)
+    if result.status == "undecided":
+        return abstain(result.explanation, undecided=True, **details)
     if result.status == "refused":
         return failed(f"the tests could not be run: {result.explanation}", **details)
     explanation = result.explanation or str(result.status)
@@ -181,16 +183,16 @@ def _close(one: float, other: float) -> bool:
 
 
 class ReferenceCheck:
-    """Whether a row's own reference passes its suite; every row is tried once."""
+    """How a row's own reference does on its suite; every row is tried once."""
 
     def __init__(self, capacity: int = 4096) -> None:
-        self._known: dict[str, bool] = {}
+        self._known: dict[str, float | None] = {}
         self._capacity = capacity
 
-    def fails(self, sample: Sample, suite: TestSuite, pool: Pool, limits: Limits | None) -> bool:
-        """True when the reference is a program for this suite (not the suite itself) and does not pass it."""
+    def value(self, sample: Sample, suite: TestSuite, pool: Pool, limits: Limits | None) -> float | None:
+        """The reference's score; None where it is no program for this suite (or the suite itself), or has no score."""
         if not sample.reference or suite.source == "reference":
-            return False
+            return None
         key = digest(sample.reference, canonical_json(suite.to_binding()), size=32)
         if key not in self._known:
             program = extract_program(sample.reference, suite)
@@ -200,17 +202,28 @@ class ReferenceCheck:
             score = judge(program, suite, pool, limits) if is_program else None
             if len(self._known) >= self._capacity:
                 self._known.pop(next(iter(self._known)), None)
-            self._known[key] = score is not None and score.value == 0.0
+            if score is not None and score.status not in ("ok", "abstain"):
+                return None  # the sandbox failed, which the next try may not
+            self._known[key] = None if score is None else score.value
         return self._known[key]
 
 
 def score_program(
     sample: Sample, suite: TestSuite, pool: Pool, limits: Limits | None, references: ReferenceCheck
 ) -> Score:
-    """The score of a sample's completion; abstains where the row's own reference fails too."""
+    """The score of a sample's completion, seen beside the row's own reference.
+
+    Abstains where the reference fails too. A suite that cannot tell about this program, but passes the reference, was
+    led past its checks by the program: 0.0.
+    """
     score = judge(extract_program(sample.completion, suite), suite, pool, limits)
-    if score.value == 0.0 and references.fails(sample, suite, pool, limits):
-        return abstain("the row's own reference does not pass its tests", **score.details)
+    undecided = bool(score.details.get("undecided"))
+    if score.value == 0.0 or undecided:
+        expected = references.value(sample, suite, pool, limits)
+        if undecided and expected == 1.0:
+            return ok(0.0, f"{score.explanation}, but they pass the row's own reference", **score.details)
+        if not undecided and expected == 0.0:
+            return abstain("the row's own reference does not pass its tests", **score.details)
     return score
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import json
+import select
 import socket
 import struct
 import time
@@ -117,6 +118,12 @@ class Channel:
     def holds_more(self) -> bool:
         """Whether the last read brought bytes behind its frame."""
         return bool(self._rest)
+
+    def is_hung_up(self) -> bool:
+        """Whether the other side has closed its end: its process has ended, or soon will have."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def _arm_send(self, deadline: float) -> None:
         remaining = deadline - time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import socket
@@ -30,8 +31,13 @@ from rlar.tools.sandbox.results import Limits, Status
 _BOOT = Path(__file__).parent / "inside" / "boot.py"
 _START_SECONDS = 120.0
 """The heavy image imports for about a second on an idle machine."""
+_START_TRIES = 3
 _ANSWER_SECONDS = 15.0
 _MAX_ANSWER = 4096
+_EXIT_SECONDS = 1.0
+"""For a process that has closed its channel to end."""
+FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
+"""What no child can send itself (`inside.seccomp`): operators, batch systems and out-of-memory killers do."""
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -54,6 +60,8 @@ class Child:
     """Its id in the server's own pid namespace."""
     generation: int
     """Which life of the server it belongs to."""
+    cpu_seconds: int
+    """The processor time that it may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,40 +74,56 @@ class Ending:
     """It still ran and we killed it."""
     memory_mb: float
     cpu_seconds: float
+    cpu_limit: int
 
     def exited_with(self, code: int) -> bool:
         """It ended by itself, with this exit status."""
         return not self.killed and os.WIFEXITED(self.status) and os.WEXITSTATUS(self.status) == code
 
-    def verdict(self, limits: Limits) -> tuple[Status, str]:
-        """What a death by itself means."""
+    def verdict(self) -> tuple[Status, str]:
+        """What a death by itself means; SandboxLost where somebody else killed it, which tells nothing of its code."""
         if self.killed:
             return Status.CRASHED, "closed its channel"
         if not os.WIFSIGNALED(self.status):
             return Status.CRASHED, f"ended itself with status {os.waitstatus_to_exitcode(self.status)}"
         number = os.WTERMSIG(self.status)
-        if number == signal.SIGXCPU or (number == signal.SIGKILL and self.cpu_seconds >= cpu_limit(limits)):
-            return Status.TIMEOUT, f"used more than {cpu_limit(limits)} s of processor time"
-        if number == signal.SIGKILL:
-            return Status.MEMORY, "killed by the kernel, which happens when memory runs out"
+        # Past the limit comes SIGXCPU, and where that is ignored SIGKILL a second later.
+        if number == signal.SIGXCPU or (number == signal.SIGKILL and self.cpu_seconds >= self.cpu_limit):
+            return Status.TIMEOUT, f"used more than {self.cpu_limit} s of processor time"
+        self.check_not_killed_from_outside()
         try:
             name = signal.Signals(number).name
         except ValueError:
             name = f"signal {number}"
         return Status.CRASHED, f"died of {name}"
 
+    def check_not_killed_from_outside(self) -> None:
+        """SandboxLost where it died of a signal that its seccomp filter does not let it send itself.
 
-def cpu_limit(limits: Limits) -> int:
-    """Whole seconds of processor time, rounded up."""
-    seconds = limits.seconds + 1 if limits.cpu_seconds is None else limits.cpu_seconds
-    return max(1, int(-(-seconds // 1)))
+        Memory past its limit is refused by the kernel and raises MemoryError; the machine's out-of-memory killer chooses
+        its victims by its own lights.
+        """
+        if not self.killed and os.WIFSIGNALED(self.status) and os.WTERMSIG(self.status) in FROM_OUTSIDE:
+            raise SandboxLost(f"a process was killed from outside ({signal.Signals(os.WTERMSIG(self.status)).name})")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A child to be forked."""
+
+    role: str
+    limits: dict[str, int]
+    descriptors: Sequence[int] = ()
+    hears: int | None = None
+    """The place of an earlier order whose channel's near end this child gets too."""
 
 
 def encode_limits(limits: Limits, *, reused: bool = False) -> dict[str, int]:
     """Limits in the server's units; a reused child has no bound on its whole life's processor time."""
+    seconds = limits.seconds + 1 if limits.cpu_seconds is None else limits.cpu_seconds
     return {
         "memory": limits.memory_mb << 20,
-        "cpu_seconds": 1 << 30 if reused else cpu_limit(limits),
+        "cpu_seconds": 1 << 30 if reused else max(1, math.ceil(seconds)),
         "file_bytes": limits.output_bytes,
         "open_files": max(16, limits.open_files),
     }
@@ -121,34 +145,89 @@ class ForkServer:
 
     def fork(self, role: str, limits: dict[str, int], descriptors: Sequence[int] = ()) -> Child:
         """A child of this role. SandboxLost where the server died; the next call starts another."""
-        ours, theirs = open_pair()
+        return self.fork_all([Order(role, limits, descriptors)])[0]
+
+    def fork_all(self, orders: Sequence[Order]) -> list[Child]:
+        """Children by one request to the server. SandboxLost where it died."""
+        pairs = [open_pair() for _ in orders]
+        handed: list[list[int]] = []
+        for order, (_, theirs) in zip(orders, pairs, strict=True):
+            heard = [] if order.hears is None else [pairs[order.hears][0].release()]
+            handed.append([theirs.fileno(), *heard, *order.descriptors])
+        request = {
+            "op": "fork",
+            "orders": [
+                {"role": order.role, "limits": order.limits, "descriptors": len(given)}
+                for order, given in zip(orders, handed, strict=True)
+            ],
+        }
         try:
             with self._lock:
                 self._ensure_started()
                 generation = self.generation
-                request = {"op": "fork", "role": role, "limits": limits}
-                pid = self._ask(request, [theirs.fileno(), *descriptors]).get("pid")
-                if type(pid) is not int:
+                pids = self._ask(request, [descriptor for given in handed for descriptor in given]).get("pids")
+                if type(pids) is not list or [type(pid) for pid in pids] != [int] * len(orders):
                     self._stop()
                     raise SandboxLost("the fork server answered with nonsense")
         except BaseException:
-            ours.close()
+            for ours, _ in pairs:
+                ours.close()
             raise
         finally:
-            theirs.close()
-        return Child(ours, pid, generation)
+            for _, theirs in pairs:
+                theirs.close()
+        return [
+            Child(ours, pid, generation, order.limits["cpu_seconds"])
+            for order, (ours, _), pid in zip(orders, pairs, pids, strict=True)
+        ]
 
     def end(self, child: Child) -> Ending:
         """Kill and reap a child and close its channel. SandboxLost where its server has died."""
-        child.channel.close()
+        return self.end_all([child])[0]
+
+    def end_all(self, children: Sequence[Child]) -> list[Ending]:
+        """Kill and reap children by one request. SandboxLost where their server has died.
+
+        One that has closed its channel gets a moment to end by itself: its own status says why it did.
+        """
+        endings: list[Ending | None] = [None] * len(children)
+        patience = _EXIT_SECONDS if any(child.channel.is_hung_up() for child in children) else 0.0
+        give_up, pause = time.monotonic() + patience, 0.0002
+        try:
+            while patience and time.monotonic() < give_up:
+                self._reap(children, endings, kill=False)
+                if all(
+                    ending is not None or not child.channel.is_hung_up()
+                    for child, ending in zip(children, endings, strict=True)
+                ):
+                    break
+                time.sleep(pause)
+                pause = min(2 * pause, 0.02)
+            self._reap(children, endings, kill=True)
+        finally:
+            for child in children:
+                child.channel.close()
+        return [ending for ending in endings if ending is not None]
+
+    def _reap(self, children: Sequence[Child], endings: list[Ending | None], *, kill: bool) -> None:
+        """Fill in the endings of those that have ended, and with `kill` of all."""
+        missing = [place for place, ending in enumerate(endings) if ending is None]
+        if not missing:
+            return
         with self._lock:
-            if child.generation != self.generation or self._process is None:
+            if self._process is None or any(children[place].generation != self.generation for place in missing):
                 raise SandboxLost("the fork server died")
-            answer = self._ask({"op": "end", "pid": child.pid})
+            answer = self._ask({"op": "end", "kill": kill, "pids": [children[place].pid for place in missing]})
             try:
-                return Ending(
-                    int(answer["status"]), bool(answer["killed"]), answer["rss"] / 1024.0, float(answer["cpu"])
-                )
+                for place, found in zip(missing, answer["endings"], strict=True):
+                    if found is not None or kill:
+                        endings[place] = Ending(
+                            int(found["status"]),
+                            bool(found["killed"]),
+                            found["rss"] / 1024.0,
+                            float(found["cpu"]),
+                            children[place].cpu_seconds,
+                        )
             except (KeyError, TypeError, ValueError):
                 self._stop()
                 raise SandboxLost("the fork server answered with nonsense") from None
@@ -189,6 +268,26 @@ class ForkServer:
             raise SandboxLost("the sandbox pool was closed")
         if self._process is not None:
             return
+        info: Any = None
+        for _ in range(_START_TRIES):
+            control = self._launch()
+            try:
+                info = control.receive(time.monotonic() + _START_SECONDS, 1 << 16)
+                break
+            except (ChannelGarbage, ChannelTimeout) as error:
+                info = {"error": f"it did not start ({type(error).__name__})"}
+                break
+            except ChannelClosed:  # without a word: it may have been killed from outside
+                self._stop()
+                info = {"error": "it ended while starting"}
+        if type(info) is not dict or info.get("ready") is not True:
+            self._stop()
+            reason = info.get("error") if type(info) is dict else "nonsense"
+            raise SandboxError(f"tier {self.tier!r} cannot be started on this machine: {reason}")
+        self.info = info
+
+    def _launch(self) -> Channel:
+        """Start the process; its control channel."""
         ours, theirs = socket.socketpair()
         config = {
             "tier": self.tier,
@@ -218,15 +317,7 @@ class ForkServer:
             theirs.close()
         self._control = Channel(ours)
         self.generation += 1
-        try:
-            info = self._control.receive(time.monotonic() + _START_SECONDS, 1 << 16)
-        except (ChannelClosed, ChannelGarbage, ChannelTimeout) as error:
-            info = {"error": f"it ended while starting ({type(error).__name__})"}
-        if type(info) is not dict or info.get("ready") is not True:
-            self._stop()
-            reason = info.get("error") if type(info) is dict else "nonsense"
-            raise SandboxError(f"tier {self.tier!r} cannot be started on this machine: {reason}")
-        self.info = info
+        return self._control
 
     def _stop(self) -> None:
         if self._control is not None:

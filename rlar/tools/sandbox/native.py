@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from rlar.tools.sandbox.channel import ChannelClosed, ChannelGarbage, ChannelTimeout
-from rlar.tools.sandbox.engine import Image, RawScore, SandboxLost, TestsJob, VerifierJob
-from rlar.tools.sandbox.fork_server import Child, Ending, ForkServer, encode_limits
+from rlar.tools.sandbox.engine import Image, RawScore, TestsJob, VerifierJob
+from rlar.tools.sandbox.fork_server import Child, Ending, ForkServer, Order, encode_limits
 from rlar.tools.sandbox.images import IMAGES
 from rlar.tools.sandbox.memory_files import Input, Output
 from rlar.tools.sandbox.native_verifiers import VerifierProcesses
@@ -19,12 +18,11 @@ from rlar.tools.sandbox.results import CallResult, Limits, RunResult, Status
 
 _MAX_VERDICT = 1 << 16
 _MAX_REPLY = 16 << 20
-_TESTER_USES = 500
-"""A tester is replaced after this many suites, and at once after one that may leave traces."""
-_TESTER_LIMITS = Limits(memory_mb=1024)
-_TESTER_GRACE_SECONDS = 1.0
-"""For the verdict after the program was killed at the deadline."""
+_TESTS_MEMORY_MB = 1024
 _MAX_DEATHS = 3
+_Kind = Literal[
+    "ended", "raised", "fault", "died", "loading", "memory", "unreadable", "inseparable", "looked", "timeout"
+]
 
 
 class NativeEngine:
@@ -47,79 +45,66 @@ class NativeEngine:
 
 
 class NativeSession:
-    """One slot: a tester and a few warm verifiers of its own, programs forked per call."""
+    """One slot: a few warm verifiers of its own; programs and tests are forked per call."""
 
     def __init__(self, server: ForkServer) -> None:
         self._server = server
-        self._tester: _Tester | None = None
         self._verifiers = VerifierProcesses(server)
 
     # ------------------------------------------------------------------------------------ tests
 
     def run_tests(self, job: TestsJob) -> RunResult:
-        """The verdict of a suite on a program."""
+        """The verdict of a suite on a program, each in a process of its own that ends with this call."""
         if job.mode == "same":
             return self._run_same(job)
-        tester = self._ready_tester()
-        reply: dict[str, Any] = {"timeout": True}
+        tests_limits = encode_limits(Limits(seconds=job.limits.seconds, memory_mb=_TESTS_MEMORY_MB))
         with Output(job.limits) as output:
-            program = self._server.fork("program", encode_limits(job.limits), [output.descriptor])
+            program, tests = self._server.fork_all(
+                [
+                    Order("program", encode_limits(job.limits), [output.descriptor]),
+                    Order("tests", tests_limits, hears=0),
+                ]
+            )
             started = time.monotonic()  # the first fork starts the server, which is nobody's time
+            report: _Report | None = None
             try:
-                reply = self._exchange(job, program, tester, started + job.limits.seconds)
-            except ChannelTimeout:
-                pass
+                report = self._ask_tests(job, program, tests, started + job.limits.seconds)
             finally:
-                ending = self._server.end(program)
-            self._settle(tester)
+                program_ending, tests_ending = self._server.end_all([program, tests])
             text = output.read()
         seconds = time.monotonic() - started
-        if "inseparable" in reply:
-            reason = str(reply["inseparable"])[:300]
+        if report is None:
+            tests_ending.check_not_killed_from_outside()
+            return self._result(Status.REFUSED, "the process of the tests died", seconds, None, "")
+        if report.inseparable:
             if job.mode == "auto":
                 return self._run_same(job)
-            return self._result(Status.REFUSED, f"cannot be split: {reason}", seconds, None, "")
-        status, explanation = _read_verdict(reply, ending, job.limits)
-        return self._result(status, explanation, seconds, ending, text, forgeable=reply.get("helped") is True)
+            return self._result(Status.REFUSED, f"cannot be split: {report.text}", seconds, None, "")
+        status, explanation = report.verdict(program_ending, job.limits)
+        return self._result(status, explanation, seconds, program_ending, text, forgeable=report.helped)
 
-    def _exchange(self, job: TestsJob, program: Child, tester: _Tester, deadline: float) -> dict[str, Any]:
-        """Hand the program to its process and its channel to the tester; the tester's answer."""
-        try:
-            program.channel.send({"source": job.program, "entry": job.entry_point}, deadline)
-        except ChannelClosed:
-            pass  # it died while loading; the tester will see the end of file
+    def _ask_tests(self, job: TestsJob, program: Child, tests: Child, deadline: float) -> _Report | None:
+        """Hand the program and the tests to their processes; what the latter says, None where it says nothing."""
         request = {"tests": job.tests, "prelude": job.prelude, "entry": job.entry_point, "mode": job.mode}
-        tester.busy = True
         try:
-            tester.child.channel.send(request, deadline, [program.channel.release()])
-            program.channel.close()
-            return tester.receive(deadline)
-        except (ChannelClosed, ChannelGarbage):
-            tester.retire = True
-            return {"tester": True}
-
-    def _settle(self, tester: _Tester) -> None:
-        """The program is dead. Keep a tester that now answers at once, replace it otherwise."""
-        if tester.busy:
             try:
-                tester.receive(time.monotonic() + _TESTER_GRACE_SECONDS)
-            except (ChannelTimeout, ChannelClosed, ChannelGarbage):
-                tester.retire = True
-        tester.uses += 1
-        if tester.retire or tester.uses >= _TESTER_USES:
-            self._tester = None
-            self._server.end(tester.child)
-
-    def _ready_tester(self) -> _Tester:
-        if self._tester is None or self._tester.child.generation != self._server.generation:
-            self._tester = _Tester(self._server.fork("tests", encode_limits(_TESTER_LIMITS, reused=True)))
-        return self._tester
+                program.channel.send({"source": job.program, "entry": job.entry_point}, deadline)
+            except ChannelClosed:
+                pass  # it died while loading; the tests' process will see the end of file
+            program.channel.release()
+            tests.channel.send(request, deadline)
+            return _Report.read(tests.channel.receive(deadline, _MAX_VERDICT))
+        except ChannelTimeout:
+            return _Report("timeout")
+        except (ChannelClosed, ChannelGarbage):
+            return None
 
     def _run_same(self, job: TestsJob) -> RunResult:
         """Program and tests in one process; the program can forge the verdict."""
         request = {"source": job.program, "entry": job.entry_point, "tests": job.tests, "prelude": job.prelude}
         reply, ending, seconds, text = self._ask_once("same", request, job.limits)
-        status, explanation = _read_verdict(reply, ending, job.limits)
+        report = _Report.read(reply) or _report_of_silence(reply)
+        status, explanation = report.verdict(ending, job.limits)
         return self._result(status, explanation, seconds, ending, text, forgeable=True)
 
     def _ask_once(
@@ -183,7 +168,7 @@ class NativeSession:
         elif ending.exited_with(0):
             status, explanation = Status.PASSED, ""
         else:
-            status, explanation = ending.verdict(limits)
+            status, explanation = ending.verdict()
         return self._result(status, explanation, seconds, ending, text)
 
     # ------------------------------------------------------------------------------------ calls
@@ -235,7 +220,7 @@ class NativeSession:
         finally:
             ending = self._server.end(child)
         if len(results) < len(arguments):
-            status, text = fault or ending.verdict(limits)
+            status, text = fault or ending.verdict()
             results.append(self._call_result(status, text, seconds=time.monotonic() - started))
         return results
 
@@ -273,52 +258,68 @@ class NativeSession:
     def close(self) -> None:
         """End the processes that this session keeps."""
         self._verifiers.close()
-        if self._tester is not None:
-            with contextlib.suppress(SandboxLost):
-                self._server.end(self._tester.child)
-            self._tester = None
 
 
-@dataclass(slots=True)
-class _Tester:
-    child: Child
-    uses: int = 0
-    busy: bool = False
-    """A request was sent and its verdict has not come."""
-    retire: bool = False
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What the process of the tests said, as plain data: the verdict is made of it here.
 
-    def receive(self, deadline: float) -> dict[str, Any]:
-        """The verdict; notes on the way whether this tester may be used again."""
-        reply = self.child.channel.receive(deadline, _MAX_VERDICT, another_may_follow=True)
-        if type(reply) is dict and reply.get("retire") is True:
-            self.retire = True
-            reply = self.child.channel.receive(deadline, _MAX_VERDICT)
-        if type(reply) is not dict or self.child.channel.holds_more:
-            raise ChannelGarbage("no verdict, or more than one")
-        self.retire |= bool(reply.get("memory"))  # what it took is not given back
-        self.busy = False
-        return reply
+    The tests can say anything, but only of the run that they were started for.
+    """
 
+    kind: _Kind
+    text: str = ""
+    checks: int = 0
+    swallowed: int = 0
+    helped: bool = False
 
-def _read_verdict(reply: dict[str, Any], ending: Ending, limits: Limits) -> tuple[Status, str]:
-    """Status and explanation from the tester's answer and the way the program's process ended."""
-    if reply.get("verdict") is True:
+    @staticmethod
+    def read(reply: Any) -> _Report | None:
+        """The report in a reply; None where there is none."""
+        if type(reply) is not dict or set(reply) != {"kind", "text", "checks", "swallowed", "helped"}:
+            return None
+        kind, text, checks, swallowed, helped = (
+            reply[name] for name in ("kind", "text", "checks", "swallowed", "helped")
+        )
+        if kind not in _KINDS or [type(text), type(checks), type(swallowed), type(helped)] != [str, int, int, bool]:
+            return None
+        return _Report(kind, text[:400], checks, swallowed, helped)
+
+    @property
+    def inseparable(self) -> bool:
+        return self.kind == "inseparable"
+
+    def verdict(self, ending: Ending, limits: Limits) -> tuple[Status, str]:
+        """Status and explanation, with the way the program's process ended."""
+        if self.kind == "timeout":
+            if not ending.killed and ending.status:
+                return ending.verdict()
+            return Status.TIMEOUT, f"still running after {limits.seconds:g} s"
+        if self.kind == "died":
+            return ending.verdict()
+        if self.kind == "unreadable":
+            return Status.REFUSED, f"the tests cannot be compiled: {self.text}"
+        if self.kind == "memory":
+            return Status.MEMORY, self.text or f"more than {limits.memory_mb} MB"
+        if self.kind == "looked":
+            return Status.UNDECIDED, f"the tests cannot be split: {self.text}"
+        if self.kind in _PREFIXES:
+            return Status.FAILED, f"{_PREFIXES[self.kind]}{self.text}"
+        if self.kind != "ended":
+            return Status.FAILED, self.text or "the tests failed"
+        if self.swallowed > 0:
+            return Status.UNDECIDED, "the tests went on after an assertion that did not hold"
+        if self.checks <= 0:
+            return Status.UNDECIDED, "the tests checked nothing of the program"
         return Status.PASSED, ""
-    text = str(reply.get("text", ""))[:400]
+
+
+def _report_of_silence(reply: dict[str, Any]) -> _Report:
+    """The report where a process that held program and tests made none."""
     if reply.get("timeout"):
-        if not ending.killed and ending.status:
-            return ending.verdict(limits)
-        return Status.TIMEOUT, f"still running after {limits.seconds:g} s"
-    if reply.get("unreadable"):
-        return Status.REFUSED, f"the tests cannot be compiled: {text}"
-    if reply.get("tester"):
-        return Status.REFUSED, "the process of the tests died"
-    if text == "died":
-        return ending.verdict(limits)
-    if reply.get("memory") or "MemoryError" in text[:40]:
-        return Status.MEMORY, text or f"more than {limits.memory_mb} MB"
-    if reply.get("fault"):
-        return Status.FAILED, f"the program {text}"
-    if reply.get("loading"):
-        return Status.FAILED, f"loading: {text}"
-    return Status.FAILED, text or "the tests failed"
+        return _Report("timeout")
+    return _Report("died") if reply.get("text") == "died" else _Report("fault", "wrote to the channel")
+
+
+_KINDS = frozenset(get_args(_Kind))
+_PREFIXES = {"fault": "the program ", "loading": "loading: "}

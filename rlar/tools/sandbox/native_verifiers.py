@@ -57,7 +57,7 @@ class VerifierProcesses:
             fault = None
         finally:
             ending = self._server.end(child)
-        return scores or [fault or ending.verdict(job.limits)]
+        return scores or [fault or ending.verdict()]
 
     def _score_warm(self, job: VerifierJob, batch: Sequence[Sequence[Any]]) -> list[RawScore]:
         """One message for the batch; after a death the unanswered items go singly, to find the one to blame."""
@@ -93,6 +93,10 @@ class VerifierProcesses:
             died = False
         except (ChannelClosed, ChannelGarbage):
             pass
+        except SandboxLost:  # of a program that it ran
+            with contextlib.suppress(SandboxLost):
+                self._server.end(warm.child)
+            raise
         warm.uses += len(batch)
         if fault is None and not died and warm.uses < _WARM_USES:
             self._warm[key] = warm
@@ -101,7 +105,7 @@ class VerifierProcesses:
                 self._server.end(oldest.child)
             return None
         ending = self._server.end(warm.child)
-        return fault or (ending.verdict(job.limits) if died else None)
+        return fault or (ending.verdict() if died else None)
 
     def _start_warm(self, job: VerifierJob) -> _Warm | tuple[Status, str]:
         child = self._server.fork("verifier", encode_limits(job.limits, reused=True))
@@ -116,7 +120,7 @@ class VerifierProcesses:
         except (ChannelClosed, ChannelGarbage):
             fault = None
         ending = self._server.end(child)
-        return fault or ending.verdict(job.limits)
+        return fault or ending.verdict()
 
     def _ask_batch(
         self, child: Child, batch: Sequence[Sequence[Any]], job: VerifierJob, scores: list[RawScore]

@@ -28,7 +28,7 @@ _TRIES = 3
 """A call whose sandbox was lost under it is repeated; after so many losses it ends as refused."""
 _QUEUED_PER_WORKER = 256
 _MAX_SERVERS: dict[Image, int] = {"light": 8, "heavy": 4}
-_LOST = "the sandbox's own process died under this call"
+_LOST = "the sandbox's own processes died or were killed from outside under this call"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -267,19 +267,14 @@ class Pool:
         return ""
 
     def _verifier_run_program(self, limits: Limits, image: Image | None) -> Callable[[str, str], RunResult]:
-        """The program runs in a session of its own: the verifier's is busy."""
+        """The program runs in a session of its own: the verifier's is busy. A lost one loses the verifier's call too."""
 
         def run(program: str, stdin: str) -> RunResult:
-            lane = self._lane(image or self.image)
+            session = self._lane(image or self.image).engine.open_session(0)
             try:
-                session = lane.engine.open_session(0)
-                try:
-                    result = session.run_program(program, stdin.encode("utf-8", "replace"), limits)
-                finally:
-                    session.close()
-            except SandboxLost:
-                result = RunResult(Status.REFUSED, _LOST, tier=self.tier)
-            return result
+                return session.run_program(program, stdin.encode("utf-8", "replace"), limits)
+            finally:
+                session.close()
 
         return run
 

@@ -15,6 +15,9 @@ class Status(StrEnum):
     MEMORY = "memory"
     CRASHED = "crashed"
     """The process died: a signal, `os._exit`, a broken interpreter."""
+    UNDECIDED = "undecided"
+    """The tests cannot tell: they executed no check of the program, went on after one that did not hold, or looked into
+    the program, which is in another process."""
     REFUSED = "refused"
     """Nothing was judged: the tests are no Python or cannot be split, or the sandbox itself was lost."""
 

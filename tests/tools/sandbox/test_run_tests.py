@@ -153,7 +153,7 @@ def test_exceptions_arrive_as_the_nearest_builtin_kind(any_pool: Pool) -> None:
 def test_a_program_that_dies_fails_tests_that_swallow_everything(any_pool: Pool) -> None:
     tests = "try:\n    add(1, 2)\nexcept BaseException:\n    pass"
     assert any_pool.run_tests("def add(a, b):\n    import os\n    os._exit(0)", tests, "add").status is Status.CRASHED
-    assert any_pool.run_tests("def add(a, b): return object", tests, "add").status is Status.PASSED
+    assert any_pool.run_tests("def add(a, b): return object", tests, "add").status is Status.UNDECIDED
     assert not any_pool.run_tests("import sys\ndef add(a, b): return sys", tests, "add").forgeable
 
 
@@ -166,7 +166,7 @@ def test_a_program_cannot_end_the_tests_own_loop(any_pool: Pool) -> None:
 
 
 def test_tests_that_share_an_interpreter_must_check_something(any_pool: Pool) -> None:
-    assert any_pool.run_tests(GOOD, "add(1, 2)", "add", mode="same").status is Status.FAILED
+    assert any_pool.run_tests(GOOD, "add(1, 2)", "add", mode="same").status is Status.UNDECIDED
     assert any_pool.run_tests(GOOD, "assert add(1, 2) == 3", "add", mode="same").passed
 
 
@@ -255,8 +255,8 @@ def test_tests_may_be_functions_or_unittest_cases(any_pool: Pool) -> None:
 @pytest.mark.parametrize("tests", ["", "x = 1", "METADATA = {}", "def check(candidate):\n    pass", "assert True"])
 def test_a_suite_that_never_calls_the_program_passes_nothing(any_pool: Pool, tests: str) -> None:
     result = any_pool.run_tests(GOOD, tests, "add")
-    assert result.status is Status.FAILED
-    assert "never called" in result.explanation
+    assert result.status is Status.UNDECIDED
+    assert "checked nothing" in result.explanation
 
 
 def test_tests_that_are_no_python_are_refused(any_pool: Pool) -> None:
@@ -277,22 +277,6 @@ def test_what_cannot_be_split_runs_in_one_interpreter_and_says_so(any_pool: Pool
     assert any_pool.run_tests("def read(o): return o.x", passes_objects, mode="split").status is Status.REFUSED
     wrong = any_pool.run_tests(program.replace("s.a == o.a", "False"), tests)
     assert wrong.status is Status.FAILED and wrong.forgeable
-
-
-def test_one_suite_cannot_spoil_the_next(any_pool: Pool) -> None:
-    poisons = [
-        "import math\nmath.isclose = lambda *a: True\nadd(1, 2)",
-        "import builtins\nbuiltins.abs = lambda x: 0\nadd(1, 2)",
-        "setattr(__import__('math'), 'isclose', lambda *a: True)\nadd(1, 2)",
-        "import math\nd = vars(math)\nd['isclose'] = lambda *a: True\nadd(1, 2)",
-        "import math\nd = getattr(math, '__di' + 'ct__')\nd['isclose'] = lambda *a: True\nadd(1, 2)",
-        "import sys\nsys.setrecursionlimit(20)\nadd(1, 2)",
-        "class A:\n    for x in ():\n        pass\nadd(1, 2)",
-    ]
-    for poison in poisons:
-        any_pool.run_tests(GOOD, poison, "add")
-        assert not any_pool.run_tests(WRONG, "import math\nassert math.isclose(add(1, 2), 3)", "add").passed, poison
-        assert not any_pool.run_tests(WRONG, "assert abs(add(1, 2) - 3) < 0.5", "add").passed, poison
 
 
 def test_a_stuck_suite_is_a_timeout_and_the_next_one_runs(any_pool: Pool) -> None:

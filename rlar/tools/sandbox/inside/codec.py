@@ -115,7 +115,7 @@ def _encode_rare(value: Any, kind: Any, export: Callable[[Any], Encoded] | None,
         return _encode_iterator(value, kind, export, depth)
     if kind.__module__ == "numpy":
         return _encode_numpy(value, depth)
-    if isinstance(value, tuple) and hasattr(kind, "_fields"):
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return ["t", [encode(item, export, depth) for item in tuple.__iter__(value)]]
     if export is not None:
         return export(value)

@@ -213,9 +213,11 @@ def run_whole(channel: int) -> None:
 
 def run_same(channel: int) -> None:
     """Program and tests in one interpreter, for tests that cannot be split: the program can forge the verdict."""
-    from .tester import run_suite
+    from .suite import read_suite
+    from .tester import Checks, report_of, run_suite
 
     request = read_frame(channel, MAX_FRAME)
+    checks = Checks(lambda: 1)
     try:
         namespace = load(request["source"], "program")
         entry = request["entry"]
@@ -223,12 +225,19 @@ def run_same(channel: int) -> None:
         if entry is not None:
             candidate = _Program(channel, namespace).find(entry)
     except BaseException as error:
-        write_frame(channel, {"verdict": False, "text": f"loading: {describe(error)}"})
+        text = describe(error)
+        write_frame(channel, checks.report("memory" if text.startswith("MemoryError") else "loading", text))
         return
+    try:
+        suite = read_suite(request["tests"], request["prelude"], entry, shared=True)
+    except BaseException as error:
+        write_frame(channel, checks.report("unreadable", describe(error, "<tests>")))
+        return
+    ended: BaseException | None = None
     try:
         tests_namespace = dict(namespace)
         tests_namespace["__name__"] = "tests"
-        run_suite(request["tests"], request["prelude"], entry, candidate, tests_namespace, keep=namespace)
-        write_frame(channel, {"verdict": True})
+        run_suite(suite, entry, candidate, tests_namespace, checks, keep=namespace)
     except BaseException as error:
-        write_frame(channel, {"verdict": False, "text": describe(error, "<tests>")})
+        ended = error
+    write_frame(channel, report_of(ended, checks))

@@ -49,6 +49,10 @@ _CHILD_PRCTLS = [3, 15, 16, 0x53564D41]  # GET_DUMPABLE SET_NAME GET_NAME SET_VM
 # SIGKILL for us to a process that we may not signal ourselves.
 _CHILD_FCNTLS = [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034]
 
+# Whoever dies of these was killed by somebody else, which is not held against its code.
+_DENIED_SIGNALS = [9, 15]  # KILL TERM
+_RLIMIT_CPU = 0  # past its hard limit the kernel sends SIGKILL
+
 _PID_MARK = 0x7EADBEEF
 _MARK_BYTES = struct.pack("I", _PID_MARK)
 
@@ -102,6 +106,37 @@ def _without_address(name: str, index: int) -> list[bytes]:
     return _when(name, [_argument(index), *is_set, upper, *is_set, _step(_RETURN, _ALLOW)])
 
 
+def _none_of(values: list[int]) -> list[bytes]:
+    """Denied where the loaded word is one of these, else allowed."""
+    denied = [step for value in values for step in (_jump(_JUMP_EQUAL, value, 0, 1), _step(_RETURN, _EPERM))]
+    return [*denied, _step(_RETURN, _ALLOW)]
+
+
+def _own_signals(name: str, signal_index: int) -> list[bytes]:
+    """Signals to the process itself, but for those that only others send."""
+    head = [_argument(0), _jump(_JUMP_EQUAL, _PID_MARK, 1, 0), _step(_RETURN, _EPERM), _argument(signal_index)]
+    return _when(name, [*head, *_none_of(_DENIED_SIGNALS)])
+
+
+def _own_limits() -> list[bytes]:
+    """Its own limits alone (the trainer has the same uid), and the one of processor time only to be read."""
+    return [
+        _argument(0),
+        _jump(_JUMP_EQUAL, 0, 2, 0),
+        _jump(_JUMP_EQUAL, _PID_MARK, 1, 0),
+        _step(_RETURN, _EPERM),
+        _argument(1),
+        _jump(_JUMP_EQUAL, _RLIMIT_CPU, 1, 0),
+        _step(_RETURN, _ALLOW),
+        _argument(2),
+        _jump(_JUMP_EQUAL, 0, 0, 2),
+        _step(_LOAD, _ARGUMENTS_OFFSET + 8 * 2 + 4),  # the address of the new limits has two words
+        _jump(_JUMP_EQUAL, 0, 1, 0),
+        _step(_RETURN, _EPERM),
+        _step(_RETURN, _ALLOW),
+    ]
+
+
 def server_filter() -> bytes:
     """Default-deny list for the fork server and everything below it."""
     steps = _head()
@@ -124,7 +159,7 @@ def server_filter() -> bytes:
 def child_template(*, threads: bool, open_files: bool) -> bytes:
     """What a child may not do although the server may; patch it with `for_process`."""
     steps = _head()
-    steps += _only_values("kill", 0, [_PID_MARK]) + _only_values("tgkill", 0, [_PID_MARK])
+    steps += _own_signals("kill", 1) + _own_signals("tgkill", 2)
     steps += _when(
         "clone",
         [
@@ -135,7 +170,8 @@ def child_template(*, threads: bool, open_files: bool) -> bytes:
         ],
     )
     steps += _only_values("prctl", 0, _CHILD_PRCTLS)
-    steps += _only_values("prlimit64", 0, [0, _PID_MARK])  # the trainer has the same uid
+    steps += _when("setrlimit", [_argument(0), *_none_of([_RLIMIT_CPU])])
+    steps += _when("prlimit64", _own_limits())
     steps += _only_values("fcntl", 1, _CHILD_FCNTLS)
     names = ["memfd_create", "fork", "vfork", "seccomp", "landlock_restrict_self"]
     names += [] if open_files else _FILE_OPENING

@@ -32,6 +32,9 @@ from .layers import Layers, layers_of
 
 _CHANNEL = 3
 """The descriptor on which every child finds its socket."""
+_PROGRAM_CHANNEL = 4
+"""Where the tests' process finds the other end of its program's socket."""
+_MAX_DESCRIPTORS = 8
 _PARKED = 80
 _SERVER_FILES = 256
 _CHILD_THREADS = 64
@@ -51,19 +54,22 @@ class _State:
     processes: int | None = None
 
 
-def _set_up_child(state: _State, descriptors: list[int], limits: dict[str, int]) -> None:
-    """Right after fork: move the descriptors into place, then limit. The first is the channel, then stdin, stdout."""
+def _set_up_child(state: _State, role: str, descriptors: list[int], limits: dict[str, int]) -> None:
+    """Right after fork: move the descriptors into place, then limit.
+
+    The first is the channel; then the program's channel for tests, or stdin and stdout, or stdout alone.
+    """
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    streams = descriptors[1:3] if len(descriptors) == 3 else [state.devnull, state.devnull]
-    if len(descriptors) == 2:
-        streams[1] = descriptors[1]
-    wanted = (*streams, state.devnull, descriptors[0])
+    if state.ruleset is not None:  # first, because the descriptors' places may be the rule set's
+        landlock.apply(state.ruleset)
+    channels = descriptors[:2] if role == "tests" else descriptors[:1]
+    given = descriptors[len(channels) :]
+    streams = [state.devnull] * (2 - len(given)) + given
+    wanted = (*streams, state.devnull, *channels)
     parked = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, _PARKED) for descriptor in wanted]
     for place, descriptor in enumerate(parked):
         os.dup2(descriptor, place)
-    if state.ruleset is not None:
-        landlock.apply(state.ruleset)
-    os.closerange(_CHANNEL + 1, _SERVER_FILES)
+    os.closerange(_CHANNEL + len(channels), _SERVER_FILES)
     kernel.limit_child(
         state.base_bytes + limits["memory"],
         limits["cpu_seconds"],
@@ -87,8 +93,8 @@ def _hide_wall_clock() -> None:
 def _run_child(state: _State, descriptors: list[int], request: dict[str, Any]) -> None:
     code = 70
     try:
-        _set_up_child(state, descriptors, request["limits"])
         role = request["role"]
+        _set_up_child(state, role, descriptors, request["limits"])
         if role == "program":
             _hide_wall_clock()
             sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -99,7 +105,7 @@ def _run_child(state: _State, descriptors: list[int], request: dict[str, Any]) -
         elif role == "same":
             program.run_same(_CHANNEL)
         elif role == "tests":
-            tester.serve(_CHANNEL, lambda: _receive_with_channel(_CHANNEL))
+            tester.serve(_CHANNEL, _PROGRAM_CHANNEL)
         elif role == "verifier":
             verifier.serve(_CHANNEL)
         elif role == "check":
@@ -157,18 +163,16 @@ def _receive(descriptor: int, most: int) -> tuple[Any, list[int]] | None:
     return json.loads(read_exactly(descriptor, size)), list(descriptors)
 
 
-def _receive_with_channel(descriptor: int) -> tuple[dict[str, Any], int] | None:
-    received = _receive(descriptor, 1)
-    if received is None or len(received[1]) != 1:
-        return None
-    return received[0], received[1][0]
+def _end(process_id: int, *, kill: bool) -> dict[str, Any] | None:
+    """Reap a child, killed first where it still runs: how it ended, its peak memory in kB, its CPU seconds.
 
-
-def _end(process_id: int) -> dict[str, Any]:
-    """Kill and reap a child; how it ended, its peak memory in kB and its CPU seconds."""
+    None where it still runs and is not to be killed.
+    """
     done, status, usage = os.wait4(process_id, os.WNOHANG)
     killed = False
     if done == 0:
+        if not kill:
+            return None
         os.kill(process_id, signal.SIGKILL)
         _, status, usage = os.wait4(process_id, 0)
         # One that was exiting already keeps its own status.
@@ -176,8 +180,23 @@ def _end(process_id: int) -> dict[str, Any]:
     return {"status": status, "killed": killed, "rss": usage.ru_maxrss, "cpu": usage.ru_utime + usage.ru_stime}
 
 
+def _fork_all(state: _State, orders: list[dict[str, Any]], descriptors: list[int]) -> list[int]:
+    """The process ids of new children. Each order takes its number of the descriptors, in turn."""
+    made = []
+    start = 0
+    for order in orders:
+        end = start + order["descriptors"]
+        child = os.fork()
+        if child == 0:
+            _run_child(state, descriptors[start:end], order)
+        made.append(child)
+        start = end
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return made
+
+
 def _serve(state: _State, control: int) -> None:
-    children: set[int] = set()
     while True:
         # A socket's end of file does not come while another process holds a copy of the supervisor's end.
         ready, _, _ = select.select([control], [], [], 2.0)
@@ -185,23 +204,15 @@ def _serve(state: _State, control: int) -> None:
             if not state.layers.namespaces and os.getppid() != state.parent:
                 os._exit(0)
             continue
-        received = _receive(control, 3)
+        received = _receive(control, _MAX_DESCRIPTORS)
         if received is None:
             os._exit(0)
         request, descriptors = received
         if request["op"] == "fork":
-            child = os.fork()
-            if child == 0:
-                _run_child(state, descriptors, request)
-            children.add(child)
-            for descriptor in descriptors:
-                os.close(descriptor)
-            write_frame(control, {"pid": child})
-        elif request["pid"] in children:
-            children.discard(request["pid"])
-            write_frame(control, _end(request["pid"]))
+            write_frame(control, {"pids": _fork_all(state, request["orders"], descriptors)})
         else:
-            write_frame(control, {"status": 0, "killed": False, "rss": 0, "cpu": 0.0})
+            endings = [_end(process_id, kill=request["kill"]) for process_id in request["pids"]]
+            write_frame(control, {"endings": endings})
 
 
 def _restore_builtins() -> None:

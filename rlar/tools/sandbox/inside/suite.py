@@ -1,30 +1,30 @@
-"""Reading a test suite: which names the program must provide, whether it can be split, whether it leaves traces."""
+"""Reading a test suite: which names the program must provide, whether it can be split, and where it checks something.
+
+A pass needs a check that was executed. So every check of a suite is rewritten to tell of itself: asserts, calls of
+assertion functions, conditions that guard a `raise`, and handlers of exceptions that had to come. What is not seen here,
+is never reached or cannot fail counts for nothing, and such a suite passes nobody.
+"""
 
 from __future__ import annotations
 
 import ast
 import builtins
+import collections
 import importlib.util
 import sys
 import types
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+N = TypeVar("N", bound=ast.AST)
 
 _BUILTINS = frozenset(vars(builtins))
 _ALIASES = {"np": "numpy", "pd": "pandas"}
-# Modules whose functions neither reach the interpreter nor keep state that another suite could notice.
-_PURE_MODULES = frozenset(
-    """
-    math cmath collections itertools re fractions decimal statistics typing copy heapq bisect datetime json numbers
-    numpy random
-    """.split()  # noqa: SIM905
-)
-_STATEFUL_CALLS = frozenset(
-    """
-    setattr delattr getattr attrgetter methodcaller get_type_hints exec eval compile globals locals vars open
-    __import__ breakpoint seed setcontext getcontext setrecursionlimit set_int_max_str_digits cache_clear register
-    purge shuffle seterr set_printoptions settrace
-    """.split()  # noqa: SIM905
-)
+CHECK, ENTERED = "__rlar_check__", "__rlar_entered__"
+"""What the rewritten suite calls: `tester.Checks`."""
+Kind = Literal["asserted", "caught", "passed"]
+"""What tells of itself: the condition of an assert, an exception in its handler, or a point that was reached."""
 _INSPECTING = frozenset(["inspect", "mock", "unittest.mock", "gc", "ctypes", "contextlib.redirect_stdout"])
 
 
@@ -38,20 +38,23 @@ class Suite:
     """Names that the tests read and nothing on their side defines: the program's."""
     modules: dict[str, str] = field(default_factory=dict)
     """Wanted names that are modules (the tests rely on the program's import): name -> module."""
-    leaves_traces: bool = False
-    """It may change the interpreter it runs in, which is then not used again."""
-    checks: bool = True
-    """It holds an assertion of some kind."""
+    imports: frozenset[str] = frozenset()
+    """Modules that it imports."""
     inseparable: str = ""
     """Why program and tests need one interpreter; empty where they do not."""
     helped: bool = False
     """One of the program's functions is judged by means of another one, which the program may have changed."""
 
 
-def read_suite(tests: str, prelude: str | None, entry: str | None) -> Suite:
-    """Parse and compile a suite. SyntaxError where it is no Python."""
+def read_suite(tests: str, prelude: str | None, entry: str | None, *, shared: bool = False) -> Suite:
+    """Parse and compile a suite. SyntaxError where it is no Python.
+
+    `shared`: for an interpreter that the program is in too, where it may have changed any value.
+    """
     prelude_tree = ast.parse(prelude, "<prelude>") if prelude else None
-    tests_tree = ast.fix_missing_locations(_ImportsOfTheProgram().visit(ast.parse(tests, "<tests>")))
+    tests_tree = ast.parse(tests, "<tests>")
+    if any(type(node) is ast.ImportFrom for node in _walk(tests_tree)):
+        tests_tree = ast.fix_missing_locations(_ImportsOfTheProgram().visit(tests_tree))
     trees = [tree for tree in (prelude_tree, tests_tree) if tree is not None]
     bound: set[str] = set()
     read: set[str] = set()
@@ -63,15 +66,18 @@ def read_suite(tests: str, prelude: str | None, entry: str | None) -> Suite:
         module = _ALIASES.get(name, name)
         if module in sys.stdlib_module_names or module in _ALIASES.values():
             modules[name] = module
+    telling = _Telling(frozenset(read - _BUILTINS) if shared else _about_program(trees, wanted - set(modules)))
     return Suite(
-        prelude=compile(prelude_tree, "<prelude>", "exec", dont_inherit=True) if prelude_tree else None,
-        tests=compile(tests_tree, "<tests>", "exec", dont_inherit=True),
         wanted=frozenset(wanted),
         modules=modules,
-        leaves_traces=any(_leaves_traces(tree) for tree in trees),
-        checks=any(map(_is_check, ast.walk(tests_tree))),
+        imports=frozenset(
+            name for tree in trees for node in _walk(tree) for name in _imported(node) if _is_module(name)
+        ),
         inseparable=_why_inseparable(tests_tree, wanted),
         helped=_is_helped(tests_tree, wanted - set(modules)),
+        # Last, because it changes the trees.
+        prelude=_compile(prelude_tree, "<prelude>", telling) if prelude_tree else None,
+        tests=_compile(tests_tree, "<tests>", telling),
     )
 
 
@@ -81,35 +87,221 @@ def _is_helped(tree: ast.AST, wanted: set[str]) -> bool:
     `assert decode(encode(x)) == x` does; two asserts about a function each do not. Classes are left out: what the tests
     construct is what they judge.
     """
-    functions = {name for name in wanted if not name[:1].isupper()}
-    for node in ast.walk(tree):
+    read = {node.id for node in _walk(tree) if isinstance(node, ast.Name)}
+    functions = {name for name in wanted & read if not name[:1].isupper()}
+    for node in _walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == "check" and node.args.args:
             functions.add(node.args.args[0].arg)
+    if len(functions) < 2:
+        return False
     carried: dict[str, set[str]] = {name: {name} for name in functions}
-    statements = [node for node in ast.walk(tree) if isinstance(node, ast.Assert | ast.Assign | ast.Expr | ast.Return)]
+    statements = [node for node in _walk(tree) if isinstance(node, ast.Assert | ast.Assign | ast.Expr | ast.Return)]
     for _pass in range(2):
         for statement in statements:
             together: set[str] = set()
-            for node in ast.walk(statement):
+            for node in _walk(statement):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                     together |= carried.get(node.id, set())
             if len(together) > 1:
                 return True
             if isinstance(statement, ast.Assign):
                 for target in statement.targets:
-                    for node in ast.walk(target):
+                    for node in _walk(target):
                         if isinstance(node, ast.Name):
                             carried.setdefault(node.id, set()).update(together)
     return False
 
 
-def _is_check(node: ast.AST) -> bool:
-    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-    return isinstance(node, ast.Assert | ast.Raise) or "assert" in name.lower()
+def _is_plain(node: ast.expr | None) -> bool:
+    """A constant or a negative number."""
+    return type(node) is ast.Constant or (type(node) is ast.UnaryOp and type(node.operand) is ast.Constant)
+
+
+def _walk(*tops: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of trees, breadth first, without the values in tables: of many suites they are the most by far."""
+    waiting = collections.deque(tops)
+    while waiting:
+        node = waiting.popleft()
+        yield node
+        if isinstance(node, ast.List | ast.Tuple | ast.Set):
+            waiting.extend([item for item in node.elts if not _is_plain(item)])
+        elif type(node) is not ast.Constant:
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _compile(tree: ast.Module, filename: str, telling: _Telling) -> types.CodeType:
+    return compile(telling.visit(tree), filename, "exec", dont_inherit=True)
+
+
+def _about_program(trees: list[ast.Module], wanted: set[str]) -> frozenset[str]:
+    """The names whose values may depend on the program: linked to one of its names by some chain of statements.
+
+    Two names are linked where a statement holds both, be it in its body; a function only to its parameters and to what
+    it returns. Scopes and order are left out, so that no value that depends on the program is missed.
+    """
+    links: dict[str, set[str]] = {}
+    imported: set[str] = set()
+    starts = set(wanted)
+    for tree in trees:
+        for node in _walk(tree):
+            names: set[str] = set()
+            if isinstance(node, ast.Import):
+                imported.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                given_back = [each for each in _walk(node) if isinstance(each, ast.Return | ast.Yield)]
+                names = {node.name} | _names([node.args, *node.decorator_list, *given_back])
+                if node.name == "check" and node.args.args:
+                    starts.add(node.args.args[0].arg)
+            elif isinstance(node, ast.ClassDef):
+                names = {node.name} | _names([node])
+            elif isinstance(node, ast.stmt):
+                names = _names([node])
+            for name in names:
+                links.setdefault(name, set()).update(names)
+    found: set[str] = set()
+    while starts:
+        name = starts.pop()
+        found.add(name)
+        starts |= links.get(name, set()) - imported - _BUILTINS - found
+    return frozenset(found)
+
+
+def _names(nodes: Sequence[ast.AST]) -> set[str]:
+    found = set()
+    for node in _walk(*nodes):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            found.add(node.name)
+    return found
+
+
+def _always(node: ast.expr) -> bool | None:
+    """The truth value that an expression has whatever the program does; None where it may have either."""
+    if isinstance(node, ast.Constant):
+        return bool(node.value)
+    if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.Dict):
+        items = node.keys if isinstance(node, ast.Dict) else node.elts
+        if any(item is not None and not isinstance(item, ast.Starred) for item in items):
+            return True
+        return None if items else False
+    if isinstance(node, ast.Lambda | ast.GeneratorExp):
+        return True
+    if isinstance(node, ast.JoinedStr):
+        return True if any(isinstance(value, ast.Constant) for value in node.values) else None
+    if isinstance(node, ast.NamedExpr):
+        return _always(node.value)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        value = _always(node.operand)
+        return None if value is None else not value
+    if isinstance(node, ast.BoolOp):
+        values = [_always(value) for value in node.values]
+        decisive = isinstance(node.op, ast.Or)
+        if decisive in values:
+            return decisive
+        return None if None in values else not decisive
+    return None
+
+
+def _called(node: ast.AST) -> str:
+    """The last name of what a call calls, in small letters; "" for what is no call."""
+    if not isinstance(node, ast.Call):
+        return ""
+    function = node.func
+    name = (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )
+    return name.lower()
+
+
+def _fails(body: list[ast.stmt]) -> bool:
+    """Whether statements end in a failure of the suite."""
+    if not body:
+        return False
+    last = body[-1]
+    if isinstance(last, ast.Assert):
+        return _always(last.test) is False
+    return isinstance(last, ast.Raise) or (isinstance(last, ast.Expr) and _called(last.value) in ("fail", "exit"))
+
+
+def _placed(made: N, place: ast.AST, *others: ast.AST) -> N:
+    """New nodes at the place of an old one."""
+    for other in others:
+        ast.copy_location(other, place)
+    return ast.copy_location(made, place)
+
+
+class _Telling(ast.NodeTransformer):
+    """Makes every check of a suite tell that it was executed, and every assertion whether it held."""
+
+    def __init__(self, about: frozenset[str]) -> None:
+        self._about = about
+
+    def _is_about(self, nodes: Sequence[ast.AST]) -> bool:
+        return not self._about.isdisjoint(_names(nodes))
+
+    def _tell(self, value: ast.expr, about: bool, kind: Kind = "passed") -> ast.Call:
+        flags = [ast.Constant(about), ast.Constant(kind)]
+        return _placed(ast.Call(_placed(ast.Name(CHECK, ast.Load()), value), [value, *flags], []), value, *flags)
+
+    def _tell_of(self, place: ast.AST, about: bool, kind: Kind = "passed") -> ast.Expr:
+        """A statement that tells, where `place` is."""
+        return _placed(ast.Expr(self._tell(_placed(ast.Constant(None), place), about, kind)), place)
+
+    def visit_List(self, node: ast.List | ast.Tuple | ast.Set) -> ast.AST:
+        return node if all(map(_is_plain, node.elts)) else self.generic_visit(node)
+
+    visit_Tuple = visit_Set = visit_List
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        about = _always(node.test) is None and self._is_about([node.test])
+        self.generic_visit(node)
+        node.test = self._tell(node.test, about, "asserted")
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        about = self._is_about([*node.args, *node.keywords])
+        is_assertion = "assert" in _called(node)
+        self.generic_visit(node)
+        return self._tell(node, about) if is_assertion and about else node
+
+    def visit_With(self, node: ast.With) -> ast.AST | list[ast.AST]:
+        """One that expects an exception tells of itself when it is over."""
+        expects = any("raises" in _called(item.context_expr) for item in node.items)
+        about = expects and self._is_about([node])
+        self.generic_visit(node)
+        if not about:
+            return node
+        return [node, self._tell_of(node, about)]
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        guards = _fails(node.body) or _fails(node.orelse)
+        about = guards and _always(node.test) is None and self._is_about([node.test])
+        self.generic_visit(node)
+        if about:
+            node.test = self._tell(node.test, about)
+        return node
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        """Each handler tells what it caught: an assertion, or an exception that had to come."""
+        about = (_fails(node.body) or _fails(node.orelse)) and self._is_about(node.body)
+        self.generic_visit(node)
+        for handler in node.handlers:
+            handler.body.insert(0, self._tell_of(handler.body[0], about, "caught"))
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        if node.name == "check":
+            call = ast.Call(_placed(ast.Name(ENTERED, ast.Load()), node), [], [])
+            node.body.insert(0, _placed(ast.Expr(_placed(call, node)), node))
+        return node
 
 
 def _collect(tree: ast.AST, bound: set[str], read: set[str]) -> None:
-    for node in ast.walk(tree):
+    for node in _walk(tree):
         if isinstance(node, ast.Name):
             (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -154,34 +346,18 @@ def _imported(node: ast.AST) -> list[str]:
     return []
 
 
-def _leaves_traces(tree: ast.AST) -> bool:
-    """Whether a suite does anything beyond reading, calling and binding its own names; errs towards True."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            if not isinstance(node.ctx, ast.Load) or node.attr.startswith("_") or node.attr in _STATEFUL_CALLS:
-                return True
-        elif isinstance(node, ast.Name):
-            if node.id in _STATEFUL_CALLS or (node.id.startswith("__") and node.id != "__name__"):
-                return True
-        elif isinstance(node, ast.Constant):
-            if isinstance(node.value, str) and "__" in node.value and node.value != "__main__":
-                return True
-        elif isinstance(node, ast.Subscript):
-            if not isinstance(node.ctx, ast.Load) and not isinstance(node.value, ast.Name | ast.Subscript):
-                return True
-        elif isinstance(node, ast.ClassDef | ast.AsyncFunctionDef | ast.Global | ast.Nonlocal):
-            return True
-        elif isinstance(node, ast.Import):
-            if any(alias.name not in _PURE_MODULES for alias in node.names):
-                return True
-        elif isinstance(node, ast.ImportFrom) and (node.module not in _PURE_MODULES or node.level):
-            return True
-    return False
-
-
 def _why_inseparable(tree: ast.AST, wanted: set[str]) -> str:
-    """Decided from the tests alone: a program must not be able to choose the mode in which it is judged."""
-    for node in ast.walk(tree):
+    """Decided from the tests alone: a program must not be able to choose the mode in which it is judged.
+
+    This serves suites of the usual makes. What it does not see runs apart from the program, and tells nothing there:
+    `tester.Looked`.
+    """
+    modules = {alias.asname or alias.name.partition(".")[0] for node in _walk(tree) if isinstance(node, ast.Import)
+               for alias in node.names}  # fmt: skip
+    for node in _walk(tree):
+        stored = isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load)
+        if stored and _root(node) in modules:
+            return "the tests patch a module"
         if any(name in _INSPECTING for name in _imported(node)):
             return "the tests import a module that inspects or patches the program"
         if isinstance(node, ast.ClassDef) and any(
@@ -201,6 +377,13 @@ def _why_inseparable(tree: ast.AST, wanted: set[str]) -> str:
         if isinstance(node, ast.Attribute) and node.attr == "redirect_stdout":
             return "the tests read what the program prints"
     return ""
+
+
+def _root(node: ast.AST) -> str:
+    """The name at the start of `a.b[c].d`; "" where there is none."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _constructs(node: ast.AST, wanted: set[str]) -> bool:

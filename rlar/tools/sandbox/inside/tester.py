@@ -3,6 +3,9 @@
 An object of the program's own classes is held here as an inert reference: it equals nothing but itself, has no truth
 value and no operators. References that a constructor gave also have methods; others only show attributes that are
 plain. Which names are constructors is decided by the tests' spelling (a capital), never by the program.
+
+Tests that look into the program rather than call it (its signature, its documentation, its operators), or patch what it
+would use, would see these stand-ins instead. Every such look ends the run, which then tells nothing.
 """
 
 # ruff: noqa: BLE001
@@ -10,20 +13,23 @@ plain. Which names are constructors is decided by the tests' spelling (a capital
 from __future__ import annotations
 
 import builtins
+import contextlib
 import importlib
+import io
 import os
 import sys
 import types
 import unittest
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
 from .codec import CodecError, decode, encode
-from .frames import MAX_REPLY, FrameError, read_frame, write_frame
+from .frames import MAX_FRAME, MAX_REPLY, FrameError, read_frame, write_frame
 from .program import describe, seed_generators
-from .suite import Suite, read_suite
+from .suite import CHECK, ENTERED, Kind, Suite, read_suite
 
-_CACHED_SUITES = 64
+DIED = "died"
+_STREAMS = ("stdin", "stdout", "stderr")
 
 
 class ProgramFault(BaseException):
@@ -34,8 +40,8 @@ class CannotSplit(BaseException):
     """The tests hand the program something that cannot cross the process boundary."""
 
 
-class Inseparable(Exception):
-    """Decided before the program ran: these tests need one interpreter."""
+class Looked(BaseException):
+    """The tests looked at what stands in for the program here: they cannot tell."""
 
 
 class Link:
@@ -47,11 +53,33 @@ class Link:
         self.fault: BaseException | None = None
         self.callbacks: list[Any] = []
         self.references: dict[int, Reference] = {}
+        self._unpatched: list[tuple[dict[str, Any], dict[str, Any]]] = []
+
+    def watch(self, modules: Iterable[types.ModuleType]) -> None:
+        """Remember the functions, classes and streams of modules, which tests may patch for the program to find."""
+        for module in modules:
+            names = vars(module)
+            kept = {name: value for name, value in names.items() if callable(value) or name in _STREAMS}
+            self._unpatched.append((names, kept))
+
+    def refuse(self, what: str) -> NoReturn:
+        """End the run: nothing that the tests catch brings it back."""
+        self.fault = self.fault or Looked(what)
+        raise self.fault
+
+    def _check_unpatched(self) -> None:
+        for names, kept in self._unpatched:
+            for name, value in kept.items():
+                if names.get(name) is not value:
+                    self.refuse(f"they patch {name}")
+        if sys.gettrace() is not None or sys.getprofile() is not None:
+            self.refuse("they trace calls")
 
     def ask(self, request: dict[str, Any], arguments: tuple[Any, ...] = (), named: dict[str, Any] | None = None) -> Any:
         """The decoded answer; the program's own exception where it raised one."""
         if self.fault is not None:
             raise self.fault
+        self._check_unpatched()
         self.calls += 1
         try:
             request["a"] = encode(list(arguments), self._export)
@@ -73,7 +101,7 @@ class Link:
             self.fault = fault
             raise
         except (FrameError, OSError):
-            self.fault = ProgramFault("died")
+            self.fault = ProgramFault(DIED)
             raise self.fault from None
         except (CodecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             self.fault = ProgramFault(f"answered with nonsense ({type(error).__name__})")
@@ -101,16 +129,18 @@ class Link:
             return {"raised": [], "text": describe(error, "<tests>")}
 
     def _export(self, value: Any) -> list[Any]:
-        if isinstance(value, Reference):
+        kind = type(value)
+        if kind is Stub:
+            return ["g", object.__getattribute__(value, "_path")]
+        if issubclass(kind, Reference):
             return ["h", object.__getattribute__(value, "_key")]
-        if isinstance(value, Stub):
-            return ["g", value.path]
-        if isinstance(value, type) and issubclass(value, Reference):
-            return ["g", value.__name__]
-        if isinstance(value, types.FunctionType | types.MethodType | types.BuiltinFunctionType):
+        if kind is _RemoteClass:
+            return ["g", type.__getattribute__(value, "__name__")]
+        # What of the builtins is not in the codec's list, such as eval, would run the program's text here.
+        is_builtin = kind is types.BuiltinFunctionType and value.__module__ == "builtins"
+        if kind in (types.FunctionType, types.MethodType, types.BuiltinFunctionType) and not is_builtin:
             self.callbacks.append(value)
             return ["k", len(self.callbacks) - 1]
-        kind = type(value)
         raise CodecError(f"the tests pass a {kind.__module__}.{kind.__qualname__}")
 
     def _resolve(self, data: list[Any]) -> Any:
@@ -129,63 +159,174 @@ class Link:
 class Reference:
     """An object in the program's process."""
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
+    def __getattribute__(self, name: str) -> Any:
+        if name == "__class__":
+            return object.__getattribute__(self, name)
         link, key = object.__getattribute__(self, "_link"), object.__getattribute__(self, "_key")
+        constructed = object.__getattribute__(self, "_methods")
+        if name.startswith("__"):
+            if constructed:
+                link.refuse(f"they look at {name} of an object of the program")
+            raise AttributeError(name)
         value = link.ask({"op": "attribute", "h": key, "name": name})
         if value is not NotImplemented:
             return value
-        if not object.__getattribute__(self, "_methods"):
+        if not constructed:
             raise AttributeError(f"{name}: methods of a returned object are not called across the process boundary")
         return lambda *arguments, **named: link.ask({"op": "method", "h": key, "name": name}, arguments, named)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"{name}: objects in the program's process cannot be changed from here")
+        _refuse_operator(self, "__setattr__")
 
-    def __bool__(self) -> bool:
-        raise TypeError("an object of the program has no truth value here")
+
+def _refuse_operator(reference: Reference, name: str) -> NoReturn:
+    """What is constructed by the tests has operators of the program's; what the program returned should be plain data."""
+    if object.__getattribute__(reference, "_methods"):
+        object.__getattribute__(reference, "_link").refuse(f"they use {name} of an object of the program")
+    raise TypeError(f"an object of the program has no {name} here")
+
+
+def _operator(name: str) -> Callable[..., Any]:
+    def refuse(self: Reference, *_arguments: Any) -> Any:
+        if name in _IDENTITY and not object.__getattribute__(self, "_methods"):
+            return getattr(object, name)(self, *_arguments)
+        _refuse_operator(self, name)
+
+    return refuse
+
+
+_IDENTITY = frozenset(["__eq__", "__ne__", "__hash__", "__repr__", "__str__", "__format__"])
+"""Returned objects keep these of `object`, so that a program cannot end a run by returning one."""
+_MADE_LIKE_ANY = frozenset(
+    ["__class__", "__new__", "__init__", "__init_subclass__", "__subclasshook__", "__del__", "__get__"]
+)
+"""Neither operators of the object, nor looks at it."""
+_WITH_OPERATORS = (int, float, str, list, dict, set, memoryview, slice, types.FunctionType, types.GeneratorType,
+                   types.CoroutineType, types.AsyncGeneratorType, io.StringIO, os.DirEntry)  # fmt: skip
+for _kind in _WITH_OPERATORS:
+    for _name in set(dir(_kind)) - _MADE_LIKE_ANY - set(vars(Reference)):
+        if _name.startswith("__") and callable(getattr(_kind, _name, None)):
+            setattr(Reference, _name, _operator(_name))
 
 
 class Stub:
     """A function in the program's process."""
 
     def __init__(self, link: Link, path: str) -> None:
-        self.link = link
-        self.path = path
-        self.__name__ = path
+        object.__setattr__(self, "_link", link)
+        object.__setattr__(self, "_path", path)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return self.link.ask({"op": "call", "name": self.path}, arguments, named)
+        link, path = object.__getattribute__(self, "_link"), object.__getattribute__(self, "_path")
+        return link.ask({"op": "call", "name": path}, arguments, named)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "__name__":  # unittest and threading ask for it, and do without
+            raise AttributeError(name)
+        object.__getattribute__(self, "_link").refuse(f"they look at {name} of a function of the program")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__getattribute__(self, "_link").refuse(f"they set {name} of a function of the program")
+
+    def __repr__(self) -> str:
+        return f"<function {object.__getattribute__(self, '_path')}>"
 
 
 class _RemoteClass(type):
     """Class attributes and static methods are asked for; everything else behaves like a class."""
 
-    def __getattr__(cls, name: str) -> Any:
-        link = cls.__dict__.get("_remote_link")
-        if link is None or name.startswith("_"):
-            raise AttributeError(name)
-        path = cls.__name__
-        value = link.ask({"op": "attribute", "of": path, "name": name})
-        if value is not NotImplemented:
-            return value
-        return lambda *arguments, **named: link.ask({"op": "method", "of": path, "name": name}, arguments, named)
+    def __new__(cls, name: str, bases: tuple[type, ...], space: dict[str, Any]) -> _RemoteClass:
+        for base in bases:
+            if type(base) is _RemoteClass:
+                _link_of(base).refuse("they derive a class from one of the program's")
+        return super().__new__(cls, name, bases, space)
 
-
-def _remote_class(link: Link, path: str) -> type:
-    def construct(cls: type, *arguments: Any, **named: Any) -> Any:
+    def __call__(cls, *arguments: Any, **named: Any) -> Any:
+        link, path = _link_of(cls), type.__getattribute__(cls, "__name__")
         made = link.ask({"op": "call", "name": path}, arguments, named)
         if type(made) is not Reference:
             raise TypeError(f"{path} is not a class")
         key = object.__getattribute__(made, "_key")
-        reference: Any = object.__new__(cls)
+        reference: Reference = object.__new__(cls)  # type: ignore[arg-type]
         for name, value in (("_link", link), ("_key", key), ("_methods", True)):
             object.__setattr__(reference, name, value)
         link.references[key] = reference
         return reference
 
-    return _RemoteClass(path, (Reference,), {"__new__": construct, "_remote_link": link})
+    def __getattribute__(cls, name: str) -> Any:
+        if name in ("__name__", "__module__", "__class__"):
+            return type.__getattribute__(cls, name)
+        link, path = _link_of(cls), type.__getattribute__(cls, "__name__")
+        if name.startswith("_"):
+            link.refuse(f"they look at {name} of a class of the program")
+        value = link.ask({"op": "attribute", "of": path, "name": name})
+        if value is not NotImplemented:
+            return value
+        return lambda *arguments, **named: link.ask({"op": "method", "of": path, "name": name}, arguments, named)
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        _link_of(cls).refuse(f"they set {name} of a class of the program")
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        if type(value) is cls:
+            return True
+        if issubclass(type(value), Reference):
+            _refuse_operator(value, "__class__")
+        return False
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        if other is not cls and type(other) is _RemoteClass:
+            _link_of(cls).refuse("they ask for the base classes of one of the program's")
+        return other is cls
+
+
+def _link_of(remote: type) -> Link:
+    link: Link = type.__getattribute__(remote, "_remote_link")
+    return link
+
+
+def _remote_class(link: Link, path: str) -> type:
+    return _RemoteClass(path, (Reference,), {"_remote_link": link})
+
+
+class Checks:
+    """What the suite's own assertions tell of themselves as they are executed (`suite.py` puts the calls there)."""
+
+    def __init__(self, answers: Callable[[], int]) -> None:
+        self._answers = answers
+        self.held = 0
+        """Checks about the program that were executed after it had answered something, and held."""
+        self.broken = 0
+        """Assertions that did not hold."""
+        self.entered = False
+        """Whether the tests have called their `check` themselves."""
+
+    def enter(self) -> None:
+        self.entered = True
+
+    def check(self, value: Any, about: bool, kind: Kind) -> Any:
+        """Pass on the value of an expression. `about`: the check can fail and reads what the program may have made."""
+        if kind == "asserted":
+            value = bool(value)
+        if (kind == "asserted" and not value) or (kind == "caught" and _is_failure(sys.exc_info()[1])):
+            self.broken += 1
+        elif about and self._answers() > 0:
+            self.held += 1
+        return value
+
+    def report(self, kind: str, text: str = "", *, helped: bool = False) -> dict[str, Any]:
+        """The run as plain data, which the supervisor judges."""
+        return {"kind": kind, "text": text[:400], "checks": self.held, "swallowed": self.broken, "helped": helped}
+
+
+def _is_failure(error: BaseException | None) -> bool:
+    """Whether an exception that a suite caught is one of its own assertions."""
+    if not isinstance(error, AssertionError) or error.__traceback__ is None:
+        return False
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame.f_code.co_filename not in (__file__, "<program>")
 
 
 def _copy_back(arguments: tuple[Any, ...], changed: Any) -> None:
@@ -220,44 +361,41 @@ def _remote_exception(reply: dict[str, Any]) -> Exception:
 
 
 def run_suite(
-    tests: str,
-    prelude: str | None,
+    suite: Suite,
     entry: str | None,
     candidate: Any,
     namespace: dict[str, Any],
+    checks: Checks,
     *,
     keep: dict[str, Any] | None = None,
-    suite: Suite | None = None,
-    calls: Callable[[], int] | None = None,
 ) -> None:
     """Run a suite in `namespace`; returns when everything held.
 
-    Asserts run as they stand, then `check(candidate)`, `unittest` cases and `test_...` functions if the suite
-    defines any and has not called them. `keep` puts the program's own names back over the prelude's.
+    Asserts run as they stand, then `check(candidate)` if the suite defines it and has not called it, else `unittest`
+    cases and `test_...` functions. `keep` puts the program's own names back over the prelude's.
     """
-    suite = suite or read_suite(tests, prelude, entry)
+    namespace[CHECK], namespace[ENTERED] = checks.check, checks.enter
     if suite.prelude is not None:
         exec(suite.prelude, namespace)
         if keep is not None:
             namespace.update({name: value for name, value in keep.items() if not name.startswith("__")})
     if entry is not None and "." not in entry:
         namespace[entry] = candidate
-    if keep is not None and not suite.checks:
-        raise AssertionError("the tests check nothing")
     before = set(namespace)
     exec(suite.tests, namespace)
     defined = {name: value for name, value in namespace.items() if name not in before or name == "check"}
-    check = defined.get("check")
-    if entry is not None and entry != "check" and isinstance(check, types.FunctionType):
-        if calls is None or calls() == 0:
-            check(candidate)
+    functions = {name: value for name, value in defined.items() if type(value) is types.FunctionType}
+    if entry is not None and entry != "check" and "check" in functions:
+        if not checks.entered:
+            functions["check"](candidate)
         return
-    cases = [value for value in defined.values() if isinstance(value, type) and issubclass(value, unittest.TestCase)]
+    classes = [value for value in defined.values() if issubclass(type(value), type) and type(value) is not _RemoteClass]
+    cases = [value for value in classes if issubclass(value, unittest.TestCase)]
     if cases:
         _run_cases(cases)
-    for name, value in defined.items():
-        if name.startswith("test") and isinstance(value, types.FunctionType) and not value.__code__.co_argcount:
-            value()
+    for name, function in functions.items():
+        if name.startswith("test") and not function.__code__.co_argcount:
+            function()
 
 
 def _run_cases(cases: list[type[unittest.TestCase]]) -> None:
@@ -290,78 +428,75 @@ def _bind(suite: Suite, entry: str | None, names: dict[str, Any], link: Link, na
     return Stub(link, entry)
 
 
+def _imported_modules(suite: Suite) -> list[types.ModuleType]:
+    """The modules that a suite imports, as far as they can be imported."""
+    found = []
+    for name in suite.imports:
+        with contextlib.suppress(Exception):
+            found.append(importlib.import_module(name))
+    return found
+
+
 def _fetch(link: Link, name: str) -> Any:
     """A constant of the program; a constant that is not plain data is only a fault where it is used."""
-    value = link.ask({"op": "data", "name": name})
-    link.calls -= 1
-    return value
+    return link.ask({"op": "data", "name": name})
 
 
-def judge(suite: Suite, request: dict[str, Any], channel: int) -> dict[str, Any]:
-    """The verdict of one suite on the program behind `channel`."""
+def run_split(suite: Suite, entry: str | None, channel: int) -> dict[str, Any]:
+    """What a suite says of the program behind `channel`."""
+    link = Link(channel)
+    checks = Checks(lambda: link.calls)
     try:
         first = read_frame(channel, 1 << 20)
     except (FrameError, OSError, ValueError, RecursionError):
-        return {"verdict": False, "loading": True, "text": "died"}
+        return checks.report("died")
     if type(first) is not dict or type(first.get("names")) is not dict:
-        text = first.get("failed") if type(first) is dict else None
-        return {"verdict": False, "loading": True, "text": str(text)[:300]}
-    link = Link(channel)
+        text = str(first.get("failed") if type(first) is dict else None)
+        return checks.report("memory" if text.startswith("MemoryError") else "loading", text)
     module = types.ModuleType("tests")
     sys.modules["tests"] = module
     namespace = module.__dict__
-    entry = request["entry"]
     error: BaseException | None = None
     try:
         candidate = _bind(suite, entry, first["names"], link, namespace)
-        run_suite("", None, entry, candidate, namespace, suite=suite, calls=lambda: link.calls)
+        link.watch([builtins, sys, *_imported_modules(suite)])
+        run_suite(suite, entry, candidate, namespace, checks)
     except BaseException as caught:
         error = caught
-    error = link.fault or error
-    if error is None and link.calls == 0:
-        return {"verdict": False, "idle": True, "text": "the tests never called the program"}
+    return report_of(link.fault or error, checks, helped=suite.helped)
+
+
+def report_of(error: BaseException | None, checks: Checks, *, helped: bool = False) -> dict[str, Any]:
+    """What a suite that ended so says."""
     if error is None:
-        return {"verdict": True, "helped": suite.helped}
+        return checks.report("ended", helped=helped)
+    if isinstance(error, Looked):
+        return checks.report("looked", str(error))
     if isinstance(error, CannotSplit):
-        return {"verdict": False, "inseparable": str(error)[:300]}
+        return checks.report("inseparable", str(error))
     if isinstance(error, ProgramFault):
-        return {"verdict": False, "fault": True, "text": str(error)[:300]}
+        return checks.report("died" if str(error) == DIED else "fault", str(error))
     notes = getattr(error, "__notes__", None)
     if notes and type(notes[0]) is str:
-        return {"verdict": False, "text": f"the program raised {notes[0]}"}
-    return {"verdict": False, "text": describe(error, "<tests>"), "memory": isinstance(error, MemoryError)}
+        kind = "memory" if notes[0].startswith("MemoryError") else "raised"
+        return checks.report(kind, f"the program raised {notes[0]}")
+    return checks.report("memory" if isinstance(error, MemoryError) else "raised", describe(error, "<tests>"))
 
 
-def serve(control: int, receive: Callable[[], tuple[dict[str, Any], int] | None]) -> None:
-    """Judge programs until the supervisor goes away; `receive` gives a request and the channel of its program."""
-    suites: dict[tuple[str, str | None, str | None], Suite] = {}
-    while True:
-        received = receive()
-        if received is None:
-            return
-        request, channel = received
-        try:
-            for reply in _replies(request, channel, suites):
-                write_frame(control, reply)
-        finally:
-            os.close(channel)
+def serve(control: int, channel: int) -> None:
+    """Run one suite against the program behind `channel`, say what it says, and wait for the end."""
+    request = read_frame(control, MAX_FRAME)
+    write_frame(control, _answer(request, channel))
+    os.read(control, 1)
 
 
-def _replies(request: dict[str, Any], channel: int, suites: dict[Any, Suite]) -> Iterator[dict[str, Any]]:
-    """The frames that answer one request: {"retire": true} before a suite that may leave traces, then the verdict."""
-    key = (request["tests"], request["prelude"], request["entry"])
+def _answer(request: dict[str, Any], channel: int) -> dict[str, Any]:
     seed_generators()
+    nothing = Checks(lambda: 0)
     try:
-        suite = suites.get(key) or read_suite(*key)
+        suite = read_suite(request["tests"], request["prelude"], request["entry"])
     except BaseException as error:
-        yield {"verdict": False, "unreadable": True, "text": describe(error, "<tests>")}
-        return
-    if len(suites) >= _CACHED_SUITES:
-        suites.pop(next(iter(suites)))
-    suites[key] = suite
+        return nothing.report("unreadable", describe(error, "<tests>"))
     if suite.inseparable and request["mode"] == "auto":
-        yield {"verdict": False, "inseparable": suite.inseparable}
-        return
-    if suite.leaves_traces:
-        yield {"retire": True}
-    yield judge(suite, request, channel)
+        return nothing.report("inseparable", suite.inseparable)
+    return run_split(suite, request["entry"], channel)
