@@ -485,7 +485,7 @@ class _Writer:
             if module is None:
                 continue
             self._parts.append(ascii(value[place : match.start()]))
-            self._refer([Place(module.whole, "")])
+            self._refer([f"<{PACKAGE}>" if self.module.tree.is_plumbing(module.name) else Place(module.whole, "")])
             place = match.start() + len(module.name)
         if _FILE_NAME.fullmatch(value) and (path := self.module.path.parent / value).is_file():
             if path.suffix == ".py" and path.resolve().is_relative_to(self.module.tree.folder.resolve()):
@@ -502,7 +502,7 @@ class _Writer:
         while "." in dotted:
             module = self.module.tree.module(dotted)
             if module is not None:
-                return None if self.module.tree.is_plumbing(dotted) else module
+                return module
             dotted = dotted.rpartition(".")[0]
         return None
 

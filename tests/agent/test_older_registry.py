@@ -29,9 +29,8 @@ ADVICE = "tools were certified with other code: run `rlar agent build-tools` on 
 
 def earlier_spec(name: str) -> ToolSpec:
     """A library tool as the first release wrote it."""
-    return ToolSpec(
-        kind=ToolKind.LIBRARY, name=name, source=LIBRARY[name], code_hash="0" * 16, provenance={"library": "rlar"}
-    )
+    source = f"{'.'.join(('rlar', 'tools', 'library', name))}:{LIBRARY[name].split(':')[1]}"
+    return ToolSpec(kind=ToolKind.LIBRARY, name=name, source=source, code_hash="0" * 16, provenance={"library": "rlar"})
 
 
 @pytest.fixture(scope="module")

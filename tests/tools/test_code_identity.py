@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from rlar.errors import ToolError
-from rlar.tools.code_identity import PACKAGE_FOLDER, PLUMBING, CodeTree, Unit, code_identity
+from rlar.tools.code_identity import PACKAGE_FOLDER, CodeTree, Unit, code_identity
 from rlar.tools.library import LIBRARY
 
 ENTRIES = {**LIBRARY, "reward_model": "rlar.tools.reward_model:RewardModelTool"}
@@ -86,10 +86,11 @@ class _Moved(ast.NodeTransformer):
 
 def test_a_file_may_move_and_a_module_be_renamed(copied: Path, identities: dict[str, str]):
     homes = {}
-    for path in sorted([*copied.rglob("tasks/**/*.py"), *copied.rglob("tools/**/*.py")]):
+    for path in sorted(copied.rglob("*.py")):
         parts = path.relative_to(copied).with_suffix("").parts
-        if parts[-1] != "__init__" and "rlar." + ".".join(parts) not in PLUMBING:
-            homes[".".join(("rlar", *parts))] = f"rlar.rooms.room{len(homes) % 7}.{'_'.join(reversed(parts))}"
+        dotted = ".".join(("rlar", *parts))
+        if parts[-1] != "__init__" and not CodeTree(copied).is_plumbing(dotted):
+            homes[dotted] = f"rlar.rooms.room{len(homes) % 7}.{'_'.join(reversed(parts))}"
     for path in list(copied.rglob("*.py")):
         dotted = ".".join(("rlar", *path.relative_to(copied).with_suffix("").parts))
         text = ast.unparse(ast.fix_missing_locations(_Moved(homes).visit(ast.parse(path.read_text("utf-8")))))
@@ -165,7 +166,7 @@ def test_whatever_a_reached_definition_computes_is_part_of_it(name: str, identit
 
 
 def test_another_definition_of_the_same_file_is_no_part_of_it(copied: Path, identities: dict[str, str]):
-    path = copied / "tools" / "answers.py"
+    path = CodeTree(copied).reached("rlar.tools.answers:clean")[0].module.path
     path.write_text(path.read_text("utf-8") + "\n\ndef never_used():\n    return 1\n", "utf-8")
     assert CodeTree(copied).identity(ENTRIES["number"]) == identities["number"]
 
@@ -254,6 +255,10 @@ SAME = {
             "tool.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from rlar.a import f\ndef score(x: f): return 1\n",
             "a.py": "def f(x): return x\n",
         },
+    ),
+    "plumbing in a text": (
+        {"tool.py": "def score(x): return 'python -m rlar.types'\n", "types.py": "X = 1\n"},
+        {"tool.py": "def score(x): return 'python -m rlar.types'\n", "types.py": "X = 2\n"},
     ),
     "plumbing": (
         {"tool.py": "from rlar.types import ok\ndef score(x): return ok(x)\n", "types.py": "def ok(x): return x\n"},
