@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from rlar.errors import InputError, RlarError
+from rlar.errors import InputError, RlarError, StorageError
 
 HELP = """Rewards you can trust for reinforcement learning of LLMs on mixed tasks.
 
@@ -878,6 +879,12 @@ def _guard(call: Any) -> None:
         _fail(error, 2)
     except RlarError as error:
         _fail(error, 1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+            raise
+        from rlar.tasks.atomic import write_failure
+
+        _fail(StorageError(write_failure(error.filename or "standard output or a temporary file", error)), 1)
     except KeyboardInterrupt:
         typer.echo("stopped; a build continues when the same command is run again", err=True)
         sys.exit(130)

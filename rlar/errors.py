@@ -13,6 +13,7 @@ RlarError
 │   └── ChatUnreadable    an answer that cannot be used: refused, cut off, not what was asked for
 ├── BudgetSpent           a limit of calls, tokens, money or bytes is reached
 ├── HubError              the Hub, or a model on it, cannot be used
+├── StorageError          a file cannot be written: no space, no permission, a read-only or failing disk
 ├── BuildStopped          a build ended early and can be continued
 │   └── ApprovalNeeded    it waits for a person's decision
 └── SandboxError          the sandbox cannot be started as asked
@@ -79,6 +80,10 @@ class BudgetSpent(RlarError):
 
 class HubError(RlarError):
     """The Hub, or a model on it, cannot be used."""
+
+
+class StorageError(RlarError):
+    """A file cannot be written: no space, no permission, a read-only or failing disk."""
 
 
 class BuildStopped(RlarError):

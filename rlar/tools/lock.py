@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from rlar import __version__
 from rlar.errors import RegistryError
+from rlar.tasks.atomic import write_text_atomic
 from rlar.tools import migrations, runs
 from rlar.tools.content import stable_certificate
 from rlar.tools.records import RegistrySnapshot, Standing, tool_ids
@@ -69,13 +70,7 @@ class LockFile(Frozen):
 
     def write(self, path: str | Path) -> None:
         """Write the lock file; it appears whole or not at all."""
-        target = Path(path)
-        beside = target.with_name(f".{target.name}.part")
-        try:
-            beside.write_text(self.to_text(), encoding="ascii")
-            beside.replace(target)
-        except OSError as error:
-            raise RegistryError(f"the lock file {target} cannot be written: {error}") from error
+        write_text_atomic(path, self.to_text())
 
     @staticmethod
     def read(path: str | Path) -> LockFile:
