@@ -79,16 +79,26 @@ class Registry:
 
     @staticmethod
     def exists(url_or_path: str | Path) -> bool:
-        """Whether something that may be a registry is there (an empty file is nothing; a server is asked)."""
+        """Whether something that may be a registry is there.
+
+        A file without any table is none: that is what a kill or a full disk leaves of one that was being made.
+
+        Raises:
+            RegistryError: the file is no database, or the server cannot be reached.
+        """
         address = str(url_or_path)
         path = sqlite_path(address)
-        if path is not None:
-            return path.is_file() and path.stat().st_size > 0
+        if path is not None and not (path.is_file() and path.stat().st_size > 0):
+            return False
         engine = open_engine(address, readonly=True)
-        with database_errors(address), engine.connect() as connection:
-            found = inspect(connection).has_table(migrations.VERSION_TABLE)
-        engine.dispose()
-        return found
+        try:
+            with database_errors(address), engine.connect() as connection:
+                found = inspect(connection)
+                if path is not None:
+                    return bool(found.get_table_names())
+                return found.has_table(migrations.VERSION_TABLE)
+        finally:
+            engine.dispose()
 
     def _start(self, path: Path | None, *, create: bool) -> None:
         if self.readonly:
