@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from rlar.errors import RegistryError
+from rlar.errors import RegistryError, boundary
 from rlar.types import Certificate, JsonObject, Recipe, TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
 
+ROUTER_BYTES = 2**30
+"""A row router is a few megabytes."""
 MEASURED_CHECKS = frozenset({"latency", "sanity", "memory"})
 """Checks whose numbers are times or bytes: they differ from run to run, their verdict does not."""
 
@@ -56,7 +58,7 @@ def rows_digest(rows: Iterable[tuple[Any, ...]]) -> str:
     """32 hex digits over rows in the order given."""
     hasher = hashlib.blake2b(digest_size=16)
     for row_key, prompt_key, fingerprint, confidence, binding in rows:
-        line = f"{bytes(row_key).hex()} {bytes(prompt_key).hex()} {fingerprint} {confidence!r} {binding}\n"
+        line = f"{row_key.hex()} {prompt_key.hex()} {fingerprint} {confidence!r} {binding}\n"
         hasher.update(line.encode())
     return hasher.hexdigest()
 
@@ -73,15 +75,35 @@ def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def unpack_arrays(body: bytes, address: str) -> dict[str, np.ndarray]:
-    """The arrays of `pack_arrays`; nothing in the bytes can run. Raises RegistryError where they are damaged."""
+def unpack_arrays(body: bytes, key: str, address: str) -> dict[str, np.ndarray]:
+    """The arrays of `pack_arrays`; nothing in the bytes can run.
+
+    Args:
+        key: their `arrays_digest`, as it was stored beside them.
+
+    Raises:
+        RegistryError: they are damaged, or would be larger than ROUTER_BYTES.
+    """
     import numpy as np
 
-    try:
+    def read() -> dict[str, np.ndarray]:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > ROUTER_BYTES:
+            raise ValueError(f"{size:,} bytes")
         with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise RegistryError(f"the row router in {address} is damaged ({error}); build the registry again") from error
+            arrays = {name: stored[name] for name in stored.files}
+        if arrays_digest(arrays) != key:
+            raise ValueError("its digest is another")
+        return arrays
+
+    def damaged(error: Exception) -> dict[str, np.ndarray]:
+        raise RegistryError(
+            f"the row router in {address} is damaged ({error or type(error).__name__}); restore a copy, or build the "
+            "registry again under another name"
+        ) from error
+
+    return boundary(read, damaged)
 
 
 def arrays_digest(arrays: Mapping[str, np.ndarray]) -> str:

@@ -6,7 +6,6 @@ ends in the same content (`content_digest` proves it). SQLite by default; the UR
 
 from __future__ import annotations
 
-import json
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -139,7 +138,12 @@ class Registry:
     def reading(self) -> Iterator[Connection]:
         """A read transaction: everything inside sees one state."""
         self._check_open()
-        with database_errors(self.address), self._engine.connect() as connection, connection.begin():
+        with (
+            database_errors(self.address),
+            sql.readable(f"value in {self._name}"),
+            self._engine.connect() as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -382,8 +386,9 @@ class Registry:
             return self._router_arrays(connection)
 
     def _router_arrays(self, connection: Connection) -> dict[str, np.ndarray]:
-        body = connection.execute(select(sql.ROUTER.c.arrays).order_by(sql.ROUTER.c.id.desc()).limit(1)).scalar()
-        return content.unpack_arrays(body, self._name) if body is not None else {}
+        columns = select(sql.ROUTER.c.arrays, sql.ROUTER.c.digest)
+        stored = connection.execute(columns.order_by(sql.ROUTER.c.id.desc()).limit(1)).first()
+        return content.unpack_arrays(stored.arrays, stored.digest, self._name) if stored is not None else {}
 
     # -------------------------------------------------------------------------------- builds and events
 
@@ -409,15 +414,8 @@ class Registry:
     def builds(self) -> list[Build]:
         """All builds, oldest first."""
         with self.reading() as connection:
-            found = (
-                connection.execute(select(sql.BUILDS).order_by(sql.BUILDS.c.started_at, sql.BUILDS.c.id))
-                .mappings()
-                .all()
-            )
-        return [
-            Build.model_validate({**row, "config": json.loads(row["config"]), "summary": json.loads(row["summary"])})
-            for row in found
-        ]
+            found = connection.execute(select(sql.BUILDS).order_by(sql.BUILDS.c.started_at, sql.BUILDS.c.id))
+            return list(map(sql.build_of, found.mappings()))
 
     def add_event(
         self,
@@ -441,18 +439,7 @@ class Registry:
         query = query.where(sql.EVENTS.c.build_id == build) if build is not None else query
         with self.reading() as connection:
             rows = connection.execute(query.limit(limit) if limit is not None else query).all()
-        return [
-            Event(
-                id=row.id,
-                at=row.at,
-                who=row.who,
-                what=row.what,
-                subject=row.subject,
-                build=row.build_id,
-                details=json.loads(row.details),
-            )
-            for row in reversed(rows)
-        ]
+            return list(map(sql.event_of, reversed(rows)))
 
     # -------------------------------------------------------------------------------- calls to LLMs
 
@@ -484,6 +471,11 @@ class Registry:
             recipes = {recipe.fingerprint: recipe for recipe in sql.read_latest_recipes(connection)}
             certificates: dict[str, dict[str, Certificate]] = {fingerprint: {} for fingerprint in tasks}
             for item in sql.read_latest_certificates(connection, None):
+                if item.fingerprint not in tasks or item.tool_id not in tools:
+                    raise RegistryError(
+                        f"{self._name} holds a certificate of {item.tool_id} for {item.fingerprint}, and not the two "
+                        "themselves as they were: it is damaged or was edited by hand; restore a copy or build it again"
+                    )
                 certificates[item.fingerprint][item.tool_id] = item
             version, router = sql.read_data_version(connection), self._router_arrays(connection)
         standings = {key: standing(recipes.get(key), certificates[key]) for key in tasks}
@@ -511,7 +503,7 @@ class Registry:
             )
             rows = connection.execution_options(yield_per=10_000).execute(select(sql.ROWS).order_by(sql.ROWS.c.row_key))
             parts.append(content.rows_digest(tuple(row) for row in rows))
-        return digest(*parts, size=32)
+            return digest(*parts, size=32)
 
     def lock(self) -> LockFile:
         """What is served, as a lock file (see `rlar.tools.lock`)."""

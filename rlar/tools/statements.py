@@ -6,7 +6,8 @@ Names are sorted here and not by the database: a server sorts text by its locale
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, text, upda
 
 from rlar.errors import RegistryError
 from rlar.tools import content
-from rlar.tools.records import LlmCall, RowRecord
+from rlar.tools.records import Build, Event, LlmCall, RowRecord
 from rlar.tools.schema import (
     AssignmentRow,
     BuildRow,
@@ -77,22 +78,32 @@ def key_bytes(key: str) -> bytes:
     return raw
 
 
-def parsed(model: type[Model], body: str) -> Model:
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """What a damaged value makes of the block comes out as RegistryError. SQLite keeps any type in any column."""
     try:
-        return model.model_validate(json.loads(body))
-    except (ValidationError, ValueError) as error:
+        yield
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        said = error.errors(include_url=False)[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise RegistryError(
-            f"a stored {model.__name__} cannot be read ({error}); the registry is damaged or was edited by hand"
+            f"a stored {name} cannot be read ({' '.join(said.split())[:200]}); the registry is damaged or was edited by "
+            "hand: restore a copy or build it again"
         ) from error
 
 
+def parsed(model: type[Model], body: str) -> Model:
+    with readable(model.__name__):
+        return model.model_validate(json.loads(body))
+
+
 def read_data_version(connection: Connection) -> int:
-    return int(connection.execute(select(COUNTERS.c.value).where(COUNTERS.c.name == "data_version")).scalar_one())
+    stored = connection.execute(select(COUNTERS.c.value).where(COUNTERS.c.name == "data_version")).scalar()
+    return int(stored)  # type: ignore[arg-type]  # None where the row is gone
 
 
 def read_tasks(connection: Connection, condition: Any, *, with_examples: bool) -> list[TaskSpec]:
     query = select(TASKS) if condition is None else select(TASKS).where(condition)
-    rows = sorted(connection.execute(query), key=attrgetter("fingerprint"))
+    rows = connection.execute(query).all()
     examples: dict[str, list[Example]] = {}
     if with_examples:
         bodies = select(EXAMPLES.c.fingerprint, EXAMPLES.c.body)
@@ -114,7 +125,7 @@ def read_tasks(connection: Connection, condition: Any, *, with_examples: bool) -
             witnesses=details.witnesses,
         )
         tasks.append(task)
-    return tasks
+    return sorted(tasks, key=attrgetter("fingerprint"))
 
 
 def write_task(connection: Connection, task: TaskSpec) -> None:
@@ -213,7 +224,20 @@ def write_rows(connection: Connection, values: Sequence[tuple[Any, ...]]) -> Non
 
 def row_of(row: Row[Any]) -> RowRecord:
     binding = json.loads(row.binding) if row.binding is not None else {}
-    return RowRecord(row.row_key.hex(), row.prompt_key.hex(), row.fingerprint, row.confidence, binding)
+    if not isinstance(binding, dict):
+        raise ValueError("its binding is no object")
+    fingerprint = str(row.fingerprint) if row.fingerprint is not None else None
+    return RowRecord(row.row_key.hex(), row.prompt_key.hex(), fingerprint, float(row.confidence), binding)
+
+
+def build_of(row: Mapping[Any, Any]) -> Build:
+    return Build.model_validate({**row, "config": json.loads(row["config"]), "summary": json.loads(row["summary"])})
+
+
+def event_of(row: Row[Any]) -> Event:
+    values = dict(row._mapping)
+    values |= {"build": values.pop("build_id"), "details": json.loads(row.details)}
+    return Event.model_validate(values)
 
 
 def write_llm_call(connection: Connection, call: LlmCall) -> None:
