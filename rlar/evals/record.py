@@ -14,6 +14,7 @@ from typing import Any
 
 from rlar import __version__
 from rlar.errors import DatasetError
+from rlar.tasks.rows import too_deep
 from rlar.tools.engine import without_secrets
 from rlar.tools.lock import open_lock
 from rlar.types import JsonObject, digest
@@ -72,9 +73,10 @@ def read_result(path: str | Path) -> JsonObject:
     file = Path(path)
     try:
         found: Any = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{file}: not a result of `rlar eval`: {error}") from error
-    if not isinstance(found, dict) or found.get("record", {}).get("format") != FORMAT:
+    record = found.get("record") if isinstance(found, dict) else None
+    if not isinstance(record, dict) or record.get("format") != FORMAT or too_deep(found):
         raise DatasetError(f"{file}: not a result of `rlar eval` in format {FORMAT}")
     return found
 

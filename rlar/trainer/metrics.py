@@ -149,5 +149,5 @@ def _is_before(row: dict[str, Any], from_step: int) -> bool:
 def _is_json(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return False
