@@ -28,9 +28,11 @@ def plain(model: BaseModel) -> JsonObject:
 
 
 def stable_task(task: TaskSpec) -> JsonObject:
-    """A task as it was before it could have wordings, criteria and witnesses, where it has none: the same content has the
-    same digest in every version."""
+    """A task without what its rows' file is called, and as it was before it could have wordings, criteria and witnesses,
+    where it has none: the same rows have the same digest wherever they lie and in every version."""
     body = plain(task)
+    for example in body["examples"]:
+        example["origin"] = ""
     for held, names in ((body["contract"], ("wordings",)), (body, ("criteria", "witnesses"))):
         for name in names:
             if not held[name]:

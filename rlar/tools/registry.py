@@ -482,10 +482,11 @@ class Registry:
         return RegistrySnapshot(version, tasks, tools, certificates, recipes, standings, router)
 
     def content_digest(self) -> str:
-        """32 hex digits over what a build found out: equal for two builds of the same input, whenever and however run.
+        """32 hex digits over what a build found out: equal for two builds of the same rows, whenever and however run.
 
         Tasks, tools, the latest certificates, the latest recipes (but for version numbers), rows and the router; not
-        times, timings, versions of the environment, builds, events or calls to LLMs.
+        the names and line numbers of their files, times, timings, versions of the environment, builds, events or calls
+        to LLMs.
         """
         with self.reading() as connection:
             parts = [

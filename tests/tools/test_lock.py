@@ -183,7 +183,9 @@ def test_deep_json_is_no_lock_and_no_traceback(tmp_path: Path, registry: Registr
     deep = "[" * depth + "]" * depth
     for content in (deep, text.replace('"params": {}', f'"params": {{"a": {deep}}}')):
         path.write_text(content)
-        with pytest.raises(RegistryError, match=r"neither a registry nor a lock file|no lock file of version") as caught:
+        with pytest.raises(
+            RegistryError, match=r"neither a registry nor a lock file|no lock file of version"
+        ) as caught:
             LockFile.read(path)
         assert "\n" not in str(caught.value)
 
