@@ -426,6 +426,9 @@ def score_command(
 
     A row: {"prompt": ..., "reference"?: ..., "completion": "..."} or "completions": ["...", ...], plus its other columns.
     A reward is a number in [0, 1], or null with a status that says why (abstain, failed, timeout, unknown, uncovered).
+
+    Exit status: 0 when scored, 1 when not one completion got a reward and tools that broke (failed, timeout) are why:
+    the output is written all the same; 2 for input that can't be used.
     """
     from rlar.tools.jobs import score_file
 
