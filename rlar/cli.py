@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from rlar.errors import InputError, RlarError
+from rlar.errors import InputError, RlarError, StorageError
 from rlar.terminal import guard_streams, say, say_json
 
 HELP = """Rewards you can trust for reinforcement learning of LLMs on mixed tasks.
@@ -438,6 +439,9 @@ def score_command(
 
     A row: {"prompt": ..., "reference"?: ..., "completion": "..."} or "completions": ["...", ...], plus its other columns.
     A reward is a number in [0, 1], or null with a status that says why (abstain, failed, timeout, unknown, uncovered).
+
+    Exit status: 0 when scored, 1 when not one completion got a reward and tools that broke (failed, timeout) are why:
+    the output is written all the same; 2 for input that can't be used.
     """
     from rlar.tools.jobs import score_file
 
@@ -905,6 +909,12 @@ def _guard(call: Any) -> None:
         _fail(error, 2)
     except RlarError as error:
         _fail(error, 1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+            raise
+        from rlar.tasks.atomic import write_failure
+
+        _fail(StorageError(write_failure(error.filename or "standard output or a temporary file", error)), 1)
     except KeyboardInterrupt:
         say("stopped; a build continues when the same command is run again", err=True)
         sys.exit(130)

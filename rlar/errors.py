@@ -14,6 +14,8 @@ RlarError
 │   └── ChatUnreadable    an answer that cannot be used: refused, cut off, not what was asked for
 ├── BudgetSpent           a limit of calls, tokens, money or bytes is reached
 ├── HubError              the Hub, or a model on it, cannot be used
+├── NothingScored         rows were scored, and tools that broke left not one reward
+├── StorageError          a file cannot be written: no space, no permission, a read-only or failing disk
 ├── BuildStopped          a build ended early and can be continued
 │   └── ApprovalNeeded    it waits for a person's decision
 └── SandboxError          the sandbox cannot be started as asked
@@ -84,6 +86,14 @@ class BudgetSpent(RlarError):
 
 class HubError(RlarError):
     """The Hub, or a model on it, cannot be used."""
+
+
+class NothingScored(RlarError):
+    """Rows were scored and written, and not one completion got a reward because tools broke."""
+
+
+class StorageError(RlarError):
+    """A file cannot be written: no space, no permission, a read-only or failing disk."""
 
 
 class BuildStopped(RlarError):

@@ -21,7 +21,7 @@ from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
 from rlar.errors import ApprovalNeeded, BuildStopped, ConfigError, DatasetError
 from rlar.tasks.fingerprint import FINGERPRINT_VERSION
-from rlar.tools.engine import keep_secrets, place
+from rlar.tools.engine import database_errors, keep_secrets, place
 from rlar.types import canonical_json
 
 NAMESPACE = uuid.UUID("5f0f3b7e-6f0e-5d0c-9a53-7c1a52f0a1ce")
@@ -124,7 +124,7 @@ def build_tools(
     with contextlib.ExitStack() as stack:
         bench = bench or stack.enter_context(Workbench())
         try:
-            with open_checkpoints(trace) as checkpoints:
+            with database_errors(str(trace)), open_checkpoints(trace) as checkpoints:
                 summary = _run(config, identity, bench, checkpoints, resume=resume, on_event=on_event,
                                decide=decide, stop=stop or Stop())  # fmt: skip
         except DatasetError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import jinja2
 
 from rlar import __version__
+from rlar.tasks.atomic import write_errors, write_text_atomic
 from rlar.tools.registry import Registry
 
 PROMPTS_SHOWN = 3
@@ -23,7 +23,8 @@ def write_report(folder: str | Path, summary: dict[str, Any], registry: Registry
     Prompts, labels and reasons are data from outside: the template escapes all of them.
     """
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    with write_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
     tasks = [task_view(line, registry, summary.get("notes", {})) for line in summary["tasks"]]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rlar.agent", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -35,8 +36,8 @@ def write_report(folder: str | Path, summary: dict[str, Any], registry: Registry
         version=__version__,
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
-    write_atomically(target / "summary.json", json.dumps(summary, ensure_ascii=False, indent=2))
-    write_atomically(target / "index.html", page)
+    write_text_atomic(target / "summary.json", json.dumps(summary, ensure_ascii=False, indent=2))
+    write_text_atomic(target / "index.html", page)
     return target / "index.html"
 
 
@@ -58,10 +59,3 @@ def task_view(line: dict[str, Any], registry: Registry, notes: dict[str, list[st
         "prompts": [text[:PROMPT_CHARACTERS] + ("…" if len(text) > PROMPT_CHARACTERS else "") for text in prompts],
         "notes": notes.get(fingerprint, []),
     }
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file whole: readers see the old or the new one, never half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, "utf-8", errors="replace")
-    temporary.replace(path)

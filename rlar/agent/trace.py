@@ -18,9 +18,9 @@ from rlar import __version__
 from rlar.agent.graph import Graph, make_graph
 from rlar.agent.persistence import open_checkpoints, trace_errors, trace_path
 from rlar.agent.publish import traced_runs
-from rlar.agent.report import write_atomically
 from rlar.agent.workbench import Workbench
 from rlar.errors import ConfigError
+from rlar.tasks.atomic import write_errors, write_text_atomic
 from rlar.tools.registry import Registry
 from rlar.types import Certificate, JsonObject
 
@@ -46,8 +46,9 @@ def write_trace(registry: str, run: str | None, target: Path) -> str:
         known = ", ".join(each.thread for each in runs) or "none"
         raise ConfigError(f"{run or 'the newest run'}: {len(chosen)} builds match; there are: {known}")
     page = render(read_story(registry, chosen[-1].thread))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, page)
+    with write_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(target, page)
     return f"trace of build {chosen[-1].thread} -> {target}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from rlar.evals import svg
 from rlar.evals.blocks import Block, blocks_of
+from rlar.tasks.atomic import write_errors, write_text_atomic
 from rlar.types import JsonObject
 
 STYLE = """
@@ -39,16 +39,15 @@ code,pre{font-size:.82rem;background:var(--panel);border-radius:4px}pre{padding:
 def write_report(result: JsonObject, folder: str | Path) -> Path:
     """`report.html`, `report.md` and `report.json` in a folder (made if needed); returns the page."""
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    with write_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
     found = blocks_of(result)
     for name, text in (
         ("report.json", json.dumps(result, ensure_ascii=False, indent=1)),
         ("report.md", markdown(result, found)),
         ("report.html", page(result, found)),
     ):
-        temporary = target / f".{name}.{os.getpid()}"
-        temporary.write_text(text, "utf-8")
-        temporary.replace(target / name)
+        write_text_atomic(target / name, text)
     return target / "report.html"
 
 

@@ -6,13 +6,12 @@ import hashlib
 import io
 import math
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from rlar.errors import RegistryError
+from rlar.errors import RegistryError, boundary
 from rlar.types import Certificate, JsonObject, Recipe, TaskSpec
 
 if TYPE_CHECKING:
@@ -30,9 +29,11 @@ def plain(model: BaseModel) -> JsonObject:
 
 
 def stable_task(task: TaskSpec) -> JsonObject:
-    """A task as it was before it could have wordings, criteria and witnesses, where it has none: the same content has the
-    same digest in every version."""
+    """A task without what its rows' file is called, and as it was before it could have wordings, criteria and witnesses,
+    where it has none: the same rows have the same digest wherever they lie and in every version."""
     body = plain(task)
+    for example in body["examples"]:
+        example["origin"] = ""
     for held, names in ((body["contract"], ("wordings",)), (body, ("criteria", "witnesses"))):
         for name in names:
             if not held[name]:
@@ -60,7 +61,7 @@ def rows_digest(rows: Iterable[tuple[Any, ...]]) -> str:
     """32 hex digits over rows in the order given."""
     hasher = hashlib.blake2b(digest_size=16)
     for row_key, prompt_key, fingerprint, confidence, binding in rows:
-        line = f"{bytes(row_key).hex()} {bytes(prompt_key).hex()} {fingerprint} {confidence!r} {binding}\n"
+        line = f"{row_key.hex()} {prompt_key.hex()} {fingerprint} {confidence!r} {binding}\n"
         hasher.update(line.encode())
     return hasher.hexdigest()
 
@@ -77,11 +78,18 @@ def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def unpack_arrays(body: bytes, address: str) -> dict[str, np.ndarray]:
-    """The arrays of `pack_arrays`; nothing in the bytes can run. Raises RegistryError where they are damaged."""
+def unpack_arrays(body: bytes, key: str, address: str) -> dict[str, np.ndarray]:
+    """The arrays of `pack_arrays`; nothing in the bytes can run.
+
+    Args:
+        key: their `arrays_digest`, as it was stored beside them.
+
+    Raises:
+        RegistryError: they are damaged, or would be larger than LARGEST_ARRAYS.
+    """
     from numpy.lib import format as npy
 
-    try:
+    def read() -> dict[str, np.ndarray]:
         with zipfile.ZipFile(io.BytesIO(body)) as stored:
             members = stored.infolist()
             if (size := sum(member.file_size for member in members)) > LARGEST_ARRAYS:
@@ -91,15 +99,23 @@ def unpack_arrays(body: bytes, address: str) -> dict[str, np.ndarray]:
                 # zipfile reads no more than file_size, which was just checked; numpy would believe a header's shape.
                 data = io.BytesIO(stored.read(member))
                 version = npy.read_magic(data)
-                read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-                shape, _fortran, dtype = read(data)
+                read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+                shape, _fortran, dtype = read_header(data)
                 if math.prod(shape) * dtype.itemsize != len(data.getbuffer()) - data.tell():
                     raise ValueError(f"{member.filename} claims the shape {shape} and holds another")
                 data.seek(0)
                 arrays[member.filename.removesuffix(".npy")] = npy.read_array(data, allow_pickle=False)
-            return arrays
-    except (ValueError, OSError, EOFError, KeyError, NotImplementedError, zlib.error, zipfile.BadZipFile) as error:
-        raise RegistryError(f"the row router in {address} is damaged ({error}); build the registry again") from error
+        if arrays_digest(arrays) != key:
+            raise ValueError("its digest is another")
+        return arrays
+
+    def damaged(error: Exception) -> dict[str, np.ndarray]:
+        raise RegistryError(
+            f"the row router in {address} is damaged ({error or type(error).__name__}); restore a copy, or build the "
+            "registry again under another name"
+        ) from error
+
+    return boundary(read, damaged)
 
 
 def arrays_digest(arrays: Mapping[str, np.ndarray]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from sqlalchemy.exc import (
 )
 
 from rlar.errors import RegistryError
+from rlar.tasks.atomic import write_failure, write_trouble
 from rlar.tools.foreign_sqlite import NOT_OURS, ForeignConnection, reader_mode
 
 SECRETS = frozenset({"password", "passwd", "sslpassword", "sslkey", "passfile", "token"})
@@ -158,7 +161,10 @@ def open_engine(address: str, *, readonly: bool) -> Engine:
 
 @contextmanager
 def database_errors(address: str) -> Iterator[None]:
-    """Database errors inside the block come out as RegistryError that names the registry and the way out."""
+    """Database errors inside the block come out as RegistryError that names the registry, the cause and the way out.
+
+    `address` may be the path of any SQLite file of ours.
+    """
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
@@ -175,7 +181,11 @@ def _explained(address: str, error: Exception) -> RegistryError:
         return RegistryError(f"{address} is locked by another process ({said}); wait for it, or end it, and try again")
     if "not a database" in lowered or "encrypted" in lowered or lowered.startswith(NOT_OURS):
         return RegistryError(f"{address} is not an rlar registry ({said}); name another file with --registry")
-    if "malformed" in lowered or "corrupt" in lowered or "disk i/o" in lowered:
+    if "full" in lowered or "no space" in lowered:
+        return RegistryError(write_failure(address, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    if "disk i/o" in lowered:
+        return RegistryError(_disk_error(address, said, cause))
+    if "malformed" in lowered or "corrupt" in lowered:
         return RegistryError(
             f"{address} is damaged ({said}); restore a copy, save what is left with "
             f"`sqlite3 {address} .recover`, or build it again"
@@ -191,6 +201,20 @@ def _explained(address: str, error: Exception) -> RegistryError:
             f"{address} cannot be reached ({said}); check server, port, database and user, and the password in the "
             "URL, in PGPASSWORD or in ~/.pgpass"
         )
-    if "full" in lowered or "no space" in lowered:
-        return RegistryError(f"{address}: {said}; free some space and run the same command again")
     return RegistryError(f"{address}: {said}")
+
+
+def _disk_error(address: str, said: str, cause: object) -> str:
+    """What lies behind SQLite's "disk I/O error": the file is as it was before, and rarely damaged.
+
+    SQLite says it of a full disk, too, where it cannot make room for its -shm file.
+    """
+    name = getattr(cause, "sqlite_errorname", "") or said
+    path = sqlite_path(address)
+    trouble = write_trouble(path.absolute().parent) if path is not None else None
+    if trouble is not None:
+        return write_failure(address, trouble)
+    return (
+        f"{address} cannot be read or written ({said}: {name}); the disk was full for a moment, or it fails (see `df` and "
+        "`dmesg`): run the same command again"
+    )

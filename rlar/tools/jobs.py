@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlar.config import read_sandbox_tier
-from rlar.errors import DatasetError
+from rlar.errors import DatasetError, NothingScored
 from rlar.tasks.data import (
     ColumnMap,
     RawRow,
@@ -78,12 +78,14 @@ def score_file(
 
     Raises:
         ConfigError: no such sandbox tier.
+        NothingScored: the output was written, but no completion got a reward and tools that broke are why.
         DatasetError: the file cannot be used, or none of its rows.
         RegistryError: the registry cannot be used.
     """
     columns = ColumnMap(prompt=prompt, reference=reference)
     counts: Counter[str] = Counter()
     tier = read_sandbox_tier(sandbox_tier)
+    first_failure: list[str] = []
 
     def start() -> Any:
         from rlar.tools.sandbox import Pool
@@ -95,15 +97,20 @@ def score_file(
 
         def rows() -> Iterator[JsonObject]:
             for chunk in _chunks(source, columns, scored=True):
-                yield from _scored(chunk, scorer, labels, counts)
+                for row in _scored(chunk, scorer, labels, counts):
+                    if not first_failure:
+                        first_failure.extend(_failures(row))
+                    yield row
 
         write_jsonl_atomic(target, _not_all_bad(rows(), counts, source))
     statuses = ", ".join(f"{counts[name]:,} {name}" for name in STATUSES if counts[name])
-    return f"{counts['read']:,} rows -> {target}: {counts['completions']:,} completions: {statuses or 'none'}" + _told(
-        counts
-    )
+    told = f"{counts['read']:,} rows -> {target}: {counts['completions']:,} completions: {statuses or 'none'}"
+    if not counts["ok"] and first_failure:
+        raise NothingScored(f"{told}; no completion got a reward. The first that failed: {first_failure[0]}")
+    return told + _told(counts)
 
 
+BROKEN = frozenset({"failed", "timeout"})
 STATUSES = ("ok", "abstain", "failed", "timeout", "unknown", "uncovered")
 
 
@@ -134,6 +141,16 @@ def _scored(chunk: list[_Row], scorer: Scorer, labels: dict[str, str], counts: C
             counts["bad"] += 1
             line["error"] = row.error
         yield line
+
+
+def _failures(row: JsonObject) -> Iterator[str]:
+    """What the tools that broke say, for each completion without a reward that they are why of."""
+    for reward in row["rewards"]:
+        if reward["status"] in BROKEN:
+            broken = [score for score in reward["scores"] if score["status"] in BROKEN]
+            yield (
+                "; ".join(f"{score['tool']}: {score['explanation']}"[:300] for score in broken[:2]) or reward["status"]
+            )
 
 
 def reward_row(reward: Reward) -> JsonObject:

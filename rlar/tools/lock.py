@@ -14,6 +14,8 @@ from pydantic import Field, ValidationError
 
 from rlar import __version__
 from rlar.errors import RegistryError
+from rlar.tasks.atomic import write_text_atomic
+from rlar.tasks.rows import MAX_DEPTH, too_deep
 from rlar.tools import migrations, runs
 from rlar.tools.content import stable_certificate
 from rlar.tools.records import RegistrySnapshot, Standing, tool_ids
@@ -69,20 +71,16 @@ class LockFile(Frozen):
 
     def write(self, path: str | Path) -> None:
         """Write the lock file; it appears whole or not at all."""
-        target = Path(path)
-        beside = target.with_name(f".{target.name}.part")
-        try:
-            beside.write_text(self.to_text(), encoding="ascii")
-            beside.replace(target)
-        except OSError as error:
-            raise RegistryError(f"the lock file {target} cannot be written: {error}") from error
+        write_text_atomic(path, self.to_text())
 
     @staticmethod
     def read(path: str | Path) -> LockFile:
         """A lock file from disk. Raises RegistryError where it is none, or of another lock version."""
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            if too_deep(content):
+                raise ValueError(f"nested deeper than {MAX_DEPTH}")
+        except (OSError, ValueError, RecursionError) as error:
             raise RegistryError(f"{path} is neither a registry nor a lock file: {error}") from error
         version = content.get("lock_version") if isinstance(content, dict) else None
         if version != LOCK_VERSION:
@@ -93,7 +91,11 @@ class LockFile(Frozen):
         try:
             return LockFile.model_validate(content)
         except ValidationError as error:
-            raise RegistryError(f"{path} is a damaged lock file: {error}") from error
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise RegistryError(
+                f"{path} is a damaged lock file ({where[:200]}: {first['msg']}); write it again with `rlar tools lock`"
+            ) from error
 
 
 class Change(Frozen):
@@ -269,9 +271,13 @@ def _locked(spec: ToolSpec) -> LockedTool:
 
 
 def _tool_changes(a: LockFile, b: LockFile) -> list[Change]:
+    changes = [
+        Change(what="tool", how="changed", subject=tool, line=f"~ tool {tool}: {', '.join(found)}, under the same id")
+        for tool in sorted(a.tools.keys() & b.tools.keys())
+        if (found := _tool_difference(a.tools[tool], b.tools[tool]))
+    ]
     removed = {tool: spec for tool, spec in a.tools.items() if tool not in b.tools}
     added = {tool: spec for tool, spec in b.tools.items() if tool not in a.tools}
-    changes = []
     for tool, spec in sorted(removed.items()):
         # A new id under the one old name is the same tool, changed.
         successors = [other for other, found in added.items() if (found.kind, found.name) == (spec.kind, spec.name)]
@@ -288,11 +294,17 @@ def _tool_changes(a: LockFile, b: LockFile) -> list[Change]:
 
 
 def _tool_difference(old: LockedTool, new: LockedTool) -> list[str]:
-    found = []
+    found = [
+        f"{name} {getattr(old, name)} -> {getattr(new, name)}"
+        for name in ("kind", "name")
+        if getattr(old, name) != getattr(new, name)
+    ]
     if old.revision != new.revision:
         found.append(f"revision {old.revision} -> {new.revision}")
-    elif old.source_digest != new.source_digest:
+    elif old.source != new.source:
         found.append(f"source {old.source or old.source_digest} -> {new.source or new.source_digest}")
+    elif old.source_digest != new.source_digest:
+        found.append(f"source {old.source_digest} -> {new.source_digest}")
     if old.code_hash != new.code_hash:
         found.append(f"code {old.code_hash} -> {new.code_hash}")
     if old.params != new.params:
@@ -310,19 +322,24 @@ def _task_changes(a: LockFile, b: LockFile) -> list[Change]:
             line = f"{'+' if old is None else '-'} task {fingerprint} ({task.label}): {_shown(task.recipe)}"
             changes.append(Change(what="recipe", how=how, subject=fingerprint, line=line))
             continue
-        if (old.recipe.gates, old.recipe.qualities) != (new.recipe.gates, new.recipe.qualities):
+        if _scores_by(old.recipe) != _scores_by(new.recipe):
             line = f"~ task {fingerprint} ({new.label}): {_shown(old.recipe)} -> {_shown(new.recipe)}"
             changes.append(Change(what="recipe", how="changed", subject=fingerprint, line=line))
-        for tool in sorted({*old.recipe.calibrations, *new.recipe.calibrations}):
+        both = sorted(set(tool_ids(old.recipe)) & set(tool_ids(new.recipe)))
+        for tool in both:
             before, after = old.recipe.calibrations.get(tool), new.recipe.calibrations.get(tool)
-            if before != after and tool in new.certificates and tool in old.certificates:
+            if before != after:
                 line = f"~ calibration of {tool} for {fingerprint} ({new.label}) changed"
                 changes.append(Change(what="calibration", how="changed", subject=fingerprint, line=line))
-        for tool in sorted(old.certificates.keys() & new.certificates.keys()):
-            if old.certificates[tool] != new.certificates[tool]:
+        for tool in both:
+            if old.certificates.get(tool) != new.certificates.get(tool):
                 line = f"~ evidence on {tool} for {fingerprint} ({new.label}) changed"
                 changes.append(Change(what="evidence", how="changed", subject=fingerprint, line=line))
     return changes
+
+
+def _scores_by(recipe: Recipe) -> JsonObject:
+    return recipe.model_dump(exclude={"version", "calibrations"})
 
 
 def _shown(recipe: Recipe) -> str:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, func, insert, inspect, select, text, update
 
 from rlar.errors import RegistryError
-from rlar.foreign import parse_json
 from rlar.tools import content, migrations
 from rlar.tools import statements as sql
 from rlar.tools.engine import database_errors, open_engine, shown, sqlite_path, whole
@@ -79,16 +78,26 @@ class Registry:
 
     @staticmethod
     def exists(url_or_path: str | Path) -> bool:
-        """Whether something that may be a registry is there (an empty file is nothing; a server is asked)."""
+        """Whether something that may be a registry is there.
+
+        A file without any table is none: that is what a kill or a full disk leaves of one that was being made.
+
+        Raises:
+            RegistryError: the file is no database, or the server cannot be reached.
+        """
         address = str(url_or_path)
         path = sqlite_path(address)
-        if path is not None:
-            return path.is_file() and path.stat().st_size > 0
+        if path is not None and not (path.is_file() and path.stat().st_size > 0):
+            return False
         engine = open_engine(address, readonly=True)
-        with database_errors(address), engine.connect() as connection:
-            found = inspect(connection).has_table(migrations.VERSION_TABLE)
-        engine.dispose()
-        return found
+        try:
+            with database_errors(address), engine.connect() as connection:
+                found = inspect(connection)
+                if path is not None:
+                    return bool(found.get_table_names())
+                return found.has_table(migrations.VERSION_TABLE)
+        finally:
+            engine.dispose()
 
     def _start(self, path: Path | None, *, create: bool) -> None:
         if self.readonly:
@@ -396,8 +405,9 @@ class Registry:
             return self._router_arrays(connection)
 
     def _router_arrays(self, connection: Connection) -> dict[str, np.ndarray]:
-        body = connection.execute(select(sql.ROUTER.c.arrays).order_by(sql.ROUTER.c.id.desc()).limit(1)).scalar()
-        return content.unpack_arrays(body, self.name) if body is not None else {}
+        columns = select(sql.ROUTER.c.arrays, sql.ROUTER.c.digest)
+        stored = connection.execute(columns.order_by(sql.ROUTER.c.id.desc()).limit(1)).first()
+        return content.unpack_arrays(stored.arrays, stored.digest, self.name) if stored is not None else {}
 
     # -------------------------------------------------------------------------------- builds and events
 
@@ -423,17 +433,8 @@ class Registry:
     def builds(self) -> list[Build]:
         """All builds, oldest first."""
         with self.reading() as connection:
-            found = (
-                connection.execute(select(sql.BUILDS).order_by(sql.BUILDS.c.started_at, sql.BUILDS.c.id))
-                .mappings()
-                .all()
-            )
-            return [
-                Build.model_validate(
-                    {**row, "config": parse_json(row["config"]), "summary": parse_json(row["summary"])}
-                )
-                for row in found
-            ]
+            found = connection.execute(select(sql.BUILDS).order_by(sql.BUILDS.c.started_at, sql.BUILDS.c.id))
+            return list(map(sql.build_of, found.mappings()))
 
     def add_event(
         self,
@@ -457,18 +458,7 @@ class Registry:
         query = query.where(sql.EVENTS.c.build_id == build) if build is not None else query
         with self.reading() as connection:
             rows = connection.execute(query.limit(limit) if limit is not None else query).all()
-            return [
-                Event(
-                    id=row.id,
-                    at=row.at,
-                    who=row.who,
-                    what=row.what,
-                    subject=row.subject,
-                    build=row.build_id,
-                    details=parse_json(row.details),
-                )
-                for row in reversed(rows)
-            ]
+            return list(map(sql.event_of, reversed(rows)))
 
     # -------------------------------------------------------------------------------- calls to LLMs
 
@@ -500,6 +490,10 @@ class Registry:
             recipes = {recipe.fingerprint: recipe for recipe in sql.read_latest_recipes(connection)}
             certificates: dict[str, dict[str, Certificate]] = {fingerprint: {} for fingerprint in tasks}
             for item in sql.read_latest_certificates(connection, None):
+                if item.fingerprint not in tasks or item.tool_id not in tools:
+                    raise sql.UnreadableValue(
+                        f"there is a certificate of {item.tool_id} for {item.fingerprint}, and not both of them"
+                    )
                 certificates[item.fingerprint][item.tool_id] = item
             for recipe in recipes.values():
                 if lost := [tool for tool in tool_ids(recipe) if tool not in tools]:
@@ -509,10 +503,11 @@ class Registry:
         return RegistrySnapshot(version, tasks, tools, certificates, recipes, standings, router)
 
     def content_digest(self) -> str:
-        """32 hex digits over what a build found out: equal for two builds of the same input, whenever and however run.
+        """32 hex digits over what a build found out: equal for two builds of the same rows, whenever and however run.
 
         Tasks, tools, the latest certificates, the latest recipes (but for version numbers), rows and the router; not
-        times, timings, versions of the environment, builds, events or calls to LLMs.
+        the names and line numbers of their files, times, timings, versions of the environment, builds, events or calls
+        to LLMs.
         """
         with self.reading() as connection:
             parts = [

@@ -5,7 +5,7 @@ Names are sorted here and not by the database: a server sorts text by its locale
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, text, upda
 from rlar.errors import RegistryError
 from rlar.foreign import parse_json
 from rlar.tools import content
-from rlar.tools.records import LlmCall, RowRecord
+from rlar.tools.records import Build, Event, LlmCall, RowRecord
 from rlar.tools.schema import (
     AssignmentRow,
     BuildRow,
@@ -90,12 +90,13 @@ def parsed(model: type[Model], body: str) -> Model:
 
 
 def read_data_version(connection: Connection) -> int:
-    return int(connection.execute(select(COUNTERS.c.value).where(COUNTERS.c.name == "data_version")).scalar_one())
+    stored = connection.execute(select(COUNTERS.c.value).where(COUNTERS.c.name == "data_version")).scalar()
+    return int(stored)  # type: ignore[arg-type]  # None where the row is gone
 
 
 def read_tasks(connection: Connection, condition: Any, *, with_examples: bool) -> list[TaskSpec]:
     query = select(TASKS) if condition is None else select(TASKS).where(condition)
-    rows = sorted(connection.execute(query), key=attrgetter("fingerprint"))
+    rows = connection.execute(query).all()
     examples: dict[str, list[Example]] = {}
     if with_examples:
         bodies = select(EXAMPLES.c.fingerprint, EXAMPLES.c.body)
@@ -117,7 +118,7 @@ def read_tasks(connection: Connection, condition: Any, *, with_examples: bool) -
             witnesses=details.witnesses,
         )
         tasks.append(task)
-    return tasks
+    return sorted(tasks, key=attrgetter("fingerprint"))
 
 
 def write_task(connection: Connection, task: TaskSpec) -> None:
@@ -219,7 +220,20 @@ def write_rows(connection: Connection, values: Sequence[tuple[Any, ...]]) -> Non
 
 def row_of(row: Row[Any]) -> RowRecord:
     binding = parse_json(row.binding) if row.binding is not None else {}
-    return RowRecord(row.row_key.hex(), row.prompt_key.hex(), row.fingerprint, row.confidence, binding)
+    if not isinstance(binding, dict):
+        raise ValueError("its binding is no object")
+    fingerprint = str(row.fingerprint) if row.fingerprint is not None else None
+    return RowRecord(row.row_key.hex(), row.prompt_key.hex(), fingerprint, float(row.confidence), binding)
+
+
+def build_of(row: Mapping[Any, Any]) -> Build:
+    return Build.model_validate({**row, "config": parse_json(row["config"]), "summary": parse_json(row["summary"])})
+
+
+def event_of(row: Row[Any]) -> Event:
+    values = dict(row._mapping)
+    values |= {"build": values.pop("build_id"), "details": parse_json(row.details)}
+    return Event.model_validate(values)
 
 
 def write_llm_call(connection: Connection, call: LlmCall) -> None:

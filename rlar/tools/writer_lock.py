@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from rlar.errors import RegistryError
+from rlar.tasks.atomic import write_errors
 
 STALE_SECONDS = 300.0
 RENEW_SECONDS = 60.0
@@ -35,20 +36,21 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(path.name + ".lock")
-        try:
+        with write_errors(self._path, RegistryError):
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise RegistryError(
-                f"{path} cannot be opened for writing: {error}; check the folder's permissions"
-            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             holder = os.pread(descriptor, 4096, 0).decode("utf-8", "replace").strip()
             os.close(descriptor)
             raise _taken(str(path), holder) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(_claim()).encode(), 0)
+        try:
+            with write_errors(self._path, RegistryError):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, json.dumps(_claim()).encode(), 0)
+        except RegistryError:
+            os.close(descriptor)
+            raise
         self._descriptor: int | None = descriptor
 
     @contextlib.contextmanager

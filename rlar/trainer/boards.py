@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rlar.errors import ConfigError
+from rlar.tasks.atomic import write_text_atomic
 from rlar.trainer.config import TrainConfig
 
 
@@ -86,7 +87,7 @@ class WandbBoard:
         name = folder / "wandb-run.txt"
         try:
             if is_new or not name.exists():
-                name.write_text(uuid.uuid4().hex[:12], "utf-8")
+                write_text_atomic(name, uuid.uuid4().hex[:12])
             self._run = wandb.init(
                 project=config.wandb,
                 dir=str(folder),

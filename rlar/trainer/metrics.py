@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlar.foreign import parse_json
+from rlar.tasks.atomic import write_errors, write_text_atomic
 from rlar.trainer.advantage import count_groups
 from rlar.trainer.boards import Board, flat_numbers
 from rlar.trainer.checkpoint import CheckpointError
@@ -104,14 +105,10 @@ class MetricsLog:
 
     def __init__(self, folder: Path, *, from_step: int, boards: Sequence[Board] = ()) -> None:
         self.path = folder / "metrics.jsonl"
-        temporary = self.path.with_suffix(".tmp")
-        try:
+        with write_errors(self.path, CheckpointError):
             kept = [line for line in self._lines() if _is_before(json.loads(line), from_step)]
-            temporary.write_text("".join(f"{line}\n" for line in kept), "utf-8")
-            temporary.replace(self.path)
+            write_text_atomic(self.path, "".join(f"{line}\n" for line in kept))
             self._file = self.path.open("a", encoding="utf-8")
-        except OSError as error:
-            raise CheckpointError(f"{self.path}: not written: {error.strerror or error}") from error
         self._boards = boards
 
     def _lines(self) -> list[str]:
@@ -123,11 +120,9 @@ class MetricsLog:
 
     def write(self, row: dict[str, Any]) -> None:
         """One step (or evaluation, which carries "eval")."""
-        try:
+        with write_errors(self.path, CheckpointError):
             self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
             self._file.flush()
-        except OSError as error:
-            raise CheckpointError(f"{self.path}: not written: {error.strerror or error}") from error
         for board in self._boards:
             board.write(row["step"], flat_numbers(row))
 

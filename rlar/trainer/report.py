@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rlar.tasks.atomic import write_errors, write_text_atomic
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.metrics import read_metrics
 
@@ -21,10 +22,11 @@ def write_report(folder: Path, config: TrainConfig) -> Path:
     steps = [row for row in rows if "loss" in row]
     evaluations = [row for row in rows if "eval" in row]
     page = _page(folder.name, config, steps, evaluations, rows)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.md").write_text(_markdown(folder.name, steps, evaluations, rows), "utf-8")
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(folder / "report.md", _markdown(folder.name, steps, evaluations, rows))
     target = folder / "report.html"
-    target.write_text(page, "utf-8")
+    write_text_atomic(target, page)
     return target
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from rlar.errors import ConfigError, RlarError
+from rlar.tasks.atomic import write_errors, write_text_atomic
 from rlar.tools.lock import make_lock
 from rlar.tools.registry import Registry
 from rlar.tools.router import Scorer
@@ -254,14 +255,11 @@ class Run:
         return step
 
     def _prepare_folder(self, resume: bool) -> None:
-        try:
+        with write_errors(self.folder, CheckpointError):
             self.folder.mkdir(parents=True, exist_ok=True)
             remove_leftovers(self.checkpoints)
             aside = None if resume else set_aside(self.checkpoints)
-            text = json.dumps(self.config.model_dump(mode="json"), indent=2)
-            (self.folder / "config.json").write_text(text, "utf-8")
-        except OSError as error:
-            raise CheckpointError(f"{self.folder}: cannot be written: {error.strerror or error}") from error
+        write_text_atomic(self.folder / "config.json", json.dumps(self.config.model_dump(mode="json"), indent=2))
         if aside is not None:
             self.emit({"event": "note", "text": f"the checkpoints of the earlier run are now in {aside}"})
 

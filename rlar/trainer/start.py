@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rlar.errors import ConfigError, DatasetError, RegistryError, RlarError, boundary
+from rlar.errors import ConfigError, DatasetError, RegistryError, RlarError, StorageError, boundary
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.launch import Launch
 
@@ -86,7 +86,7 @@ def run_training(
             )
         except RlarError:
             if ranks.is_first and (Path(config.output) / "metrics.jsonl").exists():
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(StorageError):
                     write_report(Path(config.output), config)
             raise
         if not ranks.is_first:

@@ -81,6 +81,18 @@ def test_covers_what_the_library_can_judge_and_says_why_not_for_the_rest(built):
     assert summary["llm_calls"] == 0
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["same order", "reversed"])
+def test_the_same_rows_build_the_same_content_wherever_their_file_lies(built, mix, tmp_path, order):
+    _summary, folder = built
+    place = tmp_path / "some other place"
+    place.mkdir()
+    copy = write_rows(place / "renamed.json", small_mix()[::order])
+    build_tools(BuildConfig(dataset=(copy,), registry=str(place / "r.db"), report=None))
+    assert digest_of(place / "r.db") == digest_of(folder / "registry.db")
+    with Registry.open(place / "r.db", readonly=True) as registry:  # for a person the origin stays
+        assert all(example.origin.startswith(copy) for task in registry.tasks() for example in task.examples)
+
+
 def test_report_is_one_file_without_network_and_escapes_the_data(built):
     _summary, folder = built
     page = (folder / "report" / "index.html").read_text("utf-8")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rlar.errors import DatasetError
+from rlar.tasks.atomic import atomic_binary_writer, write_text_atomic
 from rlar.tasks.data import (
     ColumnMap,
     IdSet,
@@ -653,6 +655,46 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path):
     )
     assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == -9
     assert path.read_text() == "old\n"
+    assert len(list(tmp_path.iterdir())) == 2, "the test needs the leftover"
+    other = tmp_path / "out"  # shares the beginning of the name
+    write_jsonl_atomic(other, [])
+    assert len(list(tmp_path.iterdir())) == 3
+    write_jsonl_atomic(path, [{"a": 1}])
+    assert sorted(tmp_path.iterdir()) == [other, path]
+
+
+def test_a_writer_leaves_the_file_of_one_that_still_writes_alone(tmp_path):
+    path = tmp_path / "out.jsonl"
+
+    def rows():
+        yield {"slow": 1}
+        write_jsonl_atomic(path, [{"quick": 1}])
+        assert path.read_text() == '{"quick":1}\n'
+        yield {"slow": 2}
+
+    write_jsonl_atomic(path, rows())
+    assert path.read_text() == '{"slow":1}\n{"slow":2}\n'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_many_writers_of_one_file_all_finish_and_leave_nothing(tmp_path):
+    path = tmp_path / "out.jsonl"
+    with ThreadPoolExecutor(8) as threads:
+        counts = list(threads.map(lambda n: write_jsonl_atomic(path, [{"n": n}] * 50), range(200)))
+    assert counts == [50] * 200
+    assert len(set(path.read_text().splitlines())) == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["é" * 125, "日" * 80 + ".jsonl", "a" * 250, "*[x]?.jsonl"])
+def test_a_long_or_odd_name_is_written_and_its_leftovers_go(tmp_path, name):
+    path = tmp_path / name
+    with pytest.raises(ZeroDivisionError), atomic_binary_writer(path):
+        (leftover,) = tmp_path.iterdir()
+        raise ZeroDivisionError
+    leftover.write_bytes(b"of a killed writer")
+    write_text_atomic(path, "x")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_gzip_output_is_reproducible_and_read_back(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,65 @@ def test_verify_finds_code_that_changed_under_the_lock(registry: Registry, monke
     monkeypatch.setitem(LIBRARY, "fake_locked", source)
     (line,) = [line for line in verify_lock(registry, lock).lines() if tool.id in line]
     assert "changed since it was certified" in line
+
+
+def edits(value: object, path: tuple = ()) -> Iterator[tuple[tuple, object]]:
+    """Every leaf of a JSON value with another value in its place: (path, edited whole)."""
+    if isinstance(value, dict | list):
+        for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            for place, edited in edits(item, (*path, key)):
+                whole = dict(value) if isinstance(value, dict) else list(value)
+                whole[key] = edited
+                yield place, whole
+    elif isinstance(value, int | float):
+        yield path, value / 2 + 0.3
+    else:
+        yield path, "x" + (value or "")
+
+
+NO_CHANGE = {("rlar",), ("registry_schema",)}
+
+
+def test_every_edit_of_a_lock_shows_in_the_diff_or_is_refused(registry: Registry, tmp_path: Path):
+    library = ToolSpec(kind=ToolKind.LIBRARY, name="n", source="a:B", params={"deep": {"k": [1, "t"]}}, code_hash="h3")
+    outcome(registry, "f1-000000000005", library)
+    lock = make_lock(registry)
+    path, shown = tmp_path / "edited.lock", set()
+    for place, edited in edits(json.loads(lock.to_text())):
+        path.write_text(json.dumps(edited))
+        if place in NO_CHANGE or place[-1] in ("label", "version"):
+            continue
+        try:
+            changed = LockFile.read(path)
+        except RegistryError:
+            continue
+        assert diff_locks(lock, changed), place
+        assert diff_locks(changed, lock), place
+        shown.add(place[2] if place[0] == "tools" else place[0])
+    assert shown >= {"source", "source_digest", "code_hash", "params", "name", "revision", "tasks"}
+
+
+def test_an_edit_under_the_same_id_is_named(registry: Registry):
+    lock = make_lock(registry)
+    tool = lock.tools[CODE.id].model_copy(update={"source_digest": "0" * 16})
+    edited = lock.model_copy(update={"tools": {**lock.tools, CODE.id: tool}})
+    assert diff_locks(lock, edited).lines() == [
+        f"~ tool {CODE.id}: source {lock.tools[CODE.id].source_digest} -> {'0' * 16}, under the same id"
+    ]
+
+
+@pytest.mark.parametrize("depth", [200, 2_000, 200_000])
+def test_deep_json_is_no_lock_and_no_traceback(tmp_path: Path, registry: Registry, depth: int):
+    path = tmp_path / "rlar.lock"
+    text = make_lock(registry).to_text()
+    deep = "[" * depth + "]" * depth
+    for content in (deep, text.replace('"params": {}', f'"params": {{"a": {deep}}}')):
+        path.write_text(content)
+        with pytest.raises(
+            RegistryError, match=r"neither a registry nor a lock file|no lock file of version"
+        ) as caught:
+            LockFile.read(path)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_a_line_that_a_kill_cut_off_is_dropped(tmp_path: Path):
 
 def test_a_log_that_cannot_be_written_is_a_clear_error(tmp_path: Path):
     (tmp_path / "metrics.jsonl").mkdir()
-    with pytest.raises(CheckpointError, match=r"metrics\.jsonl: not written"):
+    with pytest.raises(CheckpointError, match=r"metrics\.jsonl cannot be written"):
         log_of(tmp_path, 0)
 
 
