@@ -14,8 +14,8 @@ from pydantic import Field, ValidationError
 
 from rlar import __version__
 from rlar.errors import RegistryError
+from rlar.foreign import read_json
 from rlar.tasks.atomic import write_text_atomic
-from rlar.tasks.rows import MAX_DEPTH, too_deep
 from rlar.tools import migrations, runs
 from rlar.tools.content import stable_certificate
 from rlar.tools.records import RegistrySnapshot, Standing, tool_ids
@@ -77,10 +77,8 @@ class LockFile(Frozen):
     def read(path: str | Path) -> LockFile:
         """A lock file from disk. Raises RegistryError where it is none, or of another lock version."""
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-            if too_deep(content):
-                raise ValueError(f"nested deeper than {MAX_DEPTH}")
-        except (OSError, ValueError, RecursionError) as error:
+            content = read_json(Path(path))
+        except (OSError, ValueError) as error:
             raise RegistryError(f"{path} is neither a registry nor a lock file: {error}") from error
         version = content.get("lock_version") if isinstance(content, dict) else None
         if version != LOCK_VERSION:

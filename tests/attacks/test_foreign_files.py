@@ -112,15 +112,11 @@ FINE = {
     ("rows", "empty"),
     ("rows, compressed", "empty"),
 }
-STATES_LIST = {("lock", "deep json"), ("lock", "deep objects")}
-"""The lock's own reader is mended on branch `state`."""
 
 
 @pytest.mark.parametrize("label", SAMPLES)
 @pytest.mark.parametrize("reader", READERS)
-def test_a_file_of_another_kind_is_refused(tmp_path: Path, monkeypatch, request, reader: str, label: str):
-    if (reader, label) in STATES_LIST:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="state"))
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, monkeypatch, reader: str, label: str):
     name, read = READERS[reader]
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(SAMPLES[label])
