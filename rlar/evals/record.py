@@ -78,7 +78,7 @@ def read_result(path: str | Path) -> JsonObject:
     record = found.get("record") if isinstance(found, dict) else None
     if not isinstance(record, dict) or record.get("format") != FORMAT or too_deep(found):
         raise DatasetError(f"{file}: not a result of `rlar eval` in format {FORMAT}")
-    return found
+    return dict(found)
 
 
 def this_command() -> list[str]:

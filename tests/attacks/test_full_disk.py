@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import resource
+import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from test_build import small_mix, write_rows
 
+from rlar.agent.build import build_tools
+from rlar.config import BuildConfig
 from rlar.errors import RegistryError, RlarError, StorageError
 from rlar.tasks.atomic import atomic_binary_writer, write_jsonl_atomic, write_text_atomic
 from rlar.tools.engine import database_errors
@@ -182,3 +190,106 @@ def test_an_io_error_whose_cause_is_gone_says_what_to_look_at(tmp_path: Path):
     assert "damaged" not in str(caught.value) and "recover" not in str(caught.value)
     with room(4096), pytest.raises(RegistryError, match="cannot be written: File too large"):
         fail()
+
+
+# ------------------------------------------------------------------------------------------ a real disk of 1 MB
+
+
+TRAIN = """
+dataset = ["{data}/mix.jsonl"]
+registry = "{data}/r.db"
+output = "run"
+steps = 2
+prompts_per_step = 4
+group_size = 2
+max_new_tokens = 4
+eval_every = 0
+checkpoint_every = 1
+audit_every = 0
+threads = 1
+tensorboard = {tensorboard}
+[model]
+scratch = {{ hidden_size = 32, num_hidden_layers = 2, num_attention_heads = 2, intermediate_size = 64, max_position_embeddings = 256 }}
+linear = "torch"
+"""
+
+Ask = Callable[[list[str], int], list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset, completions, and a registry built from them, where there is room."""
+    folder = tmp_path_factory.mktemp("data")
+    write_rows(folder / "mix.jsonl", small_mix())
+    write_rows(
+        folder / "rows.jsonl",
+        [{**row, "completion": row.get("reference", "x") + " padding" * 30} for row in small_mix()],
+    )
+    write_rows(
+        folder / "policy.jsonl",
+        [{**row, "completions": [row["reference"], "no"]} for row in small_mix() if "reference" in row],
+    )
+    for name in ("true", "false"):
+        (folder / f"train-{name}.toml").write_text(TRAIN.format(data=folder, tensorboard=name))
+    build_tools(BuildConfig(dataset=(str(folder / "mix.jsonl"),), registry=str(folder / "r.db"), report=None))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """Runs a command on an empty disk with so many KB, and once more with room: what both said."""
+    disk = tmp_path_factory.mktemp("disk")
+    mount = 'mount -t tmpfs -o size=1m disk "$1" && exec "$2" "$3" "$1"'
+    tried = subprocess.run(["unshare", "-rm", "sh", "-c", mount, "sh", disk, "true", ""], capture_output=True, text=True) if shutil.which("unshare") else None  # fmt: skip
+    if tried is None or tried.returncode:
+        pytest.skip(f"no disk can be mounted here: {tried.stderr.strip() if tried else 'no unshare'}")
+    jobs = Path(__file__).with_name("full_disk_jobs.py")
+    process = subprocess.Popen(
+        ["unshare", "-rm", "sh", "-c", mount, "sh", disk, sys.executable, jobs],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+    )  # fmt: skip
+
+    def ask(arguments: list[str], room: int) -> list[dict[str, Any]]:
+        process.stdin.write(json.dumps({"arguments": arguments, "room": room}) + "\n")
+        return [json.loads(process.stdout.readline()) for _ in range(2)]
+
+    yield ask
+    process.stdin.close()
+    assert process.wait(60) == 0
+
+
+COMMANDS = {
+    "build": (["agent", "build-tools", "-d", "{data}/mix.jsonl", "-r", "r.db"], [0, 40, 100, 300, 650]),
+    "fresh": (["agent", "build-tools", "--fresh", "-d", "{data}/mix.jsonl", "-r", "r.db"], [100]),
+    "lock": (["tools", "lock", "-r", "{data}/r.db", "-o", "rlar.lock"], [0]),
+    "score": (["score", "-r", "{data}/r.db", "-i", "{data}/rows.jsonl", "-o", "scored.jsonl"], [0, 8]),
+    "score gz": (["score", "-r", "{data}/r.db", "-i", "{data}/rows.jsonl", "-o", "scored.jsonl.gz"], [0]),
+    "assign": (["tasks", "assign", "-r", "{data}/r.db", "-i", "{data}/rows.jsonl", "-o", "assigned.jsonl"], [0, 8]),
+    "export": (["data", "export", "-r", "{data}/r.db", "-d", "{data}/mix.jsonl", "--to", "verl", "-o", "out"], [0]),
+    "export jsonl": (["data", "export", "-r", "{data}/r.db", "-d", "{data}/mix.jsonl", "--to", "trl", "-o", "out.jsonl"], [0]),
+    "trace": (["agent", "trace", "-r", "{data}/r.db", "-o", "pages/trace.html"], [0, 20]),
+    "eval": (["eval", "policy", "-r", "{data}/r.db", "-i", "{data}/policy.jsonl", "--report", "eval"], [0, 8]),
+    "train": (["train", "-c", "{data}/train-false.toml"], [0, 8, 60]),
+    "train with TensorBoard": (["train", "-c", "{data}/train-true.toml"], [40]),
+}  # fmt: skip
+CASES = [(name, room) for name, (_arguments, rooms) in COMMANDS.items() for room in rooms]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("name", "room"), CASES)
+def test_a_full_disk_is_one_line_and_the_same_command_works_with_room(on_disk: Ask, data: Path, name: str, room: int):
+    if name.startswith("train"):
+        pytest.importorskip("torch")
+    full, roomy = on_disk([part.format(data=data) for part in COMMANDS[name][0]], room)
+    assert "Traceback" not in full["said"], full["said"][-3000:]
+    errors = [line for line in full["said"].splitlines() if line.startswith("error: ")]
+    if full["status"] == 0:
+        assert room, "nothing fits there"
+    else:
+        assert full["status"] == 1 and len(errors) == 1, full["said"]
+        assert "space" in errors[0] and "damaged" not in errors[0], errors[0]
+        assert "cannot be written" in errors[0] or "not written" in errors[0]
+        assert "standard output" not in errors[0], "it must name the file"
+    assert roomy["status"] == 0, roomy["said"][-3000:]
+    assert [part for part in roomy["files"] if part.endswith(".tmp")] == []

@@ -871,8 +871,8 @@ RELEASED = sorted((Path(__file__).parent / "released").glob("*.json"))
 """What `fill` had stored when each schema version was the newest, table by table (tests/tools/released/README.md)."""
 
 
-@pytest.mark.parametrize("file", RELEASED, ids=lambda file: file.stem)
-def test_a_registry_of_every_released_schema_comes_forward_with_all_it_held(address: str, file: Path):
+def store_released(address: str, file: Path) -> dict:
+    """A registry as the version that the file is called after left it; what the file says about it."""
     from alembic import command
     from alembic.config import Config
 
@@ -897,6 +897,12 @@ def test_a_registry_of_every_released_schema_comes_forward_with_all_it_held(addr
                 bare = [{name: value for name, value in row.items() if name not in numbered} for row in values]
                 connection.execute(insert(table), bare)
     engine.dispose()
+    return held
+
+
+@pytest.mark.parametrize("file", RELEASED, ids=lambda file: file.stem)
+def test_a_registry_of_every_released_schema_comes_forward_with_all_it_held(address: str, file: Path):
+    held = store_released(address, file)
     with Registry.open(address) as registry:
         assert registry.content_digest() == held["content_digest"]
         assert registry.tasks() == [task()]
