@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
-from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,10 +85,6 @@ def read_result(path: str | Path) -> JsonObject:
         raise DatasetError(f"{file}: not a result of `rlar eval`: {error}") from error
     assert isinstance(found, dict), type(found)
     return found
-
-
-def _whole(digits: str) -> int | float:
-    return int(digits) if len(digits) < 300 else inf
 
 
 class _Data(BaseModel):
