@@ -101,7 +101,7 @@ _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 def read_bytes(text: str) -> int:
     """A number of bytes from "500MB", "20 GB", "1000". Raises ConfigError."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?B?)\s*", text.upper())
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*+([KMGT]?B?)", text.strip().upper())
     if found is None or found[2] not in _BYTES:
         raise ConfigError(f"{text!r} is no size; say it like 500MB or 20GB")
     return int(float(found[1]) * _BYTES[found[2]])

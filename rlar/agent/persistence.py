@@ -14,7 +14,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import ormsgpack
 from langgraph.checkpoint.base import CheckpointTuple
@@ -158,7 +158,7 @@ class TraceSaver(SqliteSaver):
             return _checked(super().get_tuple(config))
 
     def list(self, config: Any, **how: Any) -> Iterator[CheckpointTuple]:
-        with contextlib.closing(super().list(config, **how)) as found:
+        with contextlib.closing(cast(Any, super().list(config, **how))) as found:
             while True:
                 with trace_errors(self.path):
                     item = _checked(next(found, None))
@@ -185,7 +185,7 @@ def _async_saver(path: Path, connection: Any) -> AsyncSqliteSaver:
                 return _checked(await super().aget_tuple(config))
 
         async def alist(self, config: Any, **how: Any) -> AsyncIterator[CheckpointTuple]:
-            async with contextlib.aclosing(super().alist(config, **how)) as found:
+            async with contextlib.aclosing(cast(Any, super().alist(config, **how))) as found:
                 while True:
                     with trace_errors(path):
                         item = _checked(await anext(found, None))
@@ -248,10 +248,10 @@ def _langgraph_type(code: int, body: bytes) -> Send | Interrupt:
             return Send(node, _checked_values(values))
         if (code, name) == (EXT_CONSTRUCTOR_KW_ARGS, "Interrupt"):
             return Interrupt(value=given["value"], id=_TEXT.validate_python(given["id"]))
-    return _refused(code, body)
+    _refused(code, body)
 
 
-def _refused(code: int, _body: bytes) -> Any:
+def _refused(code: int, _body: bytes) -> NoReturn:
     raise ValueError(f"a stored object (extension type {code})")
 
 

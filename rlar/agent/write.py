@@ -108,8 +108,8 @@ class ProposedAnswers(_Answered):
 # ------------------------------------------------------------------------------------------ witnesses
 
 _TALKS_TO_A_JUDGE = re.compile(
-    r"\b(?:ignore|disregard)\b.{0,40}\b(?:instruction|rubric|above|previous)|\bfull marks\b|\b(?:score|grade|reward|verdict)\b\s*[:=]"
-    r"|<\|?/?(?:im_start|im_end|system|response|assistant)\b|\[\[\s*[\d.]+\s*\]\]|^\s*(?:system|assistant)\s*:",
+    r"\b(?:ignore|disregard)\b.{0,40}\b(?:instruction|rubric|above|previous)|\bfull marks\b|\b(?:score|grade|reward|verdict)\b\s*+[:=]"
+    r"|<\|?/?(?:im_start|im_end|system|response|assistant)\b|\[\[\s*[\d.]+\s*\]\]|^[^\S\n]*+(?:system|assistant)\s*+:",
     re.IGNORECASE | re.DOTALL | re.MULTILINE,
 )
 

@@ -324,6 +324,15 @@ class _Runner:
             found[position] = [score or failed("it got no score") for score in batch.scores]
         return found
 
+    def try_out(self, spec: ToolSpec, samples: Sequence[Sample]) -> None:
+        """Find out on the cluster whether a suspected tool works at all."""
+        where = _where(spec)
+        batch = _Batch(spec, samples, "model" if where == "model" else "cpu", SMALLEST_CHUNK[where])
+        call = _Call(self, [batch], None, is_trial=True)
+        call.fill()
+        call.finish()
+        self.breaker.decide(spec.id, [score or failed("it got no score") for score in batch.scores])
+
     def close(self) -> None:
         self._actors.close()
         self._local.close()
@@ -340,11 +349,15 @@ class _Runner:
 class _Call:
     """The chunks of one call of `score`, from the first that leaves to the last that is back."""
 
-    def __init__(self, runner: _Runner, batches: Sequence[_Batch], waiting: Waiting | None) -> None:
+    def __init__(
+        self, runner: _Runner, batches: Sequence[_Batch], waiting: Waiting | None, *, is_trial: bool = False
+    ) -> None:
         self._runner = runner
+        self._is_trial = is_trial
         self._actors = runner.actors
         self._waiting = waiting
         self._refs: dict[Any, _Chunk] = {}
+        self._trials: list[tuple[ToolSpec, list[Sample]]] = []
         self._todo: dict[Place, deque[_Chunk]] = {"cpu": deque(), "model": deque()}
         for batch in batches:
             self._todo[batch.place].extend(batch.chunks(len(self._actors.of(batch.place))))
@@ -382,7 +395,13 @@ class _Call:
             for ref in ready:
                 silent_until = time.monotonic() + PATIENCE_SECONDS
                 self._take(ref, self._refs.pop(ref))
+            self._try_suspects()
             self.fill()
+        self._try_suspects()
+
+    def _try_suspects(self) -> None:
+        while self._trials:
+            self._runner.try_out(*self._trials.pop())
 
     def _is_over(self) -> bool:
         return self._waiting is not None and (self._waiting.is_cancelled or time.monotonic() > self._waiting.until)
@@ -448,8 +467,10 @@ class _Call:
     def _give_one(self, batch: _Batch, index: int, score: Score, *, counts: bool = True) -> None:
         assert batch.scores[index] is None, "a sample is scored once"
         batch.scores[index] = score
-        if counts:
-            self._runner.breaker.count(batch.spec.id, score)
+        if not counts or self._is_trial:
+            return
+        if trial := self._runner.breaker.count(batch.spec.id, batch.samples[index], score):
+            self._trials.append((batch.spec, trial))
 
 
 def _where(spec: ToolSpec) -> str:

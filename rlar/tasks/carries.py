@@ -13,11 +13,11 @@ from rlar.types import Example, JsonObject
 _OPTION = re.compile(
     r"(?:(?<=\n)|(?<=[\s(\[*])|^)[\(\[]?\*{0,2}([A-J]|[a-j](?=[)\]]))\*{0,2}(?:[)\]][.:]?|[.:](?=\s))\*{0,2}[ \t]*(?=\S)"
 )
-_NUMBERED = re.compile(r"(?:(?<=\n)|^)\s*[\(\[]?(\d)[)\].:]\s+(?=\S)")
+_NUMBERED = re.compile(r"(?:(?<=\n)|^)[^\S\n]*+[\(\[]?(\d)[)\].:]\s++(?=\S)")
 _CHOOSE = re.compile(r"\b(?:options?|choices?|choose|which of|select|pick|following)\b", re.IGNORECASE)
 _LISTED = re.compile(
-    r"(?:options?|choices|labels?|categories|classes|one of|choose (?:from|between)|either)\b[^:\n]{0,40}[:\s]\s*"
-    r"((?:[^\n,;/|]{1,40}[,;/|]\s*){1,12}(?:(?:or|and)\s+)?[^\n,;/|.?]{1,40})",
+    r"(?:options?|choices|labels?|categories|classes|one of|choose (?:from|between)|either)\b[^:\n]{0,40}[:\s]\s*+"
+    r"((?:[^\n,;/|]{1,40}[,;/|]\s*+){1,12}(?:(?:or|and)\s++)?[^\n,;/|.?]{1,40})",
     re.IGNORECASE,
 )
 _OPTION_COLUMNS = dict.fromkeys(("options", "choices", "endings", "candidates"))
@@ -207,7 +207,7 @@ _ASCII_SUMMARY_STEMS = tuple(stem for stem in _SUMMARY_STEMS if stem.isascii())
 _SUMMARY = re.compile(
     r"\bsummar(?:y|ies|i[sz]e[sd]?|i[sz]ing|i[sz]ation)\b|\btl;?\s?dr\b|\bcondense\b|\babridge|\bin brief\b|\bgist\b"
     r"|\bmain (?:point|idea)s?\b|\bkey (?:point|takeaway)s?\b|\bheadline\b|\bhighlights\b|\brésum|\bresum(?:e|en|ir|a|o)\b"
-    r"|\bzusammenfass|\bfasse\b|\briassu|\bsamenvat|\bstreszcz|\bözet|\bsammanfatt|резюмир|кратко\s+излож|кратк\w+ содержан"
+    r"|\bzusammenfass|\bfasse\b|\briassu|\bsamenvat|\bstreszcz|\bözet|\bsammanfatt|резюмир|кратко\s+излож|кратк\w{1,10} содержан"
     r"|摘要|总结|概括|要約|요약"
 )
 

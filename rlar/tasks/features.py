@@ -22,7 +22,7 @@ LETTER_CHARACTERS = 10
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
 _NUMBER_IN_PROMPT = re.compile(r"\d+(?:[.,]\d+)*")
 _QUERY = re.compile(
-    r"\s*(?:```\w*\s*)?(?:SELECT\b[\s\S]+\bFROM\b|WITH\s+\w+[\s\S]*\bAS\s*\(|INSERT\s+INTO\b|UPDATE\s+\S+\s+SET\b|DELETE\s+FROM\b)",
+    r"\s*+(?:```\w*+\s*+)?(?:SELECT\b[\s\S]+\bFROM\b|WITH\s++\w++[\s\S]*\bAS\s*+\(|INSERT\s+INTO\b|UPDATE\s+\S+\s+SET\b|DELETE\s+FROM\b)",
     re.IGNORECASE,
 )
 _QUERY_WORD = re.compile(r"\b(?:sql|query|select|database|tables)\b", re.IGNORECASE)

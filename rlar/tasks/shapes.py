@@ -35,8 +35,8 @@ BOOLEAN_PAIRS: dict[str, tuple[str, str]] = {word: pair for pair in (("no", "yes
 
 # The marker some datasets put between the worked solution and its result, or what a solution ends with.
 _FINAL = re.compile(
-    r"(?:^|\n)\s*####\s*(?P<hash>[^\n]+)\s*$"
-    r"|(?:the\s+(?:final\s+)?answer\s+is|(?:^|\n)\s*(?:final\s+)?answer\s*:|(?:^|\n)\s*A\s*:)\s*(?P<words>[^\n]{1,60})\s*$",
+    r"(?:^|\n)[^\S\n]*+####\s*+(?P<hash>[^\n]+)\s*$"
+    r"|(?:the\s+(?:final\s+)?answer\s+is|(?:^|\n)[^\S\n]*+(?:final\s++)?answer\s*+:|(?:^|\n)[^\S\n]*+A\s*+:)\s*+(?P<words>[^\n]{1,60})\s*$",
     re.IGNORECASE,
 )
 _UNITS = (
@@ -45,13 +45,13 @@ _UNITS = (
     r"|(?:cm|mm|km|m|in|ft)\^?[23²³]"
 )
 _NUMBER = re.compile(
-    r"[~≈]?\s*(?:USD|EUR|Rs\.?)?\s*[$€£¥₹]?\s*[-+−–]?\s*[$€£¥₹]?\s*"
+    r"[~≈]?\s*+(?:USD|EUR|Rs\.?)?\s*+[$€£¥₹]?\s*+[-+−–]?\s*+[$€£¥₹]?\s*+"
     r"(?:\d{1,3}(?:[,  ' ]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
-    rf"\s*[$€£¥₹]?\s*(?:{_UNITS})?\.?",
+    rf"\s*+[$€£¥₹]?\s*+(?:{_UNITS})?\.?",
     re.IGNORECASE,
 )
 _LETTER = re.compile(
-    r"(?:option\s+|answer\s*:?\s*|choice\s+)?[\(\[]?\*{0,2}([A-Ja-j])\*{0,2}[\)\]]?[.:]?", re.IGNORECASE
+    r"(?:option\s++|answer\s*+(?::\s*+)?|choice\s++)?[\(\[]?\*{0,2}([A-Ja-j])\*{0,2}[\)\]]?[.:]?", re.IGNORECASE
 )
 _LETTER_AND_TEXT = re.compile(r"[\(\[]?([A-J])(?:[\)\]][.:]?|[.:])\s+[\w\"'($-]")
 _DATE_OR_CODE = re.compile(
@@ -78,13 +78,13 @@ _FORMULA_REACH = 200
 _PLAIN_MONEY = re.compile(r"\$\d[\d,.]*(?:\s|[^\w\s\\^_={}])")
 _LATEX_SPACE = re.compile(r"\\[!,;: ]\s*|(?<=\d)\{(?=,\})|(?<=\{,)\}")
 # A regular expression is full of operators too.
-_PATTERN = re.compile(r"\[[^\]\s]*\w-\w[^\]]*\]|\\[dwsbDWSB](?![a-z])|\(\?|\.\*|\.\+|\[\^|^\^.*\$$")
+_PATTERN = re.compile(r"\[[^\]\s\[]*\w-\w[^\]\[]*\]|\\[dwsbDWSB](?![a-z])|\(\?|\.\*|\.\+|\[\^|^\^.*\$$")
 _FUNCTIONS = r"sin|cos|tan|log|ln|exp|sqrt|pi|inf|infinity|and|or|mod|i"
 _PLAIN_MATH = re.compile(
     rf"(?:(?:{_FUNCTIONS})(?![a-z])|(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])|[\d\s+\-−*/^=<>().,\[\]{{}}|!πθ√∞≤≥≠±·×÷²³∪∩∈\\_])+"
 )
 _OPERATOR = re.compile(
-    r"\d_\{?\d|[+*/^=<>√∞≤≥≠±·×÷²³π]|\d\s*[-−]\s*[\da-z(]|[a-z)]\s*[-−]\s*[\da-z(]|\d[a-z]\b|^[(\[].*,.*[)\]]$|,\s*[-\d]"
+    r"\d_\{?\d|[+*/^=<>√∞≤≥≠±·×÷²³π]|\d\s*[-−]\s*[\da-z(]|[a-z)]\s*[-−]\s*[\da-z(]|\d[a-z]\b|^[(\[][^\n,]*,.*[)\]]$|,\s*[-\d]"
 )
 
 

@@ -21,7 +21,7 @@ MAX_SQL_CHARACTERS = 20_000
 MAX_SCHEMA_CHARACTERS = 200_000
 MAX_NOTES_CHARACTERS = 20_000
 
-_OPENS_QUERY = re.compile(r"\s*(?:```\s*\w*\s*)?\(*\s*(?:SELECT|WITH)\b", re.IGNORECASE)
+_OPENS_QUERY = re.compile(r"\s*+(?:```\s*+\w*+\s*+)?\(*+\s*+(?:SELECT|WITH)\b", re.IGNORECASE)
 _FENCE = re.compile(r"```[^\n]*+\n(.*?)(?:```|\Z)", re.DOTALL)
 _CREATE = re.compile(r"\bCREATE\s+(?:TEMP(?:ORARY)?\s+)?TABLE\b", re.IGNORECASE)
 _INSERT = re.compile(r"\bINSERT\s+INTO\b", re.IGNORECASE)

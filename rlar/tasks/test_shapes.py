@@ -41,14 +41,14 @@ _NAME_KEY = re.compile(r"fn|func|method|entry", re.IGNORECASE)
 _ASSERT_LINE = re.compile(r"^[ \t]*(?:[-*•>]+[ \t]+|\d+[.)][ \t]+)?[`\"']?(assert\b[ \t(].*)$", re.MULTILINE)
 _INLINE_ASSERT = re.compile(r"`(assert\b[^`\n]+)`")
 _EXAMPLE_LINE = re.compile(
-    r"^[ \t]*(?:[-*•#>]+[ \t]*|\d+[.)][ \t]+|(?:for )?(?:example|e\.g\.|ex)[ \t\d]*[:,.]?[ \t]*)?`?"
+    r"^[ \t]*+(?:[-*•#>]++[ \t]*+|\d+[.)][ \t]++|(?:for )?(?:example|e\.g\.|ex)[ \t\d]*+(?:[:,.][ \t]*+)?)?`?"
     r"([A-Za-z_]\w+\(.*\))`?[ \t]*(?:==+|[-=]+>|➞|→|➜|⇒|should (?:return|be|give)|must return|returns?|gives|evaluates to|#[ \t]*(?:=>|->|returns?)?)"
     r"[ \t]*`?(.+?)`?[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
 _HEADING = re.compile(
-    r"[ \t#*_-]*(?:(?:sample|example)s?[ \t]*)?(input|output|explanation|note|constraints?|samples?|examples?)[ \t]*(?:sample|example)?"
-    r"[ \t]*#?\d*[ \t]*[:*_#]*[ \t]*\Z",
+    r"[ \t#*_-]*+(?:(?:sample|example)s?[ \t]*)?(input|output|explanation|note|constraints?|samples?|examples?)[ \t]*+(?:sample|example)?"
+    r"[ \t]*+#?\d*+[ \t]*+[:*_#]*+[ \t]*+\Z",
     re.IGNORECASE,
 )
 _WORD_LITERALS = {"true": "True", "false": "False", "null": "None", "none": "None", "nil": "None"}

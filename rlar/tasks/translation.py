@@ -55,8 +55,8 @@ _QUOTED = re.compile(
     r"\"([^\"]{2,})\"|“([^”]{2,})”|«([^»]{2,})»|「([^」]{1,})」|„([^“”]{2,})[“”]|(?<!\w)'([^']{2,})'(?!\w)|`([^`]{2,})`"
 )
 _INLINE = re.compile(
-    r"(?:say|translate|translation\s+of|translation\s+for|render|dire|sagt man|dice|traduis|traduce|übersetze)\s+(?P<source>.+?)\s+"
-    r"(?:in|to|into|en|auf|ins|al|a|vers)\s+(?:\w+\s+)?\w+\W*$",
+    r"(?:say|translate|translation\s+of|translation\s+for|render|dire|sagt man|dice|traduis|traduce|übersetze)\s++(?P<source>\S(?:.*?\S)?)\s++"
+    r"(?:in|to|into|en|auf|ins|al|a|vers)\s++(?:\w+\s++)?\w+\W*$",
     re.IGNORECASE,
 )
 # Words that English alone uses: "is", "was", "of" are Dutch, "are" Italian.

@@ -131,7 +131,7 @@ _HASHES = re.compile(r"^[ \t>*]*####(?!#)[ \t]*(\S.*)$", re.M)
 _FINAL = re.compile(
     r"\b(?:final\s+(?:answer|result)|respuesta\s+final|réponse\s+finale|resposta\s+final|risposta\s+finale|endg[üu]ltige\s+antwort)\b"
     r"(?:[ \t]+(?:to|for)\b[^.\n:=]{0,80}?)?"
-    r"[ \t*_`]{0,8}(?:(?:is|are|was|would\s+be|equals|es|est|é|è|ist)\b|[:：=]|[ \t*_#]*$)[ \t]*[:：]?|"
+    r"[ \t*_`]{0,8}(?:(?:is|are|was|would\s++be|equals|es|est|é|è|ist)\b|[:：=]|[ \t*_#]{0,80}+$)[ \t]*+[:：]?|"
     r"(?:最终答案|最後の答え|最終的な答え|최종\s?답)[ \t*]{0,4}(?:是|为|為|は|은|는)?[ \t]*[:：]?",
     re.I | re.M,
 )

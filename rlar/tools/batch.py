@@ -76,11 +76,14 @@ class Batch:
     """The samples of one tool and, as they come, their scores. Thread-safe; one caller waits."""
 
     def __init__(
-        self, spec: ToolSpec, samples: Sequence[Sample], on_score: Callable[[Score], None] = lambda _score: None
+        self,
+        spec: ToolSpec,
+        samples: Sequence[Sample],
+        on_score: Callable[[Sample, Score], None] = lambda _sample, _score: None,
     ) -> None:
         """
         Args:
-            on_score: told every score that the tool is answerable for.
+            on_score: told every sample with its score, where the tool is answerable for that.
         """
         self.spec = spec
         self.samples = samples
@@ -182,6 +185,6 @@ class Batch:
         self._scores[index] = score
         self._left -= 1
         if counts:
-            self._on_score(score)
+            self._on_score(self.samples[index], score)
         if not self._left:
             self.changed.notify_all()

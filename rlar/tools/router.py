@@ -79,7 +79,8 @@ class Scorer:
             plugins: modules to import first, here and in the workers; they may register tool kinds or library tools.
             deadline_seconds: for one sample in a worker.
             patience_seconds: for one call of what has deadlines of its own (sandbox, network, models), and for loading.
-            quarantine_after: so many failures of a tool in a row, and this scorer stops calling it (`quarantined`).
+            quarantine_after: so many different rows and completions in a row without a score, and this scorer tries
+                whether the tool works at all; where not, it stops calling it (`quarantined`).
             cache_size: contents (row with completion) whose scores are kept in memory.
             cache: a file of scores that outlive this process and that other processes may share.
             cache_mb: about as large as that file may grow.
@@ -243,7 +244,7 @@ class Scorer:
 
     @property
     def quarantined(self) -> dict[str, str]:
-        """Tools that broke too often in a row in this process, and how; they fail at once until they are tried again."""
+        """Tools that are broken in this process, and how; they fail at once until they are tried again."""
         return self._runner.breaker.quarantined
 
     def forgive(self, tool_id: str) -> None:

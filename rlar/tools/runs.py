@@ -13,6 +13,8 @@ import time
 from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from rlar.errors import RlarError, boundary
@@ -24,7 +26,7 @@ from rlar.tools.groups import group_key, needs_whole_groups
 from rlar.tools.lanes import Lanes
 from rlar.tools.network import Network
 from rlar.tools.workers import WorkerPool
-from rlar.types import Sample, Score, ToolKind, ToolSpec, failed, timed_out
+from rlar.types import Sample, Score, ToolKind, ToolSpec, digest, failed, timed_out
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,8 @@ RUNS_OF_KIND: dict[ToolKind, Place] = {
 """Where tools of a kind run; library tools say it themselves. model: one thread, batches sorted by length."""
 DISTANT = frozenset({ToolKind.REWARD_MODEL, ToolKind.JUDGE, ToolKind.COMPOSITE, ToolKind.HTTP})
 """Kinds that answer after a model or a server has, not in milliseconds."""
+TRIAL_ROWS = 3
+"""Rows on which a suspected tool is tried."""
 SLICE_OF_KIND: dict[ToolKind, int] = {kind: 16 for kind in ToolKind if kind is not ToolKind.LIBRARY}
 """Samples a call of tools that run in many threads, at most; else 1, so that a hang is one sample's. A tool that has a
 `batch_size` says it itself; one with a `concurrency` says how many calls it wants at a time (else two a worker)."""
@@ -101,8 +105,34 @@ def batch_size(spec: ToolSpec, samples: int, threads: int) -> int:
     return max(1, min(SLICE_OF_KIND.get(spec.kind, 1), samples // (threads * 4)))
 
 
+@dataclass
+class _Suspicion:
+    """What speaks against a tool since it last worked."""
+
+    rows: set[str] = field(default_factory=set)
+    completions: set[str] = field(default_factory=set)
+    samples: list[Sample] = field(default_factory=list)
+    """Failed ones of different rows, the first few."""
+    error: str = ""
+    is_tried: bool = False
+    """The tool is being tried on samples that no policy wrote."""
+
+    def note(self, sample: Sample, score: Score) -> None:
+        row = group_key(sample)
+        if row not in self.rows and len(self.samples) < TRIAL_ROWS:
+            self.samples.append(sample)
+        self.rows.add(row)
+        self.completions.add(digest(sample.completion, size=32))
+        self.error = score.error or score.status
+
+
 class Breaker:
-    """Counts failures in a row by tool and quarantines the tool at `after`; thread-safe.
+    """Tells tools that are broken from rows and completions that break them, and quarantines the former; thread-safe.
+
+    A tool is suspected when `after` different rows with as many different completions got no score from it, and nothing
+    got one in between. Even then it may be the policy that found out how to stop it: so a suspected tool is tried on what no
+    policy wrote, and on the sample that it last could score (`count` hands them out, `decide` is told how it went).
+    Only one that fails them all is quarantined.
 
     A quarantined tool is tried again by itself after a while (`retry_seconds`, doubled each time it fails at once): a
     server that was down comes back.
@@ -113,7 +143,9 @@ class Breaker:
     def __init__(self, after: int, *, retry_seconds: float = 60.0) -> None:
         self._after = after
         self._retry_seconds = retry_seconds
-        self._in_a_row: dict[str, int] = {}
+        self._suspicions: dict[str, _Suspicion] = {}
+        self._worked: dict[str, Sample] = {}
+        """Tool -> what it scored last."""
         self._quarantined: dict[str, str] = {}
         self._retries: dict[str, tuple[float, float]] = {}
         """Tool -> when it is tried again, and how long it was kept out the last time."""
@@ -133,35 +165,60 @@ class Breaker:
             why = self._quarantined.get(tool_id)
             if why is not None and time.monotonic() >= self._retries[tool_id][0]:
                 del self._quarantined[tool_id]
-                self._in_a_row[tool_id] = self._after - 1  # one more failure, and it is out again
                 why = None
         return why
 
-    def count(self, tool_id: str, score: Score) -> None:
-        """Take note of one result."""
-        is_good = score.status in ("ok", "abstain")
-        if is_good and not self._in_a_row.get(tool_id):
-            return
+    def count(self, tool_id: str, sample: Sample, score: Score) -> list[Sample]:
+        """Take note of one result. The samples to try the tool on, where that is due; `decide` wants their scores."""
+        if score.status in ("ok", "abstain"):
+            self._worked[tool_id] = sample
+            if tool_id in self._suspicions or tool_id in self._retries:
+                with self._lock:
+                    self._acquit(tool_id)
+            return []
         with self._lock:
-            if is_good:
-                self._in_a_row[tool_id] = 0
-                if self._retries.pop(tool_id, None) is not None:
-                    logger.warning("tool %s works again", tool_id)
-                return
-            self._in_a_row[tool_id] = self._in_a_row.get(tool_id, 0) + 1
+            suspicion = self._suspicions.setdefault(tool_id, _Suspicion())
+            suspicion.note(sample, score)
+            needed = 1 if tool_id in self._retries else self._after  # it was out before: one failure is enough to ask
+            failures = min(len(suspicion.rows), len(suspicion.completions))
+            is_due = failures >= needed and not suspicion.is_tried and tool_id not in self._quarantined
+            suspicion.is_tried |= is_due
             is_news = tool_id not in self._said
             self._said.add(tool_id)
-            why = ""
-            if self._in_a_row[tool_id] >= self._after and tool_id not in self._quarantined:
+        if is_news:
+            logger.warning("tool %s: %s: %s. Further ones are only counted.", tool_id, score.status, score.error)
+        if not is_due:
+            return []
+        worked = self._worked.get(tool_id)
+        return [*([worked] if worked is not None else []), *map(_by_no_policy, suspicion.samples)]
+
+    def decide(self, tool_id: str, scores: Sequence[Score]) -> None:
+        """Quarantine a suspected tool that scored none of the samples it was tried on."""
+        with self._lock:
+            suspicion = self._suspicions.get(tool_id)
+            if suspicion is None or not suspicion.is_tried:
+                return  # it has worked meanwhile
+            number = min(len(suspicion.rows), len(suspicion.completions))
+            if is_fine := any(score.status in ("ok", "abstain") for score in scores):
+                self._acquit(tool_id)
+            else:
                 kept_out = self._retry_seconds
                 if tool_id in self._retries:
                     kept_out = min(self.MAX_RETRY_SECONDS, 2 * self._retries[tool_id][1])
-                why = f"quarantined in this process after {self._after} failures in a row; the last: {score.error}"
+                why = (
+                    f"quarantined in this process after failures on {number} different rows and completions in a row, "
+                    f"and on samples that no policy wrote; the last: {suspicion.error}"
+                )
                 self._retries[tool_id] = (time.monotonic() + kept_out, kept_out)
                 self._quarantined[tool_id] = why
-        if is_news:
-            logger.warning("tool %s: %s: %s. Further ones are only counted.", tool_id, score.status, score.error)
-        if why:
+                del self._suspicions[tool_id]
+        if is_fine:
+            logger.warning(
+                "tool %s gave no score for %d different rows and completions in a row but works on others; it stays",
+                tool_id,
+                number,
+            )
+        else:
             logger.warning(
                 "tool %s is %s. Its completions get no reward; it is tried again in %g s.", tool_id, why, kept_out
             )
@@ -171,7 +228,19 @@ class Breaker:
         with self._lock:
             self._quarantined.pop(tool_id, None)
             self._retries.pop(tool_id, None)
-            self._in_a_row[tool_id] = 0
+            self._suspicions.pop(tool_id, None)
+
+    def _acquit(self, tool_id: str) -> None:
+        """With the lock held: the tool works."""
+        self._suspicions.pop(tool_id, None)
+        if tool_id not in self._quarantined and self._retries.pop(tool_id, None) is not None:
+            logger.warning("tool %s works again", tool_id)
+
+
+def _by_no_policy(sample: Sample) -> Sample:
+    """The row with a completion that no policy wrote: its reference, or a plain sentence."""
+    references = sample.references or ((sample.reference,) if sample.reference else ())
+    return sample.model_copy(update={"completion": references[0] if references else "I do not know."})
 
 
 class Runner:
@@ -210,6 +279,14 @@ class Runner:
         }
         return [started[place].wait(waiting) for place in range(len(batches))]
 
+    def _count(self, spec: ToolSpec, sample: Sample, score: Score) -> None:
+        if trial := self.breaker.count(spec.id, sample, score):
+            self.lane(lambda: boundary(lambda: self._try(spec, trial), lambda _error: None))
+
+    def _try(self, spec: ToolSpec, trial: Sequence[Sample]) -> None:
+        """Find out whether a suspected tool works at all."""
+        self.breaker.decide(spec.id, self._start(spec, trial, is_trial=True).wait())
+
     def _rank(self, batches: Sequence[tuple[ToolSpec, Sequence[Sample]]]) -> Callable[[int], tuple[int, float]]:
         """What waits elsewhere is started first, then the dearest in the pool: what ends last should begin first."""
 
@@ -220,9 +297,9 @@ class Runner:
 
         return rank
 
-    def _start(self, spec: ToolSpec, samples: Sequence[Sample]) -> Batch:
+    def _start(self, spec: ToolSpec, samples: Sequence[Sample], *, is_trial: bool = False) -> Batch:
         breaker, tool_id = self.breaker, spec.id
-        batch = Batch(spec, samples, lambda score: breaker.count(tool_id, score))
+        batch = Batch(spec, samples) if is_trial else Batch(spec, samples, partial(self._count, spec))
         everything: Sequence[int] = range(len(samples))
         if reason := breaker.stopped(tool_id):
             for index in everything:
@@ -238,7 +315,11 @@ class Runner:
                 everything = [index for index in everything if len(samples[index].completion) <= INLINE_CHARACTERS]
         if to_pool and self._pool is not None:
             self._pool.score(
-                batch, to_pool, deadline_seconds=self._deadline_seconds, is_stopped=lambda: breaker.stopped(tool_id)
+                batch,
+                to_pool,
+                deadline_seconds=self._deadline_seconds,
+                is_stopped=lambda: breaker.stopped(tool_id),
+                is_urgent=is_trial,
             )
         if everything:
             _Feed(self, batch, everything, place).start()

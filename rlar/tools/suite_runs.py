@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_HEAVY = re.compile(r"^\s*(?:import|from)\s+(?:numpy|sympy|scipy)\b|\bnp\.", re.MULTILINE)
+_HEAVY = re.compile(r"^[^\S\n]*+(?:import|from)\s++(?:numpy|sympy|scipy)\b|\bnp\.", re.MULTILINE)
 _BY_NAME = "_rlar_entry"
 _KEYWORD_CALL = """
 

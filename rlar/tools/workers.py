@@ -73,12 +73,14 @@ class WorkerPool:
         *,
         deadline_seconds: float,
         is_stopped: Callable[[], str | None] = lambda: None,
+        is_urgent: bool = False,
     ) -> None:
         """Start scoring some samples of a batch.
 
         Args:
             deadline_seconds: for one sample.
             is_stopped: asked again and again; a reason makes the rest fail with it at once.
+            is_urgent: before what waits already.
 
         Raises:
             ToolError: the pool has been closed.
@@ -90,7 +92,8 @@ class WorkerPool:
             if self.is_closed:
                 raise ToolError("the worker pool has been closed")
             for start in range(0, len(indices), size):
-                self._queue.append(_Chunk(batch, indices[start : start + size], deadline_seconds, is_stopped))
+                chunk = _Chunk(batch, indices[start : start + size], deadline_seconds, is_stopped)
+                (self._queue.appendleft if is_urgent else self._queue.append)(chunk)
             self._ready.notify_all()
             while len(self._threads) < self.workers and self._idle < len(self._queue):
                 self._idle += 1

@@ -19,7 +19,7 @@ from rlar.types import Calibration, Contract, Example, Frozen, Reward, Sample, T
 DEADLINE_SECONDS = 10.0
 """For one sample in a worker."""
 QUARANTINE_AFTER = 16
-"""Failures in a row after which an audit tool is left alone."""
+"""Different rows and completions in a row without a score after which an audit tool is tried, and left alone where it fails."""
 
 
 class AuditGap(Frozen):

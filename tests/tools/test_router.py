@@ -142,13 +142,16 @@ def test_a_tool_that_keeps_failing_is_quarantined_loudly_and_can_be_forgiven(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     log = tmp_path / "calls"
-    path = one_tool(tmp_path, "fake_pool", log=str(log))
+    rows = [row(f"say it {number}", "raise") for number in range(200)]  # the tool raises on the reference, too
+    tool = library_spec("fake_pool", {"log": str(log)})
+    path = store(tmp_path / "registry.db", qualities=[(tool, 1.0)], rows=[(each, {}) for each in (*rows, ROW)])
     with scorer(path, quarantine_after=3, workers=1) as router, caplog.at_level(logging.WARNING):
-        rewards = router.score(said(*(f"raise {number}" for number in range(200))))
+        samples = [sample for number, each in enumerate(rows) for sample in said(f"raise {number}", example=each)]
+        rewards = router.score(samples)
         assert {reward.status for reward in rewards} == {"failed"}
-        assert len(log.read_text().splitlines()) < 60  # 3 failures, and what its worker had at hand
+        assert len(log.read_text().splitlines()) < 60  # 3 failures, the trial, and what its worker had at hand
         (tool_id,) = router.quarantined
-        assert "3 failures in a row" in router.quarantined[tool_id]
+        assert "different rows and completions" in router.quarantined[tool_id]
         assert any(tool_id in record.message for record in caplog.records)
         assert statuses(router.score(said("ok 1.0"))) == [(None, "failed")]
         router.forgive(tool_id)

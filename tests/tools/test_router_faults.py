@@ -22,7 +22,7 @@ from rlar.tools.disk_cache import DiskCache
 from rlar.tools.library import LIBRARY, library_spec
 from rlar.tools.registry import Registry, RowRecord
 from rlar.tools.runs import Breaker
-from rlar.types import failed, ok
+from rlar.types import Sample, failed, ok
 
 HERE = Path(__file__).parent
 
@@ -156,19 +156,21 @@ def test_the_exit_of_a_tool_in_a_thread_ends_its_own_sample_only(tmp_path: Path)
 
 def test_a_quarantined_tool_is_tried_again_and_a_lasting_fault_keeps_it_out_longer(caplog: pytest.LogCaptureFixture):
     breaker = Breaker(3, retry_seconds=0.1)
+    samples = [Sample(prompt=f"row {number}", completion=f"answer {number}") for number in range(3)]
     with caplog.at_level(logging.WARNING):
-        for _ in range(3):
-            breaker.count("tool", failed("down"))
-        assert "3 failures in a row" in str(breaker.stopped("tool"))
+        assert [bool(breaker.count("tool", sample, failed("down"))) for sample in samples] == [False, False, True]
+        breaker.decide("tool", [failed("down")])
+        assert "3 different rows and completions in a row" in str(breaker.stopped("tool"))
         time.sleep(0.12)
         assert breaker.stopped("tool") is None
-        breaker.count("tool", failed("still down"))  # one failure is enough now
+        assert breaker.count("tool", samples[0], failed("still down"))  # one failure is enough to try it now
+        breaker.decide("tool", [failed("still down")])
         time.sleep(0.12)
         assert breaker.stopped("tool") is not None  # 0.2 s this time
         time.sleep(0.1)
         assert breaker.stopped("tool") is None
-        breaker.count("tool", ok(1.0))
-        breaker.count("tool", failed("once"))
+        breaker.count("tool", samples[0], ok(1.0))
+        assert not breaker.count("tool", samples[1], failed("once"))
         assert breaker.stopped("tool") is None
     assert [message.split(":")[0] for message in warnings_of(caplog) if "works again" in message] == [
         "tool tool works again"

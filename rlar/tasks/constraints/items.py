@@ -14,9 +14,9 @@ _ITEM_STOP = word_set(
     "etc all ensure ending starting please, following times using into so because before after"
 )
 _SEPARATOR = re.compile(
-    r"\s*(?:,\s*(?:and\s+also|and|or|as\s+well\s+as|und|oder|y|o|et|ou|e)?\b(?!\.)\s*|,\s*|;|/|&|\+|\b(?:and\s+also|and|or|as\s+well\s+as|nor|und|oder|y|et|ou)\b)\s*(?=\S)"
+    r"\s*+(?:,\s*+(?:and\s++also|and|or|as\s++well\s++as|und|oder|y|o|et|ou|e)?\b(?!\.)\s*+|,\s*+|;|/|&|\+|\b(?:and\s++also|and|or|as\s++well\s++as|nor|und|oder|y|et|ou)\b)\s*+(?=\S)"
 )
-_NOUN_AGAIN = re.compile(r"(?:(?:also\s+)?(?:the\s+)?(?:key\s?)?(?:words?|phrases?|terms?)\s+)(?=[\"\w])")
+_NOUN_AGAIN = re.compile(r"(?:(?:also\s++)?(?:the\s++)?(?:key\s?)?(?:words?|phrases?|terms?)\s++)(?=[\"\w])")
 _BARE = re.compile(r"[#@]?[^\W_][\w'\-]*")
 
 
@@ -87,7 +87,7 @@ def _one_item(doc: Doc, at: int, end: int, *, first: bool, multiword: bool) -> t
     if (
         not first
         and re.match(
-            r"\s+(?:should|must|has|have|needs?|appears?|at\s+least|is|are)\b",
+            r"\s++(?:should|must|has|have|needs?|appears?|at\s++least|is|are)\b",
             doc.lower[match.end() : match.end() + 12],
         )
         and word in _ITEM_STOP

@@ -39,8 +39,8 @@ ORDINALS = {
 _SMALL = "|".join(sorted([*_ONES], key=len, reverse=True))
 _TEN = "|".join(_TENS)
 NUMBER = (
-    r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,7}"
-    rf"|(?:(?:{_SMALL}|an?)\s+(?:hundred|thousand)(?:\s+(?:and\s+)?(?:(?:{_TEN})(?:[\s-](?:{_SMALL}))?|(?:{_SMALL})))?)"
+    r"(?:\d{1,3}(?:,\d{3}){1,6}(?!\d)|\d{1,7}"
+    rf"|(?:(?:{_SMALL}|an?)\s++(?:hundred|thousand)(?:\s++(?:and\s++)?(?:(?:{_TEN})(?:[\s-](?:{_SMALL}))?|(?:{_SMALL})))?)"
     rf"|(?:{_TEN})(?:[\s-](?:{_SMALL}))?|(?:{_SMALL})|{'|'.join(sorted(_OTHER, key=len, reverse=True))})"
 )
 """Regex for a number in digits or in words (English up to thousands, a few small ones elsewhere)."""
@@ -105,7 +105,7 @@ _COMPARISONS: dict[str, tuple[str, ...]] = {
     "between": ("between", "from", "anywhere from", "anywhere between", "zwischen", "entre", "tra", "de", "von"),
 }  # fmt: skip
 _MEANING = {phrase: op for op, phrases in _COMPARISONS.items() for phrase in phrases}
-_COMPARE = "|".join(re.escape(p).replace(r"\ ", r"\s+") for p in sorted(_MEANING, key=len, reverse=True))
+_COMPARE = "|".join(re.escape(p).replace(r"\ ", r"\s++") for p in sorted(_MEANING, key=len, reverse=True))
 _AFTER: dict[str, str] = {
     "or more": "ge", "or longer": "ge", "and above": "ge", "or above": "ge", "and up": "ge", "and more": "ge", "+": "ge",
     "at least": "ge", "minimum": "ge", "at minimum": "ge", "at a minimum": "ge", "at the minimum": "ge", "at the least": "ge", "min": "ge",
@@ -115,7 +115,7 @@ _AFTER: dict[str, str] = {
     "or so": "around", "oder weniger": "le", "o menos": "le", "ou moins": "le", "o meno": "le",
     "exactly": "eq", "in total": "eq",
 }  # fmt: skip
-AFTER = "|".join(re.escape(p).replace(r"\ ", r"\s+") for p in sorted(_AFTER, key=len, reverse=True))
+AFTER = "|".join(re.escape(p).replace(r"\ ", r"\s++") for p in sorted(_AFTER, key=len, reverse=True))
 
 
 class Range(NamedTuple):
@@ -130,10 +130,10 @@ class Range(NamedTuple):
 def quantity(tag: str = "") -> str:
     """Regex for an amount, its groups prefixed by `tag`: "at least 3", "5 to 10", "300+", "2 or fewer", "four"."""
     return (
-        rf"(?<![\w.,$#])(?:(?P<{tag}compare>{_COMPARE})\s*(?:a\s+total\s+of\s+|the\s+|or\s+equal\s+to\s+)?)?"
+        rf"(?<![\w.,$#])(?:(?P<{tag}compare>{_COMPARE})\s*+(?:a\s++total\s++of\s++|the\s++|or\s++equal\s++to\s++)?)?"
         rf"(?P<{tag}n>{NUMBER})"
-        rf"(?:\s*(?P<{tag}joint>-|–|—|to|and|or|bis|y|et|und|a|à)\s*(?P<{tag}cap>at\s+most\s+|no\s+more\s+than\s+|not\s+more\s+than\s+|up\s+to\s+|less\s+than\s+|fewer\s+than\s+|under\s+|a\s+maximum\s+of\s+)?(?P<{tag}m>{NUMBER}))?"
-        rf"(?P<{tag}after>\s*\+|\s+(?:or|and)\s+(?:more|less|fewer|above|up|longer|shorter|under))?(?![\w%°]|[.,]\d)"
+        rf"(?:\s*+(?P<{tag}joint>-|–|—|to|and|or|bis|y|et|und|a|à)\s*+(?P<{tag}cap>at\s++most\s++|no\s++more\s++than\s++|not\s++more\s++than\s++|up\s++to\s++|less\s++than\s++|fewer\s++than\s++|under\s++|a\s++maximum\s++of\s++)?(?P<{tag}m>{NUMBER}))?"
+        rf"(?P<{tag}after>\s*+\+|\s++(?:or|and)\s++(?:more|less|fewer|above|up|longer|shorter|under))?(?![\w%°]|[.,]\d)"
     )
 
 
@@ -185,21 +185,21 @@ UNITS: dict[str, str] = {
     "stanza": r"stanzas?|strophen?|estrofas?|strophes?",
     "line": r"lines?|zeilen?|líneas?|lignes?|righe|linhas?",
     "bullet": (
-        r"bullet(?:ed)?[\s-]*(?:points?|items?|entries|lists?\s+items?)|bullets|bullet|aufzählungspunkten?|stichpunkten?|"
-        r"viñetas?|puces?|punti\s+elenco"
+        r"bullet(?:ed)?[\s-]*(?:points?|items?|entries|lists?\s++items?)|bullets|bullet|aufzählungspunkten?|stichpunkten?|"
+        r"viñetas?|puces?|punti\s++elenco"
     ),
-    "numbered": r"numbered\s+(?:points?|items?|steps?|entries)",
+    "numbered": r"numbered\s++(?:points?|items?|steps?|entries)",
     "section": r"sections?|abschnitten?|abschnitt|secciones|sección|sezioni|seções",
     "part": r"parts?|teilen?|partes?|parties|responses?|versions?|answers?|alternatives?",
     "character": r"characters?|chars?|zeichen|caracteres|caractères|caratteri",
     "letter": r"letters|buchstaben|letras|lettres",
     "syllable": r"syllables?|silben",
-    "placeholder": r"place-?holders?|platzhaltern?|marcadores\s+de\s+posición|placeholder\s+fields?",
+    "placeholder": r"place-?holders?|platzhaltern?|marcadores\s++de\s++posición|placeholder\s++fields?",
     "hashtag": r"hash-?tags?",
     "emoji": r"emojis?|emoticons?",
     "heading": r"headings?|headers?|sub-?headings?|überschriften|encabezados|titres",
-    "question": r"question\s+marks?|fragezeichen",
-    "exclamation": r"exclamation\s+(?:marks?|points?)|ausrufezeichen",
+    "question": r"question\s++marks?|fragezeichen",
+    "exclamation": r"exclamation\s++(?:marks?|points?)|ausrufezeichen",
     "comma": r"commas?|kommas?|comas|virgules?",
     "link": r"urls?|hyperlinks?",
     "digit": r"digits?",
@@ -247,19 +247,19 @@ LANGUAGES: dict[str, str] = {
 MARKS: dict[str, tuple[str, str]] = {
     "comma": (r"commas?|kommata|kommas?|comas?|virgules?|virgole|vírgulas?", ",，、،"),
     "period": (r"periods|period|full[\s-]stops?|dots?", "."),
-    "exclamation mark": (r"exclamation\s+(?:marks?|points?)|exclamations|ausrufezeichen|signos?\s+de\s+exclamación|points?\s+d'exclamation", "!！¡"),
-    "question mark": (r"question\s+marks?|fragezeichen|signos?\s+de\s+interrogación|points?\s+d'interrogation", "?？¿"),
-    "semicolon": (r"semi-?colons?|strichpunkte?|puntos?\s+y\s+comas?|points?-virgules?", ";；"),
+    "exclamation mark": (r"exclamation\s++(?:marks?|points?)|exclamations|ausrufezeichen|signos?\s++de\s++exclamación|points?\s++d'exclamation", "!！¡"),
+    "question mark": (r"question\s++marks?|fragezeichen|signos?\s++de\s++interrogación|points?\s++d'interrogation", "?？¿"),
+    "semicolon": (r"semi-?colons?|strichpunkte?|puntos?\s++y\s++comas?|points?-virgules?", ";；"),
     "colon": (r"colons?|doppelpunkte?", ":："),
     "hyphen": (r"hyphens?|bindestriche?|guiones", "-‐‑"),
     "dash": (r"(?:em[\s-]?|en[\s-]?)?dashes|em[\s-]?dash|en[\s-]?dash|gedankenstriche?", "—–"),
-    "parenthesis": (r"parenthes[ie]s|round\s+brackets|klammern|paréntesis|parenthèses", "()"),
-    "square bracket": (r"square\s+brackets", "[]"),
+    "parenthesis": (r"parenthes[ie]s|round\s++brackets|klammern|paréntesis|parenthèses", "()"),
+    "square bracket": (r"square\s++brackets", "[]"),
     "apostrophe": (r"apostrophes?", "'’"),
-    "quotation mark": (r"quotation\s+marks?|quote\s+marks?|double\s+quotes|anführungszeichen|comillas|guillemets", "\"“”„«»"),
+    "quotation mark": (r"quotation\s++marks?|quote\s++marks?|double\s++quotes|anführungszeichen|comillas|guillemets", "\"“”„«»"),
     "asterisk": (r"asterisks?|asteriks?|aterisks?|sternchen|asteriscos?|astérisques?", "*"),
     "underscore": (r"underscores?", "_"),
-    "digit": (r"digits|numerals|arabic\s+numerals|ziffern|dígitos|chiffres|numeric\s+characters?", "0123456789"),
+    "digit": (r"digits|numerals|arabic\s++numerals|ziffern|dígitos|chiffres|numeric\s++characters?", "0123456789"),
     "ampersand": (r"ampersands?", "&"),
     "slash": (r"slash(?:es)?", "/"),
     "space": (r"(?:white)?spaces|whitespaces?", " "),

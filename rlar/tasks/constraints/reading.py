@@ -34,13 +34,13 @@ _QUOTED = re.compile(
     r"|(?<![\w'])'(?=[^\s'])(?:[^'\n]|'(?=[a-z])){0,200}'(?![a-zA-Z])"
 )
 _ABBREVIATION = re.compile(
-    r"(?<=\s)[.!?](?=\s*[(,]|\s+(?:as|or|and|in|to|is|are)\b)|\b(?:p\s?\.\s?p\s?\.\s?s\b\.?|p\s?\.\s?s\b\.?|p\.p\.s\.?|i\s?\.\s?e\b\.?|e\s?\.\s?g\b\.?|etc\.|vs\.|mr\.|mrs\.|ms\.|dr\.|st\.|approx\.|"
+    r"(?<=\s)[.!?](?=\s*+[(,]|\s++(?:as|or|and|in|to|is|are)\b)|\b(?:p\s?\.\s?p\s?\.\s?s\b\.?|p\s?\.\s?s\b\.?|p\.p\.s\.?|i\s?\.\s?e\b\.?|e\s?\.\s?g\b\.?|etc\.|vs\.|mr\.|mrs\.|ms\.|dr\.|st\.|approx\.|"
     r"max\.|min\.|no\.(?=\s?\d)|u\.s\.|a\.m\.|p\.m\.|z\.\s?b\.|ca\.|bzw\.|d\.h\.)",
     re.IGNORECASE,
 )
 _DOTS = re.compile(r"[.!?]")
 _BOUNDARY = re.compile(
-    rf"(?<=[.!?;])[\"')\]]*\s+|(?<=[.!?]{FILL}\")\s+(?=[A-Z])|\s*\n\s*\n\s*|(?<=[.!?:;])\s*\n\s*|\s*\n\s*(?![a-z\s])|[。！？；]"
+    rf"(?<=[.!?;])[\"')\]]*\s++|(?<=[.!?]{FILL}\")\s++(?=[A-Z])|(?<!\s)[^\S\n]*+\n[^\S\n]*+\n\s*+|(?<=[.!?:;])[^\S\n]*+\n\s*+|(?<!\s)[^\S\n]*+\n\s*+(?![a-z])|[。！？；]"
 )
 
 _VERBS = (
@@ -57,16 +57,16 @@ _VERBS = (
     "scrivi|usa|includi|evita|rispondi|inizia|spiega|escreva|use|inclua|evite|responda"
 )
 _DIRECTIVE = re.compile(
-    rf"(?:^|[,:;(–—]\s*|\b(?:please|and|then|also|but|or|first|finally|additionally|to|not|just|sure|kindly|bitte|por\s+favor|s'il\s+vous\s+plaît|"
-    rf"lastly|next|now|always|only|simply|furthermore|moreover|so|response|answer|reply)\s*,?\s+)(?:{_VERBS})\b"
-    r"|\b(?:i\s+(?:would\s+|'d\s+)?(?:want|need|like|love|prefer|expect)|we\s+(?:want|need|would\s+like)|'d\s+(?:like|love|prefer)|would\s+(?:like|love|prefer)|i\s+don't\s+want|"
-    r"not\s+allowed|allowed|permitted|required|requirements?|forbidden|prohibited|can\s+you|could\s+you|would\s+you|will\s+you|please|looking\s+for|"
-    r"acceptable|banned|mandatory|make\s+sure|be\s+sure|ensure|bitte|möchte|quiero|veuillez|por\s+favor|s'il\s+vous\s+plaît|per\s+favore|"
-    r"no\s+(?:other|commas?|capital|need)|(?:is|are)\s+(?:needed|necessary|expected|a\s+must))\b"
+    rf"(?:^|[,:;(–—]\s*+|\b(?:please|and|then|also|but|or|first|finally|additionally|to|not|just|sure|kindly|bitte|por\s++favor|s'il\s++vous\s++plaît|"
+    rf"lastly|next|now|always|only|simply|furthermore|moreover|so|response|answer|reply)(?:\s*+,)?\s++)(?:{_VERBS})\b"
+    r"|\b(?:i\s++(?:would\s++|'d\s++)?(?:want|need|like|love|prefer|expect)|we\s++(?:want|need|would\s++like)|'d\s++(?:like|love|prefer)|would\s++(?:like|love|prefer)|i\s++don't\s++want|"
+    r"not\s++allowed|allowed|permitted|required|requirements?|forbidden|prohibited|can\s++you|could\s++you|would\s++you|will\s++you|please|looking\s++for|"
+    r"acceptable|banned|mandatory|make\s++sure|be\s++sure|ensure|bitte|möchte|quiero|veuillez|por\s++favor|s'il\s++vous\s++plaît|per\s++favore|"
+    r"no\s++(?:other|commas?|capital|need)|(?:is|are)\s++(?:needed|necessary|expected|a\s++must))\b"
 )
 _MODAL = re.compile(
-    r"\b(?:(?:must|should|shall|need)(?:n't)?|has\s+to|have\s+to|needs?|may\s+not|may\s+only|cannot|can't|can\s+not|can\s+only|ought\s+to|supposed\s+to|expected\s+to|"
-    r"soll(?:te|ten|en)?|muss|müssen|darf|dürfen|debe(?:n|s|rá|rán|ría)?|tiene\s+que|doit|doivent|devez|dois|deve|devono|devem|is\s+to|are\s+to|will)\b"
+    r"\b(?:(?:must|should|shall|need)(?:n't)?|has\s++to|have\s++to|needs?|may\s++not|may\s++only|cannot|can't|can\s++not|can\s++only|ought\s++to|supposed\s++to|expected\s++to|"
+    r"soll(?:te|ten|en)?|muss|müssen|darf|dürfen|debe(?:n|s|rá|rán|ría)?|tiene\s++que|doit|doivent|devez|dois|deve|devono|devem|is\s++to|are\s++to|will)\b"
 )
 _SUBJECT = re.compile(
     r"\b(?:you|it|they|there|each|every|all|words?|sentences?|paragraphs?|lines?|letters?|sections?|bullets?|points?|commas?|keywords?|phrases?|title|"
@@ -78,7 +78,7 @@ _STATEMENT = re.compile(
     r"likes?|loves?|buys?|bought|sells?|sold|takes|makes|gives|gave|gets|works?|lives?|lived|wrote|writes|reads?|received|spent|earned|found)\b"
 )
 _QUESTION_LEAD = re.compile(
-    r"^(?:and\s+|so\s+|but\s+)?(?:what|why|who|whom|whose|where|when|which|how|is|are|was|were|does|did|do\s+(?:you|i|we|they|people)|has|had|am|will\s+(?!you)|would\s+(?!you)|should\s+i|can\s+(?!you))\b"
+    r"^(?:and\s++|so\s++|but\s++)?(?:what|why|who|whom|whose|where|when|which|how|is|are|was|were|does|did|do\s++(?:you|i|we|they|people)|has|had|am|will\s++(?!you)|would\s++(?!you)|should\s++i|can\s++(?!you))\b"
 )
 _RESPONSE_NOUN = re.compile(
     r"\b(?:response|answer|reply|output|essay|poem|story|article|letter|email|summary|text|post|song|tweet|paragraph|message|description|list|"
@@ -86,22 +86,22 @@ _RESPONSE_NOUN = re.compile(
     r"antwort|text|respuesta|réponse|risposta|resposta|texto|texte)\b"
 )
 _SUBCLAUSE = re.compile(
-    r"\s*,?\s+(?=(?:but|while|however|yet)\b)"
-    r"|(?<!start)(?<!begin)\s*,?\s+(?=and\s+(?:please\s+|also\s+|then\s+|finally\s+|the\s+response\s+|your\s+\w+\s+|it\s+)*"
+    r"(?:\s*+,)?\s++(?=(?:but|while|however|yet)\b)"
+    r"|(?<!start)(?<!begin)(?:\s*+,)?\s++(?=and\s++(?:please\s++|also\s++|then\s++|finally\s++|the\s++response\s++|your\s++\w+\s++|it\s++)*"
     r"(?:do|don't|never|use|using|make|include|includes|avoid|highlight|wrap|must|should|shall|end|ends|start|starts|begin|begins|refrain|write|mention|add|contain|contains|"
-    r"put|finish|finishes|keep|limit|ensure|have|has|without|no\b(?!\s+(?:more|less|fewer))|italicize|separate|repeat|answer|respond|format|that\s+you|there\s+should|the\s+(?:word|letter|response|answer|text)|"
-    r"capitalize|bold|be\s+|in\s+all|refer|give|provide|place|enclose|conclude|close|insert|exclude|omit)\b)"
-    r"|,\s+(?=(?:do\s+not|don't|without|make\s+sure|and\s+do|end\s+with|ending\s+with|use|include|with\s+(?:at|no|exactly|less|more|fewer)|no\s+\w+\s+(?:is|are)|must|should|wrap|avoid|starting|please|just|in\s+(?:all|exactly|at|less|under|lower|upper))\b)"
+    r"put|finish|finishes|keep|limit|ensure|have|has|without|no\b(?!\s++(?:more|less|fewer))|italicize|separate|repeat|answer|respond|format|that\s++you|there\s++should|the\s++(?:word|letter|response|answer|text)|"
+    r"capitalize|bold|be\s++|in\s++all|refer|give|provide|place|enclose|conclude|close|insert|exclude|omit)\b)"
+    r"|,\s++(?=(?:do\s++not|don't|without|make\s++sure|and\s++do|end\s++with|ending\s++with|use|include|with\s++(?:at|no|exactly|less|more|fewer)|no\s++\w+\s++(?:is|are)|must|should|wrap|avoid|starting|please|just|in\s++(?:all|exactly|at|less|under|lower|upper))\b)"
 )
 
 NEGATION = re.compile(
-    r"\b(?:not|n't|don't|do\s+not|never|avoid(?:ing|s)?|refrain(?:ing|s)?|without|no|none|cannot|can't|shouldn't|mustn't|won't|doesn't|neither|nor|"
-    r"exclud(?:e|es|ing)|omit(?:ting|s)?|leave\s+out|leaving\s+out|steer\s+clear|stay\s+away|keep\s+out|free\s+(?:of|from)|devoid|ban(?:ned)?|"
-    r"forbidden|prohibited|disallowed|skip(?:ping)?|eschew(?:ing)?|instead\s+of|lacking|lacks|absent|nicht|kein(?:e|en|er|es)?|ohne|vermeide[nt]?|niemals|"
+    r"\b(?:not|n't|don't|do\s++not|never|avoid(?:ing|s)?|refrain(?:ing|s)?|without|no|none|cannot|can't|shouldn't|mustn't|won't|doesn't|neither|nor|"
+    r"exclud(?:e|es|ing)|omit(?:ting|s)?|leave\s++out|leaving\s++out|steer\s++clear|stay\s++away|keep\s++out|free\s++(?:of|from)|devoid|ban(?:ned)?|"
+    r"forbidden|prohibited|disallowed|skip(?:ping)?|eschew(?:ing)?|instead\s++of|lacking|lacks|absent|nicht|kein(?:e|en|er|es)?|ohne|vermeide[nt]?|niemals|"
     r"sin|nunca|evit(?:a|e|ar|ando|ez|er)|sans|ne|pas|jamais|aucune?|senza|non|sem|não|nem)\b|-free\b"
 )
 _NOT_NEGATION = re.compile(
-    r"\b(?:not\s+only|no\s+(?:matter|later|need|more\s+than|less\s+than|fewer\s+than|longer\s+than)|not\s+(?:more|less|fewer)\s+than|why\s+not|not\s+just|(?:not|n't|never)\s+(?:forget|hesitate|fail)|no\s+other)\b|\bdon't\s+(?:forget|hesitate|fail)\b"
+    r"\b(?:not\s++only|no\s++(?:matter|later|need|more\s++than|less\s++than|fewer\s++than|longer\s++than)|not\s++(?:more|less|fewer)\s++than|why\s++not|not\s++just|(?:not|n't|never)\s++(?:forget|hesitate|fail)|no\s++other)\b|\bdon't\s++(?:forget|hesitate|fail)\b"
 )
 
 
@@ -126,7 +126,7 @@ class Clause:
         return NEGATION.search(window) is not None
 
 
-_BREAK = re.compile(r"[ \t]*\n[ \t\n]*")
+_BREAK = re.compile(r"(?<![ \t])[ \t]*+\n[ \t\n]*+")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 
@@ -251,10 +251,10 @@ class Doc:
 
 
 _CONDITION = re.compile(
-    r"\s*(?:if|when|while|whenever|although|since|given\s+that|suppose|because)\b[^,]{3,200},\s*(?:then\s+)?"
+    r"\s*+(?:if|when|while|whenever|although|since|given\s++that|suppose|because)\b[^,]{3,200},\s*+(?:then\s++)?"
 )
 _IMPERATIVE = re.compile(
-    r"(?:(?:please|also|then|and|now|next|finally|kindly|just)\s+)*([^\W\d_]{2,14})\s+(?:an?|the|this|that|these|those|my|your|me|us|about|on|for|in|to|with|how|what|why|one|two|three|four|five|some|any|all|"
+    r"(?:(?:please|also|then|and|now|next|finally|kindly|just)\s++)*([^\W\d_]{2,14})\s++(?:an?|the|this|that|these|those|my|your|me|us|about|on|for|in|to|with|how|what|why|one|two|three|four|five|some|any|all|"
     r"each|every|it|them|out|up|clear|of|from|between|over|into|at|by|everything|nothing|yourself|only|no|not)\b"
 )
 _NO_VERB = word_set(
@@ -267,18 +267,18 @@ _FRENCH = re.compile(
     r"\b(?:les|des|une|est|dans|pour|avec|sur|sans|votre|ton|ta|réponse|doit|plus|moins|au|du|écris|écrivez|réponds|que|qui|pas|et|la|le|un|en)\b"
 )
 _FORM_VERB = re.compile(
-    r"\s*(?:not\s+|also\s+|only\s+|all\s+|n't\s+|always\s+|never\s+|at\s+least\s+)*(?:be|contain|include|have|use|start|end|begin|appear|consist|mention|feature|finish|conclude|exceed|comprise|open|close|occur|show|say|read|follow|stay|enthalten|contener|contenir)\b"
+    r"\s*+(?:not\s++|also\s++|only\s++|all\s++|n't\s++|always\s++|never\s++|at\s++least\s++)*(?:be|contain|include|have|use|start|end|begin|appear|consist|mention|feature|finish|conclude|exceed|comprise|open|close|occur|show|say|read|follow|stay|enthalten|contener|contenir)\b"
 )
 _THE_SUBJECT = re.compile(
-    r"\b(?:the|your|this|each|every|its|all|both|these|those|any|no|der|die|das|el|la|los|las|le|les|il|lo|o|a)\s+(?:\S+\s+){1,6}$"
+    r"\b(?:the|your|this|each|every|its|all|both|these|those|any|no|der|die|das|el|la|los|las|le|les|il|lo|o|a)\s++(?:\S+\s++){1,6}$"
 )
 _INNER_QUESTION = re.compile(
-    r"(?:^|[,;:]\s*)(?:then\s+|and\s+|(?:in|for|at|to|of|on|by|from|with)\s+)?(?:how\s+(?:many|much|long|far|old|often)|what|which|who|whom|where|when|why)\b"
+    r"(?:^|[,;:]\s*+)(?:then\s++|and\s++|(?:in|for|at|to|of|on|by|from|with)\s++)?(?:how\s++(?:many|much|long|far|old|often)|what|which|who|whom|where|when|why)\b"
 )
 _FRAGMENT_CUE = re.compile(
     r"^(?:no|without|only|all|entire(?:ly)?|at|less|fewer|more|exactly|max\w*|min\w*|under|over|between|with|in|using|not|never|approximately|length|format|language|"
-    r"keywords?|words?|\w+\s+words?|lower\w*|upper\w*|commas?|title|style|output|response|answer|keine?|ohne|nur|mindestens|höchstens|maximal|genau|sin|solo|al\s+menos|máximo|sans|"
-    r"au\s+moins|maximum|senza|sem|p\ue001|forbidden|required|banned|mandatory|\d)"
+    r"keywords?|words?|\w+\s++words?|lower\w*|upper\w*|commas?|title|style|output|response|answer|keine?|ohne|nur|mindestens|höchstens|maximal|genau|sin|solo|al\s++menos|máximo|sans|"
+    r"au\s++moins|maximum|senza|sem|p\ue001|forbidden|required|banned|mandatory|\d)"
 )
 
 
@@ -288,7 +288,7 @@ def mood(text: str) -> tuple[bool, bool]:
     is_question = text.rstrip(" \"')").endswith("?") and (
         _QUESTION_LEAD.search(stripped) is not None or _INNER_QUESTION.search(stripped) is not None
     )
-    if is_question and not re.search(r"\b(?:please|make\s+sure|can\s+you|could\s+you)\b", stripped):
+    if is_question and not re.search(r"\b(?:please|make\s++sure|can\s++you|could\s++you)\b", stripped):
         return False, True
     numberless = stripped.lstrip("0123456789.) ")
     if _DIRECTIVE.search(numberless) is not None:
@@ -317,19 +317,19 @@ def mood(text: str) -> tuple[bool, bool]:
 
 
 _PROGRAMMING = re.compile(
-    r"\b(?:function|program|script|method|regex|regular\s+expression|algorithm|query|class|subroutine|procedure|lambda|python\s+code|code\s+snippet|webpage|web\s+page|html\s+page|app|application|bot|schema)s?\s+"
+    r"\b(?:function|program|script|method|regex|regular\s++expression|algorithm|query|class|subroutine|procedure|lambda|python\s++code|code\s++snippet|webpage|web\s++page|html\s++page|app|application|bot|schema)s?\s++"
     r"(?:to|that|which|where|for|whose|in|takes?|should|must|using|called|named|with)\b"
 )
 _ABOUT_RESPONSE = re.compile(
-    r"\b(?:your|the|entire|whole|this|my|ihre|deine|die|tu|su|la|votre|ta|sua)\s+(?:entire\s+|whole\s+|final\s+|complete\s+|gesamte\s+)?(?:response|answer|reply|output|rewrite|version|summary|translation|antwort|respuesta|réponse|risposta|resposta)\b|\bplease\b|"
-    r"\b(?:make\s+sure|do\s+not|don't)\b"
+    r"\b(?:your|the|entire|whole|this|my|ihre|deine|die|tu|su|la|votre|ta|sua)\s++(?:entire\s++|whole\s++|final\s++|complete\s++|gesamte\s++)?(?:response|answer|reply|output|rewrite|version|summary|translation|antwort|respuesta|réponse|risposta|resposta)\b|\bplease\b|"
+    r"\b(?:make\s++sure|do\s++not|don't)\b"
 )
 _CODE = re.compile(
-    r"^\s*(?:assert\b|def\s|import\s|from\s+\w+\s+import|print\(|>>>|select\s.*\sfrom\s)|==|\w\(\w*[\"'(,)]|[{}]\s*$|\);\s*$|\$[^$]*\\\\"
+    r"^\s*+(?:assert\b|def\s|import\s|from\s++\w+\s++import|print\(|>>>|select\s.*\sfrom\s)|==|\w\(\w*[\"'(,)]|[{}]\s*+$|\);\s*+$|\$[^$]*\\\\"
 )
 _MATERIAL_LEAD = re.compile(
-    r"\b(?:(?:following|given|this|below|provided|next)\s+(?:\w+\s+){0,2}?(?P<n1>text|sentences?|passage|paragraphs?|article|story|dialogue|conversation|email|code|poem|haiku|content|document|review|tweet|statement|data|"
-    r"information|abstract|letter|transcript|lyrics|report|post|message|excerpt|news|description|joke|song|facts|notes|summary)|(?:text|sentences?|passage|paragraph|article|story|dialogue|conversation|document|content|review)\s+(?:below|here|that\s+follows))\b"
+    r"\b(?:(?:following|given|this|below|provided|next)\s++(?:\w+\s++){0,2}?(?P<n1>text|sentences?|passage|paragraphs?|article|story|dialogue|conversation|email|code|poem|haiku|content|document|review|tweet|statement|data|"
+    r"information|abstract|letter|transcript|lyrics|report|post|message|excerpt|news|description|joke|song|facts|notes|summary)|(?:text|sentences?|passage|paragraph|article|story|dialogue|conversation|document|content|review)\s++(?:below|here|that\s++follows))\b"
 )
 
 

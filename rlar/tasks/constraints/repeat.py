@@ -13,14 +13,14 @@ _REPEAT = re.compile(
     r"it|everything|task|anfrage|frage|solicitud|petición|pregunta|demande|requête|richiesta|domanda|pedido)\b"
 )
 _ASKED = re.compile(
-    r"\b(?:word[\s-](?:for|by)[\s-]word|without\s+(?:any\s+)?chang\w*|exact(?:ly)?|verbatim|first|before|as\s+it\s+is|beginning|start|then\s+(?:give|answer|reply)|just\s+repeat|wort\s+für\s+wort|palabra\s+por\s+palabra|mot\s+pour\s+mot|zuerst|primero|d'abord)\b"
+    r"\b(?:word[\s-](?:for|by)[\s-]word|without\s++(?:any\s++)?chang\w*|exact(?:ly)?|verbatim|first|before|as\s++it\s++is|beginning|start|then\s++(?:give|answer|reply)|just\s++repeat|wort\s++für\s++wort|palabra\s++por\s++palabra|mot\s++pour\s++mot|zuerst|primero|d'abord)\b"
 )
 _META = re.compile(
-    r"\b(?:repeat|repeating|restate|reproduce|copy\s+the|wiederhole\w*|repite|repita|répète\w*)\b|\b(?:do\s+not|don't)\s+(?:say|output|write|add|include|print|put)\s+(?:any|a\b)[^.]{0,40}\b(?:before|prior)\b"
-    r"|\b(?:do\s+not|don't)\s+change\s+(?:any|a|the|it)\b|\bdoes\s+not\s+include\s+this\b|\bnot\s+answer\s+the\s+actual\b|^\s*(?:and\s+)?then\s+(?:you\s+can\s+)?(?:give|reply|answer|respond|provide)\b"
-    r"|\b(?:do\s+not|don't)\s+say\s+anything\b|\bafter\s+that\b[^.]{0,20}\b(?:give|answer|reply|respond|you\s+can)\b|\bonly\s+contains\b|^\s*(?:request|question|prompt|instructions?)\s*:\s*$"
+    r"\b(?:repeat|repeating|restate|reproduce|copy\s++the|wiederhole\w*|repite|repita|répète\w*)\b|\b(?:do\s++not|don't)\s++(?:say|output|write|add|include|print|put)\s++(?:any|a\b)[^.]{0,40}\b(?:before|prior)\b"
+    r"|\b(?:do\s++not|don't)\s++change\s++(?:any|a|the|it)\b|\bdoes\s++not\s++include\s++this\b|\bnot\s++answer\s++the\s++actual\b|^\s*+(?:and\s++)?then\s++(?:you\s++can\s++)?(?:give|reply|answer|respond|provide)\b"
+    r"|\b(?:do\s++not|don't)\s++say\s++anything\b|\bafter\s++that\b[^.]{0,20}\b(?:give|answer|reply|respond|you\s++can)\b|\bonly\s++contains\b|^\s*+(?:request|question|prompt|instructions?)\s*+:\s*+$"
 )
-_BELOW = re.compile(r"\b(?:below|following|that\s+follows|folgende\w*|siguiente|suivante?|seguente)\b")
+_BELOW = re.compile(r"\b(?:below|following|that\s++follows|folgende\w*|siguiente|suivante?|seguente)\b")
 _ABOVE = re.compile(r"\b(?:above|preceding|previous|obige\w*|anterior|ci-dessus)\b")
 
 
@@ -57,24 +57,26 @@ def repeat_request(doc: Doc) -> Iterator[Constraint]:
         # Nothing but talk about repeating: what stands around the meta sentences is the request.
         plain = [doc.original[s:e].strip() for (s, e), is_meta in zip(sentences, marked, strict=True) if not is_meta]
         text, confidence = " ".join(plain), 0.4
-    text = re.sub(r"^\s*(?:request|question|prompt)\s*:\s*", "", text, flags=re.IGNORECASE).strip().strip("-*").strip()
+    text = (
+        re.sub(r"^\s*+(?:request|question|prompt)\s*+:\s*+", "", text, flags=re.IGNORECASE).strip().strip("-*").strip()
+    )
     if len(text) < 3:
         return
-    shortest = re.split(r"(?<=[.!?])\s+|\n", text)[0].strip()
+    shortest = re.split(r"(?<=[.!?])\s++|\n", text)[0].strip()
     own_lines = (
         "\n" in doc.original[: doc.original.find(text) + len(text) + 2].rpartition(text)[0][-2:]
         or "\n" in doc.original.partition(text)[2][:3]
     )
-    if own_lines and not re.search(r"\bonly\s+contains?\b|\bpart\s+of\b", doc.lower):
+    if own_lines and not re.search(r"\bonly\s++contains?\b|\bpart\s++of\b", doc.lower):
         shortest = text
-    only = re.search(r"\b(?:not\s+answer|do\s+not\s+answer|only\s+repeat)\b", doc.lower) is not None
+    only = re.search(r"\b(?:not\s++answer|do\s++not\s++answer|only\s++repeat)\b", doc.lower) is not None
     yield found(doc, asked, "repeat", text=text, shortest=shortest, only=True if only else None, confidence=confidence)
 
 
 def _sentences(doc: Doc) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     at = 0
-    for match in re.finditer(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z0-9\"'(])|\s*\n\s*", doc.masked):
+    for match in re.finditer(r"(?<=[.!?])[\"')\]]*\s++(?=[A-Z0-9\"'(])|(?<!\s)[^\S\n]*+\n\s*+", doc.masked):
         if match.start() > at:
             spans.append((at, match.start()))
         at = match.end()

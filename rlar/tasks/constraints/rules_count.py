@@ -19,59 +19,59 @@ from rlar.tasks.constraints.model import Constraint
 from rlar.tasks.constraints.reading import Clause, Doc, found
 
 _ADJECTIVES = (
-    r"(?:(?:very|short|long|brief|different|distinct|separate|unique|complete|full|whole|total|or\s+more|of\s+the|additional|main|"
+    r"(?:(?:very|short|long|brief|different|distinct|separate|unique|complete|full|whole|total|or\s++more|of\s++the|additional|main|"
     r"text|markdown|well-written|concise|individual|new|simple|clear|detailed|such|similar|non-empty|entire|own|"
-    r"numbered|labell?ed|named|titled|and|words?\s+or|explicit|relevant|square[\s-]bracket(?:ed)?|bracketed|template|"
-    r"english|german|consecutive|rhyming|original|interesting|kurze[nr]?|verschiedene[nr]?|párrafos\s+de)[\s,]+){0,4}"
+    r"numbered|labell?ed|named|titled|and|words?\s++or|explicit|relevant|square[\s-]bracket(?:ed)?|bracketed|template|"
+    r"english|german|consecutive|rhyming|original|interesting|kurze[nr]?|verschiedene[nr]?|párrafos\s++de)[\s,]+){0,4}"
 )
 _UNIT = unit_regex()
 COUNT = re.compile(
-    rf"{quantity()}[\s-]*{_ADJECTIVES}(?:{_UNIT})\b(?!\s*-|['’]s\b)"
-    rf"(?:\s+(?:in\s+length|long|total|in\s+total|each|length))?(?:[\s,(]*(?P<behind>{AFTER})(?![\w]))?"
+    rf"{quantity()}[\s-]*{_ADJECTIVES}(?:{_UNIT})\b(?!\s*+-|['’]s\b)"
+    rf"(?:\s++(?:in\s++length|long|total|in\s++total|each|length))?(?:[\s,(]*(?P<behind>{AFTER})(?![\w]))?"
 )
 """An amount with its unit: "at least 3 short paragraphs", "300+ word", "200 words or less"."""
 
 _ABOUT_COUNT = re.compile(
-    rf"(?:(?:number|count|amount|total)\s+of\s+(?:{_UNIT})|(?:word|sentence|character|line|paragraph)[\s-]+(?:count|limit|length)|"
-    rf"(?:(?:word|sentence|character|paragraph)s?\s*(?:count|limit)?)(?=\s*[:=]))"
-    rf"(?P<link>[^.;:]{{0,40}}?[:=]?\s*(?:of\s+|is\s+|be\s+|to\s+|at\s+)?){quantity('q_')}(?![\w-]*\s*(?:sentences?|paragraphs?|lines?)\b)"
+    rf"(?:(?:number|count|amount|total)\s++of\s++(?:{_UNIT})|(?:word|sentence|character|line|paragraph)[\s-]+(?:count|limit|length)|"
+    rf"(?:(?:word|sentence|character|paragraph)s?\s*+(?:count|limit)?)(?=\s*+[:=]))"
+    rf"(?P<link>[^.;:]{{0,40}}?[:=]?\s*+(?:of\s++|is\s++|be\s++|to\s++|at\s++)?){quantity('q_')}(?![\w-]*\s*+(?:sentences?|paragraphs?|lines?)\b)"
 )
 """The amount behind the unit: "word count: 200-300", "the number of sentences should be less than 5"."""
 
 _LIST_OF = re.compile(
-    rf"\b(?P<kind>bullet(?:ed)?(?:[\s-]+point(?:s|ed)?)?|numbered)\s+lists?\s+(?:of|with|containing|that\s+has|made\s+of|consisting\s+of)\s+{quantity()}"
+    rf"\b(?P<kind>bullet(?:ed)?(?:[\s-]+point(?:s|ed)?)?|numbered)\s++lists?\s++(?:of|with|containing|that\s++has|made\s++of|consisting\s++of)\s++{quantity()}"
 )
-_FRENCH_SENTENCES = re.compile(rf"{quantity()}\s+phrases?\b(?!\s+«)")
+_FRENCH_SENTENCES = re.compile(rf"{quantity()}\s++phrases?\b(?!\s++«)")
 _HIGHLIGHT_WORDS = r"highlight(?:ed|s|ing)?|italic(?:s|ized|ised|ize|ise)?|bold(?:ed|face|faced|en)?|emphasi[sz]ed?|hervorheb\w*|hervorgehoben\w*|kursiv\w*|fett\w*|resalt\w+|destac\w+|negrita|cursiva|surlign\w+|gras|italique"
 _MARKDOWN_HIGHLIGHT = re.compile(rf"\b(?:{_HIGHLIGHT_WORDS})\b")
 _HIGHLIGHT_COUNT = re.compile(
-    rf"{quantity()}\s+(?:\w+\s+){{0,2}}?(?:{_HIGHLIGHT_WORDS})\s+(?:text\s+)?(?:sections?|words?|phrases?|parts?|passages?|texts?|terms?|portions?|items?|stellen|abschnitte|wörter|secciones|palabras|mots)\b"
+    rf"{quantity()}\s++(?:\w+\s++){{0,2}}?(?:{_HIGHLIGHT_WORDS})\s++(?:text\s++)?(?:sections?|words?|phrases?|parts?|passages?|texts?|terms?|portions?|items?|stellen|abschnitte|wörter|secciones|palabras|mots)\b"
 )
 _HIGHLIGHT_VERB = re.compile(
-    rf"\b(?:{_HIGHLIGHT_WORDS})\s+(?:(?:the|some|your|in\s+\w+)\s+)?{quantity()}(?:\s+(?:\w+\s+){{0,3}}?(?:sections?|words?|phrases?|parts?|passages?|pieces?|portions?|sentences?|terms?|points?|items?|texts?|keywords?|ideas?)\b|\s*(?:times?)?)"
+    rf"\b(?:{_HIGHLIGHT_WORDS})\s++(?:(?:the|some|your|in\s++\w+)\s++)?{quantity()}(?:\s++(?:\w+\s++){{0,3}}?(?:sections?|words?|phrases?|parts?|passages?|pieces?|portions?|sentences?|terms?|points?|items?|texts?|keywords?|ideas?)\b|\s*+(?:times?)?)"
 )
 _HIGHLIGHT_BEHIND = re.compile(
-    rf"{quantity()}\s+(?:\w+\s+){{0,2}}?(?:sections?|words?|phrases?|parts?|passages?|sentences?|terms?|pieces?|key\s*words?)\s+(?:of\s+\w+\s+)?(?:(?:that\s+are|which\s+are|should\s+be|must\s+be|in|as|be|with|using)\s+)*(?:markdown\s+)?(?:{_HIGHLIGHT_WORDS})\b"
+    rf"{quantity()}\s++(?:\w+\s++){{0,2}}?(?:sections?|words?|phrases?|parts?|passages?|sentences?|terms?|pieces?|key\s*+words?)\s++(?:of\s++\w+\s++)?(?:(?:that\s++are|which\s++are|should\s++be|must\s++be|in|as|be|with|using)\s++)*(?:markdown\s++)?(?:{_HIGHLIGHT_WORDS})\b"
 )
 _HIGHLIGHT_SOME = re.compile(
-    r"\b(?:highlight|italici[sz]e|bold|emphasi[sz]e|put\s+in\s+(?:bold|italics))\s+(?:an?y?|some|the|your|all|every|each|important|key|several|certain|main)\b"
+    r"\b(?:highlight|italici[sz]e|bold|emphasi[sz]e|put\s++in\s++(?:bold|italics))\s++(?:an?y?|some|the|your|all|every|each|important|key|several|certain|main)\b"
 )
 _HIGHLIGHT_TIMES = re.compile(
-    rf"\b(?:{_HIGHLIGHT_WORDS})\b[^.]{{0,60}}?\b(?:words|phrases|sections|text|terms|parts)\b[^.]{{0,20}}?{quantity()}(?:\s*times?)?"
+    rf"\b(?:{_HIGHLIGHT_WORDS})\b[^.]{{0,60}}?\b(?:words|phrases|sections|text|terms|parts)\b[^.]{{0,20}}?{quantity()}(?:\s*+times?)?"
 )
 _CAPS = (
-    r"(?:(?:words?\s+)?(?:(?:with|in|using|of|written\s+in|that\s+are\s+in|which\s+are\s+in|that\s+are)\s+(?:all|only)?[\s-]*(?:capital(?:s|ized|ised)?(?:\s+letters?)?|caps|upper[\s-]?case(?:\s+letters?)?)|"
-    r"(?:fully|entirely|all)[\s-]capitalized)|(?:all[\s-]*(?:caps|capital(?:ized|s)?|upper[\s-]?case)|fully\s+capitalized|capital(?:ized|ised)?|upper[\s-]?case)[\s-]+(?:letter\s+)?words?)"
+    r"(?:(?:words?\s++)?(?:(?:with|in|using|of|written\s++in|that\s++are\s++in|which\s++are\s++in|that\s++are)\s++(?:all|only)?[\s-]*(?:capital(?:s|ized|ised)?(?:\s++letters?)?|caps|upper[\s-]?case(?:\s++letters?)?)|"
+    r"(?:fully|entirely|all)[\s-]capitalized)|(?:all[\s-]*(?:caps|capital(?:ized|s)?|upper[\s-]?case)|fully\s++capitalized|capital(?:ized|ised)?|upper[\s-]?case)[\s-]+(?:letter\s++)?words?)"
 )
-_CAPS_COUNT = re.compile(rf"{quantity()}\s+(?:such\s+)?(?:\w+\s+){{0,2}}?{_CAPS}")
-_CAPS_SUBJECT = re.compile(rf"\b{_CAPS}(?P<between>[^.]{{0,60}}?){quantity()}(?:\s*times?)?")
-_STRESS = re.compile(r"\b(?:words?)\b.{0,40}\b(?:capitali[sz]ed|all[\s-]caps|all\s+capital)")
+_CAPS_COUNT = re.compile(rf"{quantity()}\s++(?:such\s++)?(?:\w+\s++){{0,2}}?{_CAPS}")
+_CAPS_SUBJECT = re.compile(rf"\b{_CAPS}(?P<between>[^.]{{0,60}}?){quantity()}(?:\s*+times?)?")
+_STRESS = re.compile(r"\b(?:words?)\b.{0,40}\b(?:capitali[sz]ed|all[\s-]caps|all\s++capital)")
 
 _PART_SCOPE = re.compile(
-    r"\b(?:each|every|per|all(?:\s+of)?(?:\s+the|\s+your)?)\s+(?:\w+\s+){0,2}?(?P<unit>sentences?|paragraphs?|lines?|bullet(?:\s+points?)?s?|items?|sections?|stanzas?|words?|points?|questions?|answers?|responses?|parts?|tips?|steps?|entry|entries|option|idea|name|poem|limerick|verse|haiku)\b"
+    r"\b(?:each|every|per|all(?:\s++of)?(?:\s++the|\s++your)?)\s++(?:\w+\s++){0,2}?(?P<unit>sentences?|paragraphs?|lines?|bullet(?:\s++points?)?s?|items?|sections?|stanzas?|words?|points?|questions?|answers?|responses?|parts?|tips?|steps?|entry|entries|option|idea|name|poem|limerick|verse|haiku)\b"
 )
 _NTH_SCOPE = re.compile(
-    r"\b(?:the\s+)?(?:first|second|third|fourth|fifth|last|final|opening|closing|next|middle|1st|2nd|3rd)\s+(?:\w+\s+)?(?:sentence|paragraph|line|bullet|item|section|stanza|word|part|half|verse|\d+\s+(?:words|sentences|lines|paragraphs))"
+    r"\b(?:the\s++)?(?:first|second|third|fourth|fifth|last|final|opening|closing|next|middle|1st|2nd|3rd)\s++(?:\w+\s++)?(?:sentence|paragraph|line|bullet|item|section|stanza|word|part|half|verse|\d+\s++(?:words|sentences|lines|paragraphs))"
 )
 _PART_UNITS = {
     "sentence": "sentence", "paragraph": "paragraph", "line": "line", "bullet": "bullet", "item": "bullet", "point": "bullet",
@@ -82,8 +82,8 @@ _SOFT_NOUNS = frozenset(
     ("section", "part", "question", "line", "stanza", "digit", "comma", "link", "letter", "syllable", "heading")
 )
 _REQUIRED_OF_RESPONSE = re.compile(
-    r"\b(?:must|should|shall|ha(?:s|ve)\s+to|need(?:s)?\s+to|contain(?:s|ing)?|include(?:s|ing)?|use|using|have|has|having|with|in|be|limit(?:ed)?|keep|consist(?:s|ing)?|"
-    r"compris\w+|provide|total|within|make\s+sure|ensure|answer|respond|reply|only|strictly|required?|min\w*|max\w*|length|long|give|split|divide|separated?|structure[d]?|"
+    r"\b(?:must|should|shall|ha(?:s|ve)\s++to|need(?:s)?\s++to|contain(?:s|ing)?|include(?:s|ing)?|use|using|have|has|having|with|in|be|limit(?:ed)?|keep|consist(?:s|ing)?|"
+    r"compris\w+|provide|total|within|make\s++sure|ensure|answer|respond|reply|only|strictly|required?|min\w*|max\w*|length|long|give|split|divide|separated?|structure[d]?|"
     r"soll\w*|muss|enthalten|mit|in|debe\w*|contener|con|tener|en|doit|contenir|avec|deve|contenere|conter|com|em)\b"
 )
 
@@ -149,15 +149,15 @@ def _plain_count(doc: Doc, clause: Clause, match: re.Match[str]) -> Iterator[Con
     text, unit = clause.text, _unit(match)
     tail = text[match.end() : match.end() + 40]
     before = text[: match.start()]
-    if re.match(r"\s*(?:story|problem|search|cloud|processor|graph|choice|games?|puzzle)\b", tail) and unit == "word":
+    if re.match(r"\s*+(?:story|problem|search|cloud|processor|graph|choice|games?|puzzle)\b", tail) and unit == "word":
         return
     if unit in ("character", "part", "word", "question", "line") and re.match(
-        r"\s*(?:named|called|who|from\s+the|in\s+the\s+(?:story|book|movie|show|text|sentence|passage|following))\b",
+        r"\s*+(?:named|called|who|from\s++the|in\s++the\s++(?:story|book|movie|show|text|sentence|passage|following))\b",
         tail,
     ):
         return
     if re.search(
-        r"\b(?:first|last|next|every|each|these|those|following|top|of|my|per|previous|other|the)\s+$", before
+        r"\b(?:first|last|next|every|each|these|those|following|top|of|my|per|previous|other|the)\s++$", before
     ) and not match.group("compare"):
         return
     r = read_range(match, negated=clause.negated_before(match.start(), 40), after=match.group("behind"))
@@ -174,7 +174,7 @@ def _plain_count(doc: Doc, clause: Clause, match: re.Match[str]) -> Iterator[Con
     hyphenated = (
         "-" in text[match.end("n") : match.start(f"u_{unit}")]
         or re.match(
-            r"\s+(?!and|or|in|with|for|about|on|of|to|that|which|max|min|long|at|each|per|separated|using|total|only|please)[a-z]+",
+            r"\s++(?!and|or|in|with|for|about|on|of|to|that|which|max|min|long|at|each|per|separated|using|total|only|please)[a-z]+",
             tail,
         )
         is not None
@@ -186,7 +186,7 @@ def _plain_count(doc: Doc, clause: Clause, match: re.Match[str]) -> Iterator[Con
     if not clause.directive and not (
         clause.question
         and explicit
-        and re.search(r"\b(?:in|using|with|within)\s+$|^", before[-8:])
+        and re.search(r"\b(?:in|using|with|within)\s++$|^", before[-8:])
         and match.group("compare")
     ):
         return
@@ -200,10 +200,10 @@ def _plain_count(doc: Doc, clause: Clause, match: re.Match[str]) -> Iterator[Con
     yield constraint
 
 
-_LIMITED_TO = re.compile(r"\b(?:limit|restrict|cap|confine|keep)\w*\b[^.;]{0,60}\b(?:to|at|and)\s+$")
+_LIMITED_TO = re.compile(r"\b(?:limit|restrict|cap|confine|keep)\w*\b[^.;]{0,60}\b(?:to|at|and)\s++$")
 
 
-_LIMITED_TO = re.compile(r"\b(?:limit|restrict|cap|confine|keep)\w*\b[^.;]{0,60}\b(?:to|at|and)\s+$")
+_LIMITED_TO = re.compile(r"\b(?:limit|restrict|cap|confine|keep)\w*\b[^.;]{0,60}\b(?:to|at|and)\s++$")
 
 
 def _scope(text: str, match: re.Match[str]) -> str | None:
@@ -212,14 +212,14 @@ def _scope(text: str, match: re.Match[str]) -> str | None:
     each = _PART_SCOPE.search(around)
     if each is not None and each.group("unit").rstrip("s") not in match.group():
         return _PART_UNITS.get(each.group("unit").split()[0].rstrip("s"), "unclear")
-    if re.match(r"\s+(?:each|per)\b(?!\s+(?:separated|with\s+a))", text[match.end() : match.end() + 10]) and re.search(
-        r"\b(?:sentences?|paragraphs?|bullets?|sections?|stanzas?)\b", text[: match.start()]
-    ):
+    if re.match(
+        r"\s++(?:each|per)\b(?!\s++(?:separated|with\s++a))", text[match.end() : match.end() + 10]
+    ) and re.search(r"\b(?:sentences?|paragraphs?|bullets?|sections?|stanzas?)\b", text[: match.start()]):
         part = re.findall(r"\b(sentence|paragraph|bullet|section|stanza)", text[: match.start()])[-1]
         return _PART_UNITS[part]
     if _NTH_SCOPE.search(text[: match.start()]) and not match.group().startswith(("first", "last")):
         return "unclear"
-    if re.match(r"\s+of\s+(?:the|your)\s+(?:first|second|third|last|final)\b", text[match.end() : match.end() + 30]):
+    if re.match(r"\s++of\s++(?:the|your)\s++(?:first|second|third|last|final)\b", text[match.end() : match.end() + 30]):
         return "unclear"
     return None
 
@@ -326,4 +326,4 @@ def content_counts(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             )
 
 
-_CONTENT = re.compile(rf"{quantity()}\s+(?:[a-z-]+\s+){{0,2}}?(?P<noun>{CONTENT_UNITS})\b")
+_CONTENT = re.compile(rf"{quantity()}\s++(?:[a-z-]+\s++){{0,2}}?(?P<noun>{CONTENT_UNITS})\b")

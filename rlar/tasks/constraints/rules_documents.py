@@ -11,15 +11,15 @@ from rlar.tasks.constraints.reading import Clause, Doc, found
 
 # ------------------------------------------------------------------------------------------ documents and markdown
 
-_DOCUMENT = re.compile(r"\b(?P<format>json|xml|yaml|html|csv|latex|markdown\s+table)\b")
+_DOCUMENT = re.compile(r"\b(?P<format>json|xml|yaml|html|csv|latex|markdown\s++table)\b")
 _AS_DOCUMENT = re.compile(
     r"\b(?:in|as|into|using|with|valid|only|just|to|wrap\w*|format\w*|output\w*|return\w*|im|als|en|au|formato|format|être|contain|be|single|one)\b[^.;]{0,40}$"
 )
 _DOCUMENT_NOUN = re.compile(
-    r"^\s*(?:format|object|block|output|array|code|document|response|string|only|file|-format|formato|dictionary|syntax|structure|schema|table|blob|notation|list|markdown|$|[.,;:!?)]|and|with|that|using|without|containing|\(|for|where|in\b)"
+    r"^\s*+(?:format|object|block|output|array|code|document|response|string|only|file|-format|formato|dictionary|syntax|structure|schema|table|blob|notation|list|markdown|$|[.,;:!?)]|and|with|that|using|without|containing|\(|for|where|in\b)"
 )
 _PARTIAL = re.compile(
-    r"\b(?:parse|read|load|file|function|script|program|class|endpoint|api|library|difference|convert\s+(?:a|the|this)|python|javascript|explain|what\s+is|example\s+of)\b"
+    r"\b(?:parse|read|load|file|function|script|program|class|endpoint|api|library|difference|convert\s++(?:a|the|this)|python|javascript|explain|what\s++is|example\s++of)\b"
 )
 
 
@@ -31,7 +31,7 @@ def documents(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     for match in _DOCUMENT.finditer(text):
         before, behind = text[: match.start()], text[match.end() : match.end() + 30]
         if clause.negated_before(match.start(), 25) and not re.search(
-            r"\b(?:nothing\s+else|only|anything\s+(?:before|after|outside))", text
+            r"\b(?:nothing\s++else|only|anything\s++(?:before|after|outside))", text
         ):
             continue
         if not (_AS_DOCUMENT.search(before) and _DOCUMENT_NOUN.match(behind)):
@@ -39,7 +39,7 @@ def documents(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         kind = match.group("format").replace("markdown ", "")
         whole = (
             re.search(
-                r"\b(?:entire|whole|wrap|only|all|nothing\s+else|output|response|answer|reply|format|block)\b", text
+                r"\b(?:entire|whole|wrap|only|all|nothing\s++else|output|response|answer|reply|format|block)\b", text
             )
             is not None
         )
@@ -56,7 +56,7 @@ def documents(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         yield found(doc, clause, "structured", format=kind, confidence=1.0 if whole else 0.7)
         return
     fenced = re.search(
-        r"\b(?:wrap|put|place|enclose|entire|whole|only)\b[^.]{0,40}\b(?:code\s+block|code\s+fence|triple\s+backticks|backticks)\b",
+        r"\b(?:wrap|put|place|enclose|entire|whole|only)\b[^.]{0,40}\b(?:code\s++block|code\s++fence|triple\s++backticks|backticks)\b",
         text,
     )
     whole_response = re.search(r"\b(?:entire|whole|response|answer|output)\b", text)
@@ -65,11 +65,11 @@ def documents(doc: Doc, clause: Clause) -> Iterator[Constraint]:
 
 
 _ELEMENTS = (
-    ("table", re.compile(r"\b(?:in|as|using|use|with|include|contain\w*|create|format\w*)\s+(?:\w+\s+){0,3}?(?:a\s+|the\s+)?(?:markdown\s+)?(?:table|tabelle|tabla|tableau)\b")),
-    ("numbered_list", re.compile(r"\b(?:in|as|using|use|with|include|form\s+of|format\s+of|contain\w*|als|nummerierte)\s+(?:\w+\s+){0,3}?(?:numbered|ordered|nummerierte|numerada|numérotée)\s+(?:list|liste|lista)\b|nummerierte\s+liste|lista\s+numerada|liste\s+numérotée")),
-    ("bullet_list", re.compile(r"\b(?:in|as|using|use|with|form\s+of|format\s+of|contain\w*|als|include)\s+(?:\w+\s+){0,3}?(?:bullet(?:ed)?[\s-]*(?:point(?:s|ed)?|list|form)|unordered\s+list|bullets|stichpunkten?|aufzählung|viñetas)\b")),
-    ("code", re.compile(r"\b(?:in|inside|within|include|contain\w*|use|using)\s+(?:\w+\s+){0,2}?(?:a\s+)?(?:fenced\s+)?code\s+(?:block|fence)\b")),
-    ("heading", re.compile(r"\b(?:use|include|with|contain\w*|add|using)\s+(?:\w+\s+){0,3}?(?:markdown\s+)?(?:headings?|headers|sub-?headings?)\b")),
+    ("table", re.compile(r"\b(?:in|as|using|use|with|include|contain\w*|create|format\w*)\s++(?:\w+\s++){0,3}?(?:a\s++|the\s++)?(?:markdown\s++)?(?:table|tabelle|tabla|tableau)\b")),
+    ("numbered_list", re.compile(r"\b(?:in|as|using|use|with|include|form\s++of|format\s++of|contain\w*|als|nummerierte)\s++(?:\w+\s++){0,3}?(?:numbered|ordered|nummerierte|numerada|numérotée)\s++(?:list|liste|lista)\b|nummerierte\s++liste|lista\s++numerada|liste\s++numérotée")),
+    ("bullet_list", re.compile(r"\b(?:in|as|using|use|with|form\s++of|format\s++of|contain\w*|als|include)\s++(?:\w+\s++){0,3}?(?:bullet(?:ed)?[\s-]*(?:point(?:s|ed)?|list|form)|unordered\s++list|bullets|stichpunkten?|aufzählung|viñetas)\b")),
+    ("code", re.compile(r"\b(?:in|inside|within|include|contain\w*|use|using)\s++(?:\w+\s++){0,2}?(?:a\s++)?(?:fenced\s++)?code\s++(?:block|fence)\b")),
+    ("heading", re.compile(r"\b(?:use|include|with|contain\w*|add|using)\s++(?:\w+\s++){0,3}?(?:markdown\s++)?(?:headings?|headers|sub-?headings?)\b")),
 )  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def elements(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         if (
             element == "table"
             and re.search(
-                r"\b(?:database|sql|periodic|dining|schema|column|times|round|coffee|table\s+of\s+contents|following|below)\b",
+                r"\b(?:database|sql|periodic|dining|schema|column|times|round|coffee|table\s++of\s++contents|following|below)\b",
                 clause.text,
             )
             and "markdown" not in clause.words
@@ -93,7 +93,7 @@ def elements(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         explicit = (
             element != "table"
             or "markdown" in clause.words
-            or re.search(r"\b(?:must|should|format|form\s+of|response|answer|use)\b", clause.text) is not None
+            or re.search(r"\b(?:must|should|format|form\s++of|response|answer|use)\b", clause.text) is not None
         )
         yield found(
             doc, clause, "contains_format", element=element, strength="hard" if explicit else "soft", confidence=0.8
@@ -104,8 +104,8 @@ def elements(doc: Doc, clause: Clause) -> Iterator[Constraint]:
 # ------------------------------------------------------------------------------------------ options
 
 _OPTION_LEAD = re.compile(
-    r"\b(?:one|exactly\s+one|any|either|1)\s+of\s+(?:the\s+|these\s+)?(?:following\s+)?(?:\w+\s+){0,3}?(?:phrases?|options?|answers?|choices?|responses?|sentences?|words?|statements?|values?|labels?|categories|replies)\b"
-    r"|\b(?:choose|choosing|pick|select|selecting)\s+(?:one\s+)?(?:from|between|among)\b|(?<!your\s)(?<!the\s)(?<!an\s)\b(?:answer|respond|reply|say)\s+(?:only\s+|either\s+|just\s+)*(?:with\s+)?(?:only\s+|either\s+|just\s+)?(?=\")|\banswer\s+with\s+one\s+of\b"
+    r"\b(?:one|exactly\s++one|any|either|1)\s++of\s++(?:the\s++|these\s++)?(?:following\s++)?(?:\w+\s++){0,3}?(?:phrases?|options?|answers?|choices?|responses?|sentences?|words?|statements?|values?|labels?|categories|replies)\b"
+    r"|\b(?:choose|choosing|pick|select|selecting)\s++(?:one\s++)?(?:from|between|among)\b|(?<!your\s)(?<!the\s)(?<!an\s)\b(?:answer|respond|reply|say)\s++(?:only\s++|either\s++|just\s++)*(?:with\s++)?(?:only\s++|either\s++|just\s++)?(?=\")|\banswer\s++with\s++one\s++of\b"
 )
 
 
@@ -121,7 +121,7 @@ def options(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     ]
     choices = [choice for choice in choices if choice and "\n" not in choice]
     if len(choices) < 2:
-        listed = re.search(r":\s*(?=\S)", clause.text[match.end() :])
+        listed = re.search(r":\s*+(?=\S)", clause.text[match.end() :])
         if listed is not None:
             at = clause.start + match.end() + listed.end()
             choices, _ = read_items(doc, at, clause.end, multiword=True)
@@ -136,19 +136,19 @@ def options(doc: Doc, clause: Clause) -> Iterator[Constraint]:
 # ------------------------------------------------------------------------------------------ word-level patterns
 
 _PATTERNS = (
-    ("unique_words", re.compile(r"\b(?:only\s+(?:use\s+)?unique\s+words|no\s+word\s+(?:should|must|may|can)\s+(?:be\s+)?repeat\w*|(?:not|never|without)\s+(?:repeat|reus)\w*\s+(?:any|a|the\s+same)\s+words?|use\s+(?:each|every)\s+word\s+(?:only|exactly|just)\s+once)\b")),
-    ("palindrome", re.compile(r"\b(?:include|contain|use|with|add)\w*\s+(?:at\s+least\s+)?(?:a|one|1)\s+palindrome\b")),
-    ("no_space", re.compile(r"\b(?:no\s+(?:white)?spaces?|without\s+(?:any\s+)?(?:white)?spaces?|not\s+(?:use|contain|include)\s+(?:any\s+)?(?:white)?spaces?)\b(?!\s*(?:bar|ship|between\s+paragraph))")),
-    ("one_line", re.compile(r"\b(?:on|in)\s+(?:a\s+single|one|exactly\s+one)\s+line\b|\bsingle-line\b|\bno\s+line\s+breaks\b|\bwithout\s+(?:any\s+)?line\s+breaks\b")),
-    ("sentence_hyphens", re.compile(r"\ball\s+sentences\s+must\s+be\s+connected\s+using\s+hyphens\b|sentences\b[^.]{0,30}\bconnected\b[^.]{0,20}\bhyphens\b")),
-    ("title_line", re.compile(r"\b(?:start|begin)\s+with\s+a\s+(?:markdown\s+)?(?:h1\s+)?(?:title|heading)\b[^.]*#")),
+    ("unique_words", re.compile(r"\b(?:only\s++(?:use\s++)?unique\s++words|no\s++word\s++(?:should|must|may|can)\s++(?:be\s++)?repeat\w*|(?:not|never|without)\s++(?:repeat|reus)\w*\s++(?:any|a|the\s++same)\s++words?|use\s++(?:each|every)\s++word\s++(?:only|exactly|just)\s++once)\b")),
+    ("palindrome", re.compile(r"\b(?:include|contain|use|with|add)\w*\s++(?:at\s++least\s++)?(?:a|one|1)\s++palindrome\b")),
+    ("no_space", re.compile(r"\b(?:no\s++(?:white)?spaces?|without\s++(?:any\s++)?(?:white)?spaces?|not\s++(?:use|contain|include)\s++(?:any\s++)?(?:white)?spaces?)\b(?!\s*+(?:bar|ship|between\s++paragraph))")),
+    ("one_line", re.compile(r"\b(?:on|in)\s++(?:a\s++single|one|exactly\s++one)\s++line\b|\bsingle-line\b|\bno\s++line\s++breaks\b|\bwithout\s++(?:any\s++)?line\s++breaks\b")),
+    ("sentence_hyphens", re.compile(r"\ball\s++sentences\s++must\s++be\s++connected\s++using\s++hyphens\b|sentences\b[^.]{0,30}\bconnected\b[^.]{0,20}\bhyphens\b")),
+    ("title_line", re.compile(r"\b(?:start|begin)\s++with\s++a\s++(?:markdown\s++)?(?:h1\s++)?(?:title|heading)\b[^.]*#")),
 )  # fmt: skip
 _ALLITERATION = re.compile(
-    r"\b(?:every|each|all(?:\s+of)?(?:\s+the)?)\s+words?\b[^.;]{0,40}?\b(?:start|begin)\w*\s+with\s+(?:the\s+)?(?:same\s+letter|letter\s+)?\s*(?P<letter>[\"'].[\"']|(?<=letter\s)\w)?(?=[\s.,;)]|$)"
+    r"\b(?:every|each|all(?:\s++of)?(?:\s++the)?)\s++words?\b[^.;]{0,40}?\b(?:start|begin)\w*\s++with\s++(?:the\s++)?(?:same\s++letter|letter\s++)?\s*+(?P<letter>[\"'].[\"']|(?<=letter\s)\w)?(?=[\s.,;)]|$)"
 )
 _UNSUPPORTED = re.compile(
-    r"\b(?P<about>iambic\s+pentameter|acrostic|rhyme\s+scheme|syllables?\s+per\s+line|no\s+two\s+adjacent\s+words|alternat\w+\s+(?:between\s+)?(?:upper|lower|capital)\w*|in\s+alphabetical\s+order|lipogram|pangram|every\s+other\s+word|spoonerism|"
-    r"reverse\s+order|backwards|(?:exactly|at\s+least)\s+\w+\s+(?:nouns|verbs|adjectives|adverbs|pronouns|conjunctions|prepositions))\b"
+    r"\b(?P<about>iambic\s++pentameter|acrostic|rhyme\s++scheme|syllables?\s++per\s++line|no\s++two\s++adjacent\s++words|alternat\w+\s++(?:between\s++)?(?:upper|lower|capital)\w*|in\s++alphabetical\s++order|lipogram|pangram|every\s++other\s++word|spoonerism|"
+    r"reverse\s++order|backwards|(?:exactly|at\s++least)\s++\w+\s++(?:nouns|verbs|adjectives|adverbs|pronouns|conjunctions|prepositions))\b"
 )
 
 

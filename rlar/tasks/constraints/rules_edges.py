@@ -18,28 +18,30 @@ from rlar.tasks.constraints.reading import FILL, Clause, Doc, found
 _END = r"(?:end(?:s|ing)?|sign(?:s|ing)?[\s-]off|finish(?:es|ing)?|conclud(?:e|es|ing)|clos(?:e|es|ing)|beend\w+|ende[nt]?|abschließen|termin\w+|acab\w+|final(?:iza|izar|ice)|concludi|finisc\w+)"
 _START = r"(?:start(?:s|ing)?|begin(?:s|ning)?|open(?:s|ing)?|beginn\w*|fang\w*|empie\w+|empez\w+|comien\w+|comenz\w+|commenc\w+|début\w+|inizi\w+|cominci\w+|comec\w+|começ\w+)"
 _PHRASE_LEAD = (
-    r"(?:(?:with|by|using|mit|con|par|avec|com|saying|as|reads?|be)\s+)?(?:(?:the|this|these|an?|exact|exactly|following|same|very|single|simple|word|words|phrase|phrases|sentence|sentences|question|line|statement|greeting|text|quote|letter|"
-    r"dem|der|den|das|satz|wort|worten|wörtern|la|el|frase|palabra|le|mot|les|mots|expression|saying|of|like|in|message|closing|sign-off|literal|string|that\s+says|which\s+says|exclamation)(?:\s+|(?=\s?:))){0,8}"
+    r"(?:(?:with|by|using|mit|con|par|avec|com|saying|as|reads?|be)\s++)?(?:(?:the|this|these|an?|exact|exactly|following|same|very|single|simple|word|words|phrase|phrases|sentence|sentences|question|line|statement|greeting|text|quote|letter|"
+    r"dem|der|den|das|satz|wort|worten|wörtern|la|el|frase|palabra|le|mot|les|mots|expression|saying|of|like|in|message|closing|sign-off|literal|string|that\s++says|which\s++says|exclamation)(?:\s++|(?=\s?:))){0,8}"
 )
 _END_WITH = re.compile(
-    rf"\b{_END}\b(?P<what>[^.;:\"]{{0,50}}?)\b(?:with|by\s+saying|mit|con|par|avec|com|in)\b\s*{_PHRASE_LEAD}(?P<colon>:?\s*)(?P<at>(?=[\"'`«「\w{FILL}]))"
+    rf"\b{_END}\b(?P<what>[^.;:\"]{{0,50}}?)\b(?:with|by\s++saying|mit|con|par|avec|com|in)\b\s*+{_PHRASE_LEAD}(?P<colon>:?\s*+)(?P<at>(?=[\"'`«「\w{FILL}]))"
 )
 _START_WITH = re.compile(
-    rf"\b{_START}\b(?P<what>[^.;:\"]{{0,50}}?)\b(?:with|by\s+saying|mit|con|par|avec|com)\b\s*{_PHRASE_LEAD}(?P<colon>:?\s*)(?P<at>(?=[\"'`«「\w{FILL}]))"
+    rf"\b{_START}\b(?P<what>[^.;:\"]{{0,50}}?)\b(?:with|by\s++saying|mit|con|par|avec|com)\b\s*+{_PHRASE_LEAD}(?P<colon>:?\s*+)(?P<at>(?=[\"'`«「\w{FILL}]))"
 )
 _LAST_IS = re.compile(
-    rf"\b(?:(?:very\s+)?(?:last|final|closing|ending)\s+(?P<what>word|words|sentence|line|phrase|part|statement|thing|letztes?\s+\w+)|(?:very\s+)?end|letzte[rsn]?\s+(?:wort|satz)|última\s+(?:palabra|frase)|dernier(?:\s+mot|e\s+phrase))\b[^.;:\"]{{0,50}}?\b"
-    rf"(?:is|be|are|reads?|say|as|sein|lauten|ser|être|should\s+read|exactly)\b\s*{_PHRASE_LEAD}(?P<colon>:?\s*)(?P<at>(?=[\"'`«「\w{FILL}]))"
+    rf"\b(?:(?:very\s++)?(?:last|final|closing|ending)\s++(?P<what>word|words|sentence|line|phrase|part|statement|thing|letztes?\s++\w+)|(?:very\s++)?end|letzte[rsn]?\s++(?:wort|satz)|última\s++(?:palabra|frase)|dernier(?:\s++mot|e\s++phrase))\b[^.;:\"]{{0,50}}?\b"
+    rf"(?:is|be|are|reads?|say|as|sein|lauten|ser|être|should\s++read|exactly)\b\s*+{_PHRASE_LEAD}(?P<colon>:?\s*+)(?P<at>(?=[\"'`«「\w{FILL}]))"
 )
 _FIRST_IS = re.compile(
-    rf"\b(?:(?:very\s+)?(?:first|opening)\s+(?P<what>word|words|sentence|line|phrase)|erste[rsn]?\s+(?:wort|satz)|primera\s+(?:palabra|frase)|premier\s+mot)\b(?P<of>[^.;:\"]{{0,50}}?)\b"
-    rf"(?:is|be|are|reads?|sein|lauten|ser|être)\b\s*{_PHRASE_LEAD}(?P<colon>:?\s*)(?P<at>(?=[\"'`«「\w{FILL}]))"
+    rf"\b(?:(?:very\s++)?(?:first|opening)\s++(?P<what>word|words|sentence|line|phrase)|erste[rsn]?\s++(?:wort|satz)|primera\s++(?:palabra|frase)|premier\s++mot)\b(?P<of>[^.;:\"]{{0,50}}?)\b"
+    rf"(?:is|be|are|reads?|sein|lauten|ser|être)\b\s*+{_PHRASE_LEAD}(?P<colon>:?\s*+)(?P<at>(?=[\"'`«「\w{FILL}]))"
 )
 _CLOSING_MARK = re.compile(
-    r"\b(?:with|in)\s+(?:an?|the)\s+(?P<mark>question(?:\s+mark)?|exclamation\s+(?:mark|point)|period|full\s+stop|colon)(?=[\s.,;!?]|$)(?!\s*:)"
+    r"\b(?:with|in)\s++(?:an?|the)\s++(?P<mark>question(?:\s++mark)?|exclamation\s++(?:mark|point)|period|full\s++stop|colon)(?=[\s.,;!?]|$)(?!\s*+:)"
 )
-_END_BELOW = re.compile(rf"\b{_END}\b[^.;:\"]{{0,60}}\b(?:with|by\s+saying|mit|con|par|com)\b[^.;\"]{{0,50}}:\s*$")
-_START_BELOW = re.compile(rf"\b{_START}\b[^.;:\"]{{0,60}}\b(?:with|by\s+saying|mit|con|par|com)\b[^.;\"]{{0,50}}:\s*$")
+_END_BELOW = re.compile(rf"\b{_END}\b[^.;:\"]{{0,60}}\b(?:with|by\s++saying|mit|con|par|com)\b[^.;\"]{{0,50}}:\s*+$")
+_START_BELOW = re.compile(
+    rf"\b{_START}\b[^.;:\"]{{0,60}}\b(?:with|by\s++saying|mit|con|par|com)\b[^.;\"]{{0,50}}:\s*+$"
+)
 _OF_PART = re.compile(
     r"\b(?:each|every|all|paragraphs?|sentences?|lines?|stanzas?|bullets?|sections?|note|postscript|p\ue001|it|them|items?|title|section|words?)\b"
 )
@@ -60,7 +62,7 @@ def openings(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         (_START_WITH, "starts_with"),
         (_FIRST_IS, "starts_with"),
     ):
-        below = re.search(r":\s*$", text)
+        below = re.search(r":\s*+$", text)
         if below is not None and pattern in (_END_WITH, _START_WITH):
             # "Finish the song with:" and the phrase on the next line.
             lead = (_END_BELOW if kind == "ends_with" else _START_BELOW).search(text)
@@ -93,14 +95,14 @@ def _opening(
         is not None
     )
     nth = re.search(
-        rf"\b(?:{'|'.join(ORDINALS)})\s+(?:paragraph|sentence|line|section|stanza|bullet|absatz)\b|\bparagraphs?\s+\d",
+        rf"\b(?:{'|'.join(ORDINALS)})\s++(?:paragraph|sentence|line|section|stanza|bullet|absatz)\b|\bparagraphs?\s++\d",
         before[-40:] + " " + what,
     )
     if nth is not None and pattern not in (_LAST_IS,) and not (pattern is _FIRST_IS and "paragraph" not in what):
         return
     subject = before[-40:] + " " + what
     if re.search(
-        r"\b(?:each|every|all)\s+(?:\w+\s+)?(?:sentence|line|paragraph|bullet|word|stanza|item|section|point)s?\b",
+        r"\b(?:each|every|all)\s++(?:\w+\s++)?(?:sentence|line|paragraph|bullet|word|stanza|item|section|point)s?\b",
         subject,
     ):
         yield from _each(doc, clause, match, kind, subject, quoted)
@@ -135,7 +137,7 @@ def _opening(
         return
     if quoted is not None:
         phrase = quoted
-        if re.match(r"[\"'`»」]?\s*(?:or|oder|o|ou)\s*(?=[\"'`«「])", text[match.end() + len(quoted) + 1 :]):
+        if re.match(r"[\"'`»」]?\s*+(?:or|oder|o|ou)\s*+(?=[\"'`«「])", text[match.end() + len(quoted) + 1 :]):
             items, _ = read_items(doc, at, clause.end)
             if len(items) > 1:
                 yield found(doc, clause, kind, phrases=items)
@@ -150,7 +152,11 @@ def _opening(
         ):
             return
     if not phrase or len(phrase) > 400 or not any(c.isalnum() or c in "?!." for c in phrase):
-        if quoted is None and re.search(r"\ba\s+question(?:\s+mark)?\b", text[match.start() :]) and kind == "ends_with":
+        if (
+            quoted is None
+            and re.search(r"\ba\s++question(?:\s++mark)?\b", text[match.start() :])
+            and kind == "ends_with"
+        ):
             yield found(doc, clause, "ends_with", phrases=["?"])
         return
     phrases = [phrase.strip()]
@@ -166,14 +172,14 @@ def _rest_of_line(doc: Doc, at: int, clause: Clause, *, colon: bool) -> str:
     rest = doc.original[at : len(doc.original) if line_end < 0 else line_end].strip()
     if colon:
         cut = re.search(
-            r"(?<=[.!?])\s+(?=(?:No\s+other|Do\s+not|Don't|Nothing|Make\s+sure|Please|Your\s|Also|In\s+addition|The\s+response|Use\s|Include\s))",
+            r"(?<=[.!?])\s++(?=(?:No\s++other|Do\s++not|Don't|Nothing|Make\s++sure|Please|Your\s|Also|In\s++addition|The\s++response|Use\s|Include\s))",
             rest,
         )
         return rest[: cut.start()] if cut else rest
     end = clause.end - at
     words = rest[: max(0, end)].strip()
     stop = re.search(
-        r"\s+(?:and|in|at|or|for|then|somewhere)\s+(?:do|the|your|make|include|use|no|avoid|write)\b|,\s", words
+        r"\s++(?:and|in|at|or|for|then|somewhere)\s++(?:do|the|your|make|include|use|no|avoid|write)\b|,\s", words
     )
     return words[: stop.start()] if stop else words
 
@@ -185,13 +191,13 @@ def _each(
     unit = {"item": "bullet", "point": "bullet", "stanza": "paragraph"}.get(unit_match[-1], unit_match[-1])
     phrase = quoted
     if phrase is None:
-        bare = re.match(r"\s*(?:letter\s+)?([^\W\d_][\w'-]*)", clause.text[match.end() :])
+        bare = re.match(r"\s*+(?:letter\s++)?([^\W\d_][\w'-]*)", clause.text[match.end() :])
         lead = match.group()
-        if bare and (len(bare.group(1)) == 1 or re.search(r"\b(?:word|letter)\s*:?\s*$", lead)):
+        if bare and (len(bare.group(1)) == 1 or re.search(r"\b(?:word|letter)\s*+:?\s*+$", lead)):
             phrase = bare.group(1)
-        elif re.search(r"exclamation\s+(?:mark|point)", clause.text[match.start() :]):
+        elif re.search(r"exclamation\s++(?:mark|point)", clause.text[match.start() :]):
             phrase = "!"
-        elif re.search(r"question\s+mark", clause.text[match.start() :]):
+        elif re.search(r"question\s++mark", clause.text[match.start() :]):
             phrase = "?"
         elif re.search(r"\bemojis?\b", clause.text[match.start() :]):
             phrase = "<emoji>"
@@ -206,7 +212,7 @@ def _each(
     yield found(doc, clause, "each", unit=unit, **params)
 
 
-_SAME_WORD = re.compile(r"\b(?:start|begin)\w*\s+and\s+(?:end|finish)\w*\b[^.]{0,40}\bsame\s+word\b")
+_SAME_WORD = re.compile(r"\b(?:start|begin)\w*\s++and\s++(?:end|finish)\w*\b[^.]{0,40}\bsame\s++word\b")
 
 
 def same_word(doc: Doc, clause: Clause) -> Iterator[Constraint]:
@@ -216,10 +222,10 @@ def same_word(doc: Doc, clause: Clause) -> Iterator[Constraint]:
 
 
 _NTH_PARAGRAPH = re.compile(
-    rf"\b(?:(?P<ord>{'|'.join(ORDINALS)})\s+(?:paragraph|absatz|párrafo|paragraphe)|(?:paragraph|absatz)\s+(?:number\s+)?(?P<num>{NUMBER}))\b(?P<between>[^.;\"]{{0,60}}?)\b(?:with|mit|con|par|word\s+is|be)\b\s*{_PHRASE_LEAD}:?\s*(?P<at>(?=[\"'`\w{FILL}]))"
+    rf"\b(?:(?P<ord>{'|'.join(ORDINALS)})\s++(?:paragraph|absatz|párrafo|paragraphe)|(?:paragraph|absatz)\s++(?:number\s++)?(?P<num>{NUMBER}))\b(?P<between>[^.;\"]{{0,60}}?)\b(?:with|mit|con|par|word\s++is|be)\b\s*+{_PHRASE_LEAD}:?\s*+(?P<at>(?=[\"'`\w{FILL}]))"
 )
 _START_PARAGRAPH = re.compile(
-    rf"\b{_START}\s+(?:the\s+)?(?:(?P<ord>{'|'.join(ORDINALS)})\s+paragraph|paragraph\s+(?:number\s+)?(?P<num>{NUMBER}))\b(?P<between>[^.;\"]{{0,30}}?)\bwith\b\s*{_PHRASE_LEAD}:?\s*(?P<at>(?=[\"'`\w{FILL}]))"
+    rf"\b{_START}\s++(?:the\s++)?(?:(?P<ord>{'|'.join(ORDINALS)})\s++paragraph|paragraph\s++(?:number\s++)?(?P<num>{NUMBER}))\b(?P<between>[^.;\"]{{0,30}}?)\bwith\b\s*+{_PHRASE_LEAD}:?\s*+(?P<at>(?=[\"'`\w{FILL}]))"
 )
 
 
@@ -232,7 +238,7 @@ def nth_paragraph(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         if match is None:
             continue
         if pattern is _NTH_PARAGRAPH and not re.search(
-            rf"\b(?:{_START}|first\s+word)\b", match.group("between") + clause.text[: match.start()][-40:]
+            rf"\b(?:{_START}|first\s++word)\b", match.group("between") + clause.text[: match.start()][-40:]
         ):
             continue
         n = ORDINALS[match.group("ord")] if match.group("ord") else number(match.group("num"))

@@ -15,16 +15,18 @@ from rlar.tasks.constraints.reading import NEGATION, Clause, Doc, found
 _MARK = re.compile("|".join(f"(?P<m{index}>\\b(?:{pattern})\\b)" for index, (pattern, _) in enumerate(MARKS.values())))
 _MARK_NAMES = tuple(MARKS)
 _ANY_PUNCTUATION = re.compile(
-    r"\b(?:punctuations?(?:\s+marks?)?|satzzeichen|signos\s+de\s+puntuación|ponctuation|punteggiatura)\b"
+    r"\b(?:punctuations?(?:\s++marks?)?|satzzeichen|signos\s++de\s++puntuación|ponctuation|punteggiatura)\b"
 )
-_NUMBERS = re.compile(r"\b(?:numbers|numerals|numerical\s+(?:digits|values)|zahlen|números|nombres\s+en\s+chiffres)\b")
+_NUMBERS = re.compile(
+    r"\b(?:numbers|numerals|numerical\s++(?:digits|values)|zahlen|números|nombres\s++en\s++chiffres)\b"
+)
 _FORMATS = re.compile(
-    r"\b(?P<what>markdown|bullet\s*(?:points?|lists?)|bullets|numbered\s+lists?|lists|headings?|headers?|tables?|code\s+blocks?|emojis?|contractions|html|links|bold(?:\s+text)?|italics)\b"
+    r"\b(?P<what>markdown|bullet\s*+(?:points?|lists?)|bullets|numbered\s++lists?|lists|headings?|headers?|tables?|code\s++blocks?|emojis?|contractions|html|links|bold(?:\s++text)?|italics)\b"
 )
 _UNWANTED_BEHIND = re.compile(
-    r"^[^.;]{0,40}?\b(?:not\s+(?:be\s+)?(?:allowed|used|permitted|acceptable|present|appear|included?)|forbidden|prohibited|banned|off[\s-]limits|avoided|disallowed|excluded|omitted|left\s+out|nicht\s+erlaubt|verboten|prohibid\w+|interdit\w*)\b"
+    r"^[^.;]{0,40}?\b(?:not\s++(?:be\s++)?(?:allowed|used|permitted|acceptable|present|appear|included?)|forbidden|prohibited|banned|off[\s-]limits|avoided|disallowed|excluded|omitted|left\s++out|nicht\s++erlaubt|verboten|prohibid\w+|interdit\w*)\b"
 )
-_NOT_BANNED = re.compile(r"^\s*(?:separated|-separated|delimited)")
+_NOT_BANNED = re.compile(r"^\s*+(?:separated|-separated|delimited)")
 
 
 def punctuation(doc: Doc, clause: Clause) -> Iterator[Constraint]:
@@ -59,12 +61,12 @@ def punctuation(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         if name == "line break" and re.search(r"\b(?:separat|between|only)", text):
             continue
         if re.search(
-            r"\b(?:separated|separate|divided|delimited|split)\s+(?:only\s+)?(?:by|with)\s+(?:a\s+)?$",
+            r"\b(?:separated|separate|divided|delimited|split)\s++(?:only\s++)?(?:by|with)\s++(?:a\s++)?$",
             text[: match.start()],
         ):
             continue
         if name == "digit" and not re.search(
-            r"(?:\b(?:no|without|any|use|using|contain\w*|includ\w*|avoid\w*|arabic|free\s+of|keine?|ohne|sin|sans)|^)\s+(?:\w+\s+)?$",
+            r"(?:\b(?:no|without|any|use|using|contain\w*|includ\w*|avoid\w*|arabic|free\s++of|keine?|ohne|sin|sans)|^)\s++(?:\w+\s++)?$",
             text[: match.start()],
         ):
             continue
@@ -87,7 +89,7 @@ def punctuation(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         and "digit" not in seen
         and _banned(clause, match_any.start(), text[match_any.end() :])
         and _limit_before(text[: match_any.start()]) is None
-        and not re.search(r"\b(?:real|specific|phone|negative|even|odd|prime|exact)\s+$", text[: match_any.start()])
+        and not re.search(r"\b(?:real|specific|phone|negative|even|odd|prime|exact)\s++$", text[: match_any.start()])
     ):
         yield found(doc, clause, "no_characters", characters="0123456789", name="digit")
     for match in _FORMATS.finditer(text):
@@ -121,7 +123,7 @@ def punctuation(doc: Doc, clause: Clause) -> Iterator[Constraint]:
 def _banned(clause: Clause, start: int, behind: str) -> bool:
     before = clause.text[max(0, start - 60) : start]
     if re.search(
-        r"\b(?:other\s+than|except(?:\s+for)?|besides|apart\s+from|only|but)\s+(?:the\s+|a\s+|with\s+)?$", before
+        r"\b(?:other\s++than|except(?:\s++for)?|besides|apart\s++from|only|but)\s++(?:the\s++|a\s++|with\s++)?$", before
     ):
         return False
     if clause.negated_before(start):
@@ -130,7 +132,7 @@ def _banned(clause: Clause, start: int, behind: str) -> bool:
         # The negation must govern this noun: "do not forget to use commas" and "without X, use commas" do not.
         return (
             re.search(
-                r"\b(?:forget|hesitate|fail|worry|limit|and\s+(?:use|include|add)|but|then|separate|use\s+(?:only|just))\b",
+                r"\b(?:forget|hesitate|fail|worry|limit|and\s++(?:use|include|add)|but|then|separate|use\s++(?:only|just))\b",
                 gap,
             )
             is None
@@ -138,13 +140,13 @@ def _banned(clause: Clause, start: int, behind: str) -> bool:
     return (
         _UNWANTED_BEHIND.match(behind) is not None
         or re.match(r"-free\b", behind) is not None
-        or re.match(r"[^.;]{0,12}\b(?:should|must|may|can)(?:\s+not|n't)\b", behind) is not None
+        or re.match(r"[^.;]{0,12}\b(?:should|must|may|can)(?:\s++not|n't)\b", behind) is not None
     )
 
 
 def _limit_before(before: str) -> re.Match[str] | None:
     return re.search(
-        rf"\b(?:more\s+than|less\s+than|fewer\s+than|at\s+least|at\s+most|exactly|over|exceed)\s+(?:{NUMBER})\s+(?:\w+\s+)?$",
+        rf"\b(?:more\s++than|less\s++than|fewer\s++than|at\s++least|at\s++most|exactly|over|exceed)\s++(?:{NUMBER})\s++(?:\w+\s++)?$",
         before,
     )
 
@@ -152,14 +154,14 @@ def _limit_before(before: str) -> re.Match[str] | None:
 def _wrapping(text: str) -> bool:
     return (
         re.search(
-            r"\b(?:wrap|enclos|surround|separat|contained\s+in|inside|within|between|in\s+double|divid)\w*\b", text
+            r"\b(?:wrap|enclos|surround|separat|contained\s++in|inside|within|between|in\s++double|divid)\w*\b", text
         )
         is not None
     )
 
 
 _MUST_MARK = re.compile(
-    r"\b(?:use|include|contain|have|with|add)\w*\s+(?:at\s+least\s+(?:one|a|1)\s+|an?\s+|some\s+)(?P<mark>exclamation\s+(?:mark|point)|question\s+mark|semi-?colon|em[\s-]?dash|colon|ellipsis|hashtag|emoji|url|link)\b"
+    r"\b(?:use|include|contain|have|with|add)\w*\s++(?:at\s++least\s++(?:one|a|1)\s++|an?\s++|some\s++)(?P<mark>exclamation\s++(?:mark|point)|question\s++mark|semi-?colon|em[\s-]?dash|colon|ellipsis|hashtag|emoji|url|link)\b"
 )
 
 

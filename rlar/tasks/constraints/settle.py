@@ -77,11 +77,11 @@ def _template_parts(doc: Doc) -> int:
     """How many parts a template shows: "use the format below", then lines that hold only a divider; 0 without one."""
     if _TEMPLATE.search(doc.lower) is None:
         return 0
-    dividers = sum(1 for line in doc.original.split("\n") if re.fullmatch(r"\s*(?:\*[ ]?){3,8}\s*", line))
+    dividers = sum(1 for line in doc.original.split("\n") if re.fullmatch(r"\s*+(?:\*[ ]?){3,8}\s*+", line))
     return dividers + 1 if dividers else 0
 
 
-_TEMPLATE = re.compile(r"\b(?:format|template|structure|layout|like|below|as\s+follows|example)\b")
+_TEMPLATE = re.compile(r"\b(?:format|template|structure|layout|like|below|as\s++follows|example)\b")
 
 
 def _drop_implied(constraints: list[Constraint]) -> list[Constraint]:

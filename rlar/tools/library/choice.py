@@ -185,7 +185,9 @@ class _Reader:
         if len({match[1] for match in _MARKED_LINE.finditer(text)}) > 1:
             # In a list of options "A:" is a marker, not a cue.
             cued = tuple(
-                claim for claim in cued if not re.search(r"(?m)^\W*A\W{0,3}[:：]\s*" + re.escape(claim[:80]), text)
+                claim
+                for claim in cued
+                if not re.search(r"(?m)^[^\w\n]*+A\W{0,3}[:：]\s*+" + re.escape(claim[:80]), text)
             )
         for tier in (found.boxed, found.final, cued, found.bold):
             if said := [choice for choice in map(self.choices, tier) if choice]:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from rlar.tools.answers import clean, strip_reasoning
 from rlar.tools.base import LibraryTool
-from rlar.tools.library.json_schema import SchemaRefused, problems, readable_schema
+from rlar.tools.library.json_schema import SchemaRefused, ValueTooLarge, problems, readable_schema
 from rlar.types import AnswerKind, Sample, Score, abstain, canonical_json, ok
 
 PARTIAL = 0.4
@@ -173,6 +173,8 @@ class JsonMatch(LibraryTool):
             wrong = problems(value, schema)
         except SchemaRefused as refused:
             return abstain(str(refused))
+        except ValueTooLarge as large:
+            return ok(0.0, str(large))
         if not wrong:
             return ok(1.0, "valid under the schema")
         members = len(value) if isinstance(value, dict) else 1

@@ -1,28 +1,34 @@
 """Validation against a JSON schema that came with a dataset row: the schema is data and may be hostile.
 
-No reference leaves the schema (nothing is fetched), regular expressions that could backtrack for long are refused, and
-the number of keywords evaluated is bounded, so that references that multiply ("billion laughs") end early.
+No reference leaves the schema (nothing is fetched), its regular expressions are matched in linear time or refused
+(`rlar.tools.foreign_regex`), and the number of keywords evaluated is bounded, so that references that multiply ("billion
+laughs") end early. What is the schema's fault (SchemaRefused) is kept apart from what is the value's (ValueTooLarge).
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
 from rlar.errors import boundary
+from rlar.tools.foreign_regex import PatternRefused, compile_foreign
 from rlar.types import canonical_json
 
 MAX_SCHEMA_CHARACTERS = 64_000
 MAX_EVALUATIONS = 20_000
-MAX_PATTERN_WORK = 1_000_000
-"""Bound on (longest string) ** (unbounded repeats of the pattern)."""
+MAX_PATTERN_WORK = 50_000_000
+"""Bound on the sum of (length of a text) * (states of a pattern) over all matches of one validation."""
+LARGE_NODES, LARGE_DEPTH = 2_000, 100
+"""A value beyond them has itself to blame when its validation takes too many steps."""
 
 
 class SchemaRefused(Exception):
     """The schema cannot be evaluated safely."""
+
+
+class ValueTooLarge(Exception):
+    """The value takes more work to validate than a right one would."""
 
 
 def readable_schema(found: Any) -> dict[str, Any] | None:
@@ -40,115 +46,96 @@ def readable_schema(found: Any) -> dict[str, Any] | None:
 
 
 class _Budget:
-    def __init__(self) -> None:
-        self.left = MAX_EVALUATIONS
+    """What one validation may still cost."""
+
+    def __init__(self, value: Any) -> None:
+        self._nodes, self.depth = _size(value)
+        self._evaluations = MAX_EVALUATIONS
+        self._pattern_work = MAX_PATTERN_WORK
 
     def spend(self) -> None:
-        self.left -= 1
-        if self.left < 0:
+        self._evaluations -= 1
+        if self._evaluations < 0:
+            if self._nodes > LARGE_NODES:
+                raise ValueTooLarge("too large to validate")
             raise SchemaRefused("the schema takes too many steps to evaluate")
 
-
-@lru_cache(maxsize=1024)
-def _repeats(pattern: str) -> int:
-    """Unbounded repeats of a regular expression that matches in polynomial time; raises SchemaRefused for others."""
-    import re._parser as sre
-
-    try:
-        parsed = sre.parse(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise SchemaRefused("the schema holds a pattern that cannot be read") from error
-
-    def walk(items: Any, inside: bool) -> int:
-        count = 0
-        for code, argument in items:
-            name = str(code)
-            if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-                _low, high, body = argument
-                wide = int(high) > 64
-                if wide and inside:
-                    raise SchemaRefused("the schema holds a pattern with nested repeats")
-                count += wide + walk(body, inside or wide)
-            elif name.startswith("GROUPREF"):
-                raise SchemaRefused("the schema holds a pattern with a back reference")
-            elif name == "SUBPATTERN":
-                count += walk(argument[-1], inside)
-            elif name == "BRANCH":
-                if inside:
-                    raise SchemaRefused("the schema holds a pattern with alternatives under a repeat")
-                count += sum(walk(branch, inside) for branch in argument[1])
-            elif name in ("ASSERT", "ASSERT_NOT"):
-                count += walk(argument[1], inside)
-            elif name == "ATOMIC_GROUP":
-                count += walk(argument, inside)
-        return count
-
-    return walk(parsed, False)
+    def matches(self, pattern: str, text: str) -> bool:
+        regex = compile_foreign(pattern)
+        self._pattern_work -= regex.states * len(text)
+        if self._pattern_work < 0:
+            raise ValueTooLarge("too long to be matched with the schema's patterns")
+        return regex.is_in(text)
 
 
-def _patterns(schema: Any) -> Iterator[str]:
+def _check_patterns(schema: Any) -> None:
+    """Every pattern of the schema can be matched in linear time, and by us; else SchemaRefused."""
+    keywords: set[str] = set()
     stack = [schema]
     while stack:
         one = stack.pop()
         if isinstance(one, dict):
-            if isinstance(one.get("pattern"), str):
-                yield one["pattern"]
-            if isinstance(one.get("patternProperties"), dict):
-                yield from map(str, one["patternProperties"])
+            keywords |= one.keys() & {"unevaluatedProperties", "patternProperties"}
+            wanted = (one.get("pattern"), *(one["patternProperties"] if _has_patterns(one) else ()))
+            for pattern in wanted:
+                if isinstance(pattern, str):
+                    try:
+                        compile_foreign(pattern)
+                    except PatternRefused as refused:
+                        raise SchemaRefused(f"the schema cannot be used: {refused}") from refused
             stack.extend(one.values())
         elif isinstance(one, list):
             stack.extend(one)
+    if len(keywords) == 2:
+        # jsonschema answers these two together with Python's own engine.
+        raise SchemaRefused("the schema cannot be used: unevaluatedProperties beside patternProperties")
 
 
-def _longest_text(value: Any) -> int:
-    longest, stack = 0, [value]
+def _has_patterns(schema: dict[str, Any]) -> bool:
+    return isinstance(schema.get("patternProperties"), dict)
+
+
+def _size(value: Any) -> tuple[int, int]:
+    """How many values it is made of, and how deep they are nested."""
+    nodes, deepest, stack = 0, 0, [(value, 1)]
     while stack:
-        one = stack.pop()
-        if isinstance(one, str):
-            longest = max(longest, len(one))
-        elif isinstance(one, dict):
-            longest = max([longest, *map(len, one)])
-            stack.extend(one.values())
-        elif isinstance(one, list):
-            if len(one) > MAX_EVALUATIONS:
-                raise SchemaRefused("the value is too large to validate")
-            stack.extend(one)
-    return longest
+        one, depth = stack.pop()
+        nodes, deepest = nodes + 1, max(deepest, depth)
+        if isinstance(one, dict | list):
+            stack.extend((member, depth + 1) for member in (one.values() if isinstance(one, dict) else one))
+    return nodes, deepest
 
 
 def problems(value: Any, schema: dict[str, Any], *, most: int = 50) -> list[str]:
-    """What is wrong with the value, a line each, at most `most`; raises SchemaRefused."""
-    longest = _longest_text(value)
-    for pattern in _patterns(schema):
-        if max(2, longest) ** _repeats(pattern) > MAX_PATTERN_WORK:
-            raise SchemaRefused("the schema holds a pattern that is too dear for this value")
+    """What is wrong with the value, a line each, at most `most`. Raises SchemaRefused and ValueTooLarge."""
+    budget = _Budget(value)
 
-    def validate() -> list[str] | SchemaRefused:
-        return _validate(value, schema, most)
+    def refusal(error: Exception) -> SchemaRefused | ValueTooLarge:
+        if isinstance(error, SchemaRefused | ValueTooLarge):
+            return error
+        if isinstance(error, OverflowError) or (isinstance(error, RecursionError) and budget.depth > LARGE_DEPTH):
+            return ValueTooLarge("too large to validate")
+        # Broken or looping schemas, references that lead out of it.
+        return SchemaRefused(f"the schema cannot be used ({type(error).__name__})")
 
-    result = boundary(validate, _refusal)
-    if isinstance(result, SchemaRefused):
+    def validate() -> list[str] | SchemaRefused | ValueTooLarge:
+        _check_patterns(schema)
+        return _validate(value, schema, most, budget)
+
+    result = boundary(validate, refusal)
+    if isinstance(result, Exception):
         raise result
     return result
 
 
-def _refusal(error: Exception) -> list[str] | SchemaRefused:
-    # Broken or looping schemas, references that lead out of it.
-    return (
-        error
-        if isinstance(error, SchemaRefused)
-        else SchemaRefused(f"the schema cannot be used ({type(error).__name__})")
-    )
-
-
-def _validate(value: Any, schema: dict[str, Any], most: int) -> list[str]:
-    from jsonschema import Draft202012Validator
+def _validate(value: Any, schema: dict[str, Any], most: int, budget: _Budget) -> list[str]:
+    from jsonschema import Draft202012Validator, FormatChecker
     from jsonschema.validators import extend, validator_for
     from referencing import Registry
 
     base = validator_for(schema, default=Draft202012Validator)
-    base.check_schema(schema)
-    budget = _Budget()
+    # Without formats: the format "regex" would have Python's engine compile the patterns.
+    base.check_schema(schema, format_checker=FormatChecker(formats=()))
 
     def counted(keyword: Callable[..., Any]) -> Callable[..., Any]:
         def evaluate(validator: Any, argument: Any, instance: Any, parent: Any) -> Iterator[Any]:
@@ -157,7 +144,8 @@ def _validate(value: Any, schema: dict[str, Any], most: int) -> list[str]:
 
         return evaluate
 
-    bounded = extend(base, {name: counted(keyword) for name, keyword in base.VALIDATORS.items()})
+    keywords = {**base.VALIDATORS, **_matching_keywords(budget)}
+    bounded = extend(base, {name: counted(keyword) for name, keyword in keywords.items()})
     # An explicit registry: the default one would fetch remote references.
     found: list[str] = []
     for error in bounded(schema, registry=Registry()).iter_errors(value):
@@ -165,3 +153,36 @@ def _validate(value: Any, schema: dict[str, Any], most: int) -> list[str]:
         if len(found) >= most:
             break
     return found
+
+
+def _matching_keywords(budget: _Budget) -> dict[str, Callable[..., Any]]:
+    """The keywords that match patterns, as jsonschema has them but for the engine: its own is Python's `re`."""
+    from jsonschema import ValidationError
+
+    def pattern(validator: Any, wanted: str, instance: Any, _schema: Any) -> Iterator[Any]:
+        if validator.is_type(instance, "string") and not budget.matches(wanted, instance):
+            yield ValidationError("does not match")
+
+    def pattern_properties(validator: Any, wanted: dict[str, Any], instance: Any, _schema: Any) -> Iterator[Any]:
+        if validator.is_type(instance, "object"):
+            for one, subschema in wanted.items():
+                for name, member in instance.items():
+                    if budget.matches(one, name):
+                        yield from validator.descend(member, subschema, path=name, schema_path=one)
+
+    def additional_properties(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        if not validator.is_type(instance, "object"):
+            return
+        named, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+        extras = [name for name in instance if name not in named and not any(budget.matches(p, name) for p in patterns)]
+        if validator.is_type(wanted, "object"):
+            for name in extras:
+                yield from validator.descend(instance[name], wanted, path=name)
+        elif not wanted and extras:
+            yield ValidationError("additional properties")
+
+    return {
+        "pattern": pattern,
+        "patternProperties": pattern_properties,
+        "additionalProperties": additional_properties,
+    }

@@ -27,9 +27,9 @@ _UNICODE = str.maketrans({
 _SPACING = re.compile(
     r"\\(?:left|right|displaystyle|textstyle|big|Big|bigg|Bigg|limits|quad|qquad|phantom)(?![a-zA-Z])|(?<!\\)\\[,;:! ]|~|\\hspace\{[^{}]*\}"
 )
-_DEGREE = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![a-zA-Z])|(?<=\d)\s*degrees?\b")
+_DEGREE = re.compile(r"\^\s*+(?:\{\s*+)?\\circ\s*+\}?|\\degree(?![a-zA-Z])|(?<=\d)\s*degrees?\b")
 _UNIT = re.compile(
-    r"(?<=[\d}\)a-z])(?:\\?\s)*\\(?:text|mathrm|textrm|mbox|hbox)\s*\{\s*([a-zA-Z][a-zA-Z. /^\d]*)\}(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
+    r"(?<=[\d}\)a-z])(?:\\?\s)*+\\(?:text|mathrm|textrm|mbox|hbox)\s*+\{\s*+([a-zA-Z][a-zA-Z. /^\d]*)\}(?:\s*+\^\s*+(?:\{\s*+)?-?\d\s*+\}?)?"
 )
 _PLAIN_UNIT = re.compile(
     r"(?<=[\d}\)])\s+(?:square\s+|cubic\s+|sq\.?\s+)?(?:mm|cm|dm|km|m|ft|in|kg|g|units?|inch(?:es)?|feet|foot|met(?:er|re)s?|miles?|yards?"
@@ -136,7 +136,7 @@ def container(text: str) -> tuple[str, list[str]] | None:
 
 
 _BASE = re.compile(r"([0-9A-Za-z]+)_(?:\{(\d+)\}|(\d+)|\{\s*(\w+)\s*\})")
-WORDS_ONLY = re.compile(r"(?:[^\W\d_]{2,}[\s.'-]*)+|\(?[A-Za-z]\)")
+WORDS_ONLY = re.compile(r"(?:[^\W\d_]{2,}+[\s.'-]*+)++|\(?[A-Za-z]\)")
 _ASSIGNMENT = re.compile(
     r"\s*(?:[a-zA-Z]|\\[a-zA-Z]+|[a-zA-Z]_\w|[a-zA-Z]\([a-zA-Z](?:,[a-zA-Z])*\)|[A-Za-z]{3,20}(?:\s[a-z]{1,20}){0,4})\s*(?:=|\\in(?![a-z])|:)\s*(?=\S)"
 )
@@ -283,7 +283,7 @@ def _same_elements(
     return True
 
 
-_POWER = re.compile(r"\^\s*(?:\{\s*([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}|(\w))")
+_POWER = re.compile(r"\^\s*+(?:\{([^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+)\}|(\w))")
 
 
 def explosive(text: str) -> bool:
@@ -294,7 +294,7 @@ def explosive(text: str) -> bool:
         exponent = match[1] or match[2] or ""
         if "^" in exponent or "!" in exponent or re.search(r"\d{5}", exponent):
             return True
-    if re.search(r"\^\s*\w\s*\^|\^\s*\{[^{}]*\}\s*\^|\d{4}\s*!|!\s*\)?\s*!|\d{80}", text):
+    if re.search(r"\^\s*+\w\s*+\^|\^\s*+\{[^{}]*+\}\s*+\^|\d{4}\s*+!|!\s*+(?:\)\s*+)?!|\d{80}", text):
         return True
     if re.search(r"\\binom\s*\{\s*\d{5}|\\(?:sum|prod|int|lim)(?![a-z])", text):
         return True

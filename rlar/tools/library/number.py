@@ -47,9 +47,9 @@ _FRAC = re.compile(
 )
 _LATEX_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|operatorname)\s*\{([^{}]{0,200})\}")
 _LATEX_NOISE = re.compile(
-    r"\\(?:left|right|displaystyle|,|;|:|quad|qquad)(?![a-zA-Z])|\^\s*\{?\s*\\circ\s*\}?|\\degree|\\!|°"
+    r"\\(?:left|right|displaystyle|,|;|:|quad|qquad)(?![a-zA-Z])|\^\s*+(?:\{\s*+)?\\circ\s*+\}?|\\degree|\\!|°"
 )
-_POWER_OF_TEN = re.compile(r"\s*(?:\\times|\\cdot|×|x|\*|·)\s*10\s*(?:\^|\*\*)\s*\{?\s*([+-]?\d{1,3})\s*\}?")
+_POWER_OF_TEN = re.compile(r"\s*+(?:\\times|\\cdot|×|x|\*|·)\s*+10\s*+(?:\^|\*\*)\s*+(?:\{\s*+)?([+-]?\d{1,3})\s*+\}?")
 _EXPONENT = re.compile(r"[eE]([+-]?\d{1,3})(?![\w.])")
 _TOKEN = re.compile(
     r"(?<![\w./])(?P<int>\d{1,3}(?:(?P<sep>[,'’\u00a0\u2009\u202f ])\d{3})(?:(?P=sep)\d{3}){0,18}(?!\d)|\d{1,2}(?:,\d\d){1,6},\d{3}(?!\d)|\d{1,60})"
@@ -199,7 +199,7 @@ def _words_value(text: str) -> Number | None:
 # ------------------------------------------------------------------------------------------ claims
 
 _CHAIN = re.compile(
-    r"[\w$€£¥%°]{0,14}\s*(?:,|;|\||/|\s|-|\*|\(?[a-zA-Z][).:]|\bor\b|\band\b|\bto\b|&|\boder\b|\bou\b|\bo\b|\by\b|\bet\b|或|、|和)+[-$€£¥(]*",
+    r"[\w$€£¥%°]{0,14}(?:,|;|\||/|\s|-|\*|\(?[a-zA-Z][).:]|\bor\b|\band\b|\bto\b|&|\boder\b|\bou\b|\bo\b|\by\b|\bet\b|或|、|和)++[-$€£¥(]*",
     re.I,
 )
 _OPERATOR = re.compile(r"\s*(?:[+*×^]|![\w!(]|\\times|\\cdot|\\sqrt|\\pi|π|√|-\s*\d|-\s*[a-zA-Z](?![a-zA-Z]))")
@@ -271,7 +271,7 @@ def last_number(text: str) -> tuple[Number, ...] | None:
     end = kept[-1].end
     if (_OPERATOR.match(tail, end) and "=" not in tail[end:]) or _COEFFICIENT.match(tail, end):
         return (NOT_A_NUMBER,)
-    if re.search(r"[\d)}]\s*[+*×/÷]\s*[$€£¥]?\s*$", tail[max(0, kept[-1].start - 24) : kept[-1].start]):
+    if re.search(r"[\d)}]\s*+[+*×/÷]\s*+(?:[$€£¥]\s*+)?$", tail[max(0, kept[-1].start - 24) : kept[-1].start]):
         return (NOT_A_NUMBER,)  # 1 + 18
     token = _token_around(tail, kept[-1]).rsplit("=", 1)[-1]
     if re.search(r"\^|![\w)!(]|\\(?:sqrt|frac|log|sin|cos|tan)", token):
@@ -303,9 +303,9 @@ def _recited(text: str, found: list[_Found]) -> list[_Found]:
     return []
 
 
-_BEFORE = re.compile(r"(?:[^\W\d_]{2,20}[.:]?\s+){0,4}(?:[A-Z]{2,3})?[$€£¥₹(\s]*[-+]?\s?[$€£¥₹]?\s?")
+_BEFORE = re.compile(r"(?:[^\W\d_]{2,20}[.:]?\s++){0,4}(?:[A-Z]{2,3})?[$€£¥₹(\s]*+[-+]?\s?[$€£¥₹]?\s?")
 _AFTER = re.compile(
-    r"\s*[%°$€£¥₹)]?(?:(?:[^\W\d_]{2,20}[²³]?|\s[a-zA-Z][²³]?)(?:[./-][^\W\d_]{1,12})?(?=[\s.)]|$)\s*){0,4}[.)]?\s*"
+    r"\s*[%°$€£¥₹)]?(?:(?:[^\W\d_]{2,20}[²³]?|\s[a-zA-Z][²³]?)(?:[./-][^\W\d_]{1,12})?(?=[\s.)]|$)\s*){0,4}[.)]?\s*+"
 )
 """What may stand around a reference's number: a few words, a currency, a unit (of one letter only after a space)."""
 
@@ -316,7 +316,7 @@ def read_reference(reference: str) -> Number | None:
     answer = tidy(plain(reference_answer(reference))).strip("$ ")
     if len(answer) > 120 or ("=" in answer and re.search(r"[a-zA-Z]\s*\(", answer)):
         return None
-    if re.search(r"[(\[].*,.*[)\]]", answer):
+    if re.search(r"(?m)^[^\n(\[]*+[(\[][^\n,]*+,[^\n)\]]*+[)\]]", answer):
         return None  # a pair or an interval
     head, _, answer = answer.rpartition("=")
     if head and (

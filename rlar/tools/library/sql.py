@@ -43,7 +43,7 @@ _CACHED_TASKS = 1024
 
 _FENCE = re.compile(r"```[ \t]*+(?P<language>\w*+)[^\n]*+\n(?P<body>.*?)(?:```|\Z)", re.DOTALL)
 _QUERY_START = re.compile(
-    r"^[ \t>*`-]*+(?:\d+\.[ \t]+)?(?:\*\*)?(?:SQL|Query|Answer)?[ \t]*+:?[ \t*`]*+(?P<query>\(?(?:SELECT|WITH)\b)",
+    r"^[ \t>*`-]*+(?:\d+\.[ \t]++)?(?:\*\*)?(?:SQL|Query|Answer)?[ \t]*+:?[ \t*`]*+(?P<query>\(?(?:SELECT|WITH)\b)",
     re.I | re.M,
 )
 _ANY_QUERY = re.compile(r"\b(?:SELECT|WITH)\b", re.I)
@@ -409,7 +409,9 @@ def _last_query(text: str) -> str | None:
         return None
     statements = [part.strip() for part in re.split(r";[ \t]*(?:\n|\Z)", text) if part.strip()]
     for statement in reversed(statements):
-        start = re.match(r"(?:\s*--[^\n]*\n|\s*/\*.*?\*/)*\s*(?=\(*\s*(?:SELECT|WITH)\b)", statement, re.I | re.S)
+        start = re.match(
+            r"(?:\s*+(?:--[^\n]*+\n|/\*(?>.*?\*/)))*+\s*+(?=\(*+\s*+(?:SELECT|WITH)\b)", statement, re.I | re.S
+        )
         if start is not None:
             return str(statement[start.end() :]).strip()
     return None

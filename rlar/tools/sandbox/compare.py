@@ -39,6 +39,8 @@ def _same_token(printed: str, expected: str) -> bool:
         ours, theirs = float(printed), float(expected)
     except ValueError:
         return False
+    if not (math.isfinite(ours) and math.isfinite(theirs)):
+        return ours == theirs or (math.isnan(ours) and math.isnan(theirs))
     if "." not in printed + expected and "e" not in (printed + expected).lower():
         return int(printed) == int(expected)
     return math.isclose(ours, theirs, rel_tol=1e-6, abs_tol=1e-6)

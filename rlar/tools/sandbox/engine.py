@@ -39,8 +39,8 @@ class VerifierJob:
     items: Sequence[Sequence[Any]]
     mode: Literal["forked", "warm"]
     limits: Limits
-    run_program: Callable[[str, str], RunResult] | None = None
-    """What the verifier's `run_program` does; None: it gets an error."""
+    run_program: Callable[[str, str, float], RunResult] | None = None
+    """What the verifier's `run_program` does (program, stdin, seconds that it may take); None: it gets an error."""
 
 
 RawScore = tuple[Literal["value"], Any] | tuple[Status, str]

@@ -21,7 +21,9 @@ _WARM_USES = 10_000
 _WARM_BATCH = 64
 _WARM_BATCH_CHARACTERS = 1 << 20
 _MAX_PROGRAM_RUNS = 32
-"""How often one item of a verifier may call run_program."""
+"""How often one item of a verifier may call run_program; ten times as many calls end it."""
+_PROGRAM_SHARE = 0.8
+"""How much of an item's time its programs may take together; with the rest the verifier says what it makes of it."""
 _SLACK_SECONDS = 0.1
 
 
@@ -50,7 +52,7 @@ class VerifierProcesses:
             child.channel.send({"source": job.source, "function": job.function}, deadline)
             fault = _read_ready(child.channel.receive(deadline, _MAX_HEAD))
             if fault is None:
-                fault = self._ask_batch(child, [item], job, scores)
+                fault = self._ask_batch(child, [item], job, scores, deadline)
         except ChannelTimeout:
             fault = (Status.TIMEOUT, f"still loading after {job.limits.seconds:g} s")
         except (ChannelClosed, ChannelGarbage):
@@ -123,28 +125,39 @@ class VerifierProcesses:
         return fault or ending.verdict()
 
     def _ask_batch(
-        self, child: Child, batch: Sequence[Sequence[Any]], job: VerifierJob, scores: list[RawScore]
+        self,
+        child: Child,
+        batch: Sequence[Sequence[Any]],
+        job: VerifierJob,
+        scores: list[RawScore],
+        deadline: float | None = None,
     ) -> tuple[Status, str] | None:
-        """Send items, append their raw scores to `scores`; a fault where the process overran its time or lied."""
-        wait = job.limits.seconds + _SLACK_SECONDS
+        """Send items, append their raw scores to `scores`; a fault where the process overran its time or lied.
+
+        An item has one deadline, whatever runs inside: the programs that it starts get what is left of its time.
+        """
+        seconds = job.limits.seconds
+        deadline = time.monotonic() + seconds if deadline is None else deadline
         runs = 0
         missing = len(batch)
         try:
-            child.channel.send(batch, time.monotonic() + wait)
+            child.channel.send(batch, deadline + _SLACK_SECONDS)
             while missing:
-                reply = child.channel.receive(time.monotonic() + wait, _MAX_REPLY, another_may_follow=True)
+                reply = child.channel.receive(deadline + _SLACK_SECONDS, _MAX_REPLY, another_may_follow=True)
                 if type(reply) is list and 0 < len(reply) <= missing:
                     scores += [_read_score(value) for value in reply]
                     missing -= len(reply)
+                    deadline, runs = time.monotonic() + seconds, 0
                 elif type(reply) is dict and "run" in reply and job.run_program is not None:
                     runs += 1
-                    if runs > _MAX_PROGRAM_RUNS * len(batch):
+                    if runs > 10 * _MAX_PROGRAM_RUNS:
                         return Status.FAILED, "called run_program too often"
-                    child.channel.send(_run_for_verifier(reply, job), time.monotonic() + wait)
+                    left = deadline - (1 - _PROGRAM_SHARE) * seconds - time.monotonic()
+                    child.channel.send(_run_for_verifier(reply, job, runs, left), deadline + _SLACK_SECONDS)
                 else:
                     return Status.FAILED, "wrote to the channel"
         except ChannelTimeout:
-            return Status.TIMEOUT, f"still running after {job.limits.seconds:g} s"
+            return Status.TIMEOUT, f"still running after {seconds:g} s"
         return (Status.FAILED, "wrote to the channel") if child.channel.holds_more else None
 
     def close(self) -> None:
@@ -185,7 +198,13 @@ def _read_ready(reply: Any) -> tuple[Status, str] | None:
     return Status.FAILED, f"loading: {str(text)[:300]}"
 
 
-def _run_for_verifier(request: dict[str, Any], job: VerifierJob) -> dict[str, Any]:
+def _run_for_verifier(request: dict[str, Any], job: VerifierJob, runs: int, left: float) -> dict[str, Any]:
+    """What a program did in the time that is left; without time, or after too many programs, that it was not run."""
     assert job.run_program is not None, request
-    result = job.run_program(str(request["run"]), str(request.get("stdin", "")))
+    if runs > _MAX_PROGRAM_RUNS:
+        why = f"at most {_MAX_PROGRAM_RUNS} programs are run for one item"
+        return {"status": Status.REFUSED.value, "output": "", "explanation": why}
+    if left <= 0:
+        return {"status": Status.TIMEOUT.value, "output": "", "explanation": "the item's time for programs is over"}
+    result = job.run_program(str(request["run"]), str(request.get("stdin", "")), left)
     return {"status": result.status.value, "output": result.output, "explanation": result.explanation}

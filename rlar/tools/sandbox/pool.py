@@ -219,12 +219,12 @@ class Pool:
         """Scores of a verifier's function, one per item (a list of positional JSON arguments), in order.
 
         The verifier finds `run_program(program, stdin="")` among its globals, which gives {"status", "output",
-        "explanation"}: it must not exec a response itself.
+        "explanation"}: it must not exec a response itself. All programs of an item share four fifths of its time.
 
         Args:
             mode: "forked" gives every item a process of its own. "warm" reuses processes, a hundred times cheaper,
                 and is only right for a verifier that passed `check_state_independence`.
-            limits: per item.
+            limits: per item, loading and nested programs included.
         """
         if not batch:
             return []
@@ -266,13 +266,14 @@ class Pool:
                     )
         return ""
 
-    def _verifier_run_program(self, limits: Limits, image: Image | None) -> Callable[[str, str], RunResult]:
+    def _verifier_run_program(self, limits: Limits, image: Image | None) -> Callable[[str, str, float], RunResult]:
         """The program runs in a session of its own: the verifier's is busy. A lost one loses the verifier's call too."""
 
-        def run(program: str, stdin: str) -> RunResult:
+        def run(program: str, stdin: str, seconds: float) -> RunResult:
+            bounds = replace(limits, seconds=min(limits.seconds, seconds))
             session = self._lane(image or self.image).engine.open_session(0)
             try:
-                return session.run_program(program, stdin.encode("utf-8", "replace"), limits)
+                return session.run_program(program, stdin.encode("utf-8", "replace"), bounds)
             finally:
                 session.close()
 

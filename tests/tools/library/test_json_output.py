@@ -1,6 +1,9 @@
+import json
 import time
 
 import pytest
+
+from rlar.tools.library.json_schema import problems
 
 REFERENCE = '{"name": "Ada", "age": 36, "tags": ["x", "y"], "ok": true}'
 SCHEMA = {
@@ -66,9 +69,10 @@ def test_a_schema_judges_where_there_is_no_reference(scored):
         {"$ref": "http://127.0.0.1:9/schema.json"},
         {"$ref": "file:///etc/passwd"},
         {"$ref": "#"},
-        {"type": "object", "required": ["a"], "properties": {"a": {"pattern": "(a+)+$"}}},
-        {"type": "object", "required": ["a"], "properties": {"a": {"pattern": "(a|a)*$"}}},
         {"type": "object", "required": ["a"], "properties": {"a": {"pattern": "("}}},
+        {"type": "object", "required": ["a"], "properties": {"a": {"pattern": "(?=a)a+"}}},
+        {"type": "object", "required": ["a"], "patternProperties": {"(.)\\1": False}},
+        {"type": "object", "required": ["a"], "patternProperties": {"b": True}, "unevaluatedProperties": False},
         {"type": 5},
     ],
 )
@@ -87,3 +91,54 @@ def test_references_that_multiply_end_early(scored):
 
 def test_without_json_to_compare_with_it_abstains(scored):
     assert scored("json_output", "{}", "prose").status == "abstain"
+
+
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "^(?:a{1,20}){1,20}$", "^(\\w+\\s?)*$"])
+@pytest.mark.parametrize("keyword", ["pattern", "patternProperties", "propertyNames", "additionalProperties"])
+def test_patterns_of_a_schema_are_matched_in_linear_time(scored, pattern: str, keyword: str):
+    name = {"type": "object", "required": ["a"]}
+    schema = {
+        "pattern": {**name, "properties": {"a": {"pattern": pattern}}},
+        "patternProperties": {**name, "patternProperties": {pattern: {"type": "string"}}, "maxProperties": 1},
+        "propertyNames": {**name, "propertyNames": {"pattern": pattern}},
+        "additionalProperties": {**name, "patternProperties": {pattern: {}}, "additionalProperties": False},
+    }[keyword]
+    hostile = "a" * 50_000 + "!"
+    started = time.monotonic()
+    assert scored("json_output", json.dumps({"a": "a" * 40}), schema=schema).value == 1.0
+    assert scored("json_output", json.dumps({"a": hostile, hostile: 1}), schema=schema).value <= 0.4
+    assert time.monotonic() - started < 5.0
+
+
+def test_patterns_mean_what_json_schema_says():
+    assert problems("a\n", {"pattern": "^a$"})  # the end of the text, not of its last line
+    assert problems("٣", {"pattern": r"^\d$"})  # ASCII
+    assert not problems("一", {"pattern": r"^[\u4e00-\u9fff]$"})
+    assert not problems("😀", {"pattern": r"^\ud83d\ude00$"})
+    assert not problems("a/b", {"pattern": r"^a\/b$"})
+    assert not problems("\ud800", {"pattern": r"^.$"})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [1] * 30_000,
+        {"a": [[1]] * 15_000},
+        {"text": "a" * 100_000},
+        10**400,
+        json.loads("[" * 400 + "]" * 400),
+    ],
+    ids=["long", "many", "text", "number", "deep"],
+)
+def test_a_value_that_is_too_large_has_itself_to_blame(scored, value: object):
+    schema = {
+        "$defs": {"tree": {"type": "array", "items": {"anyOf": [{"type": "number"}, {"$ref": "#/$defs/tree"}]}}},
+        "anyOf": [
+            {"type": "integer", "multipleOf": 0.1},
+            {"$ref": "#/$defs/tree"},
+            {"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#/$defs/tree"}}},
+            {"type": "object", "required": ["text"], "properties": {"text": {"pattern": ".{900}b"}}},
+        ],
+    }
+    score = scored("json_output", json.dumps(value), schema=schema)
+    assert score.status == "ok" and score.value < 1.0

@@ -102,7 +102,7 @@ def _loose_sections(params: JsonObject, text: str) -> Verdict:
         len(t.headings(text)),
         len(
             re.findall(
-                r"^\s*(?:\*{1,2}[^*\n]{1,80}\*{1,2}:?|[A-Z][\w ]{1,40}:|(?:section|part|chapter)\s+\S{1,6}.{0,60})\s*$",
+                r"^[^\S\n]*+(?:\*{1,2}[^*\n]{1,80}\*{1,2}:?|[A-Z][\w ]{1,40}:|(?:section|part|chapter)\s+\S{1,6}.{0,60})[^\S\n]*+$",
                 text,
                 re.MULTILINE | re.IGNORECASE,
             )

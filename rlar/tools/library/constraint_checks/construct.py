@@ -396,9 +396,11 @@ def _consistent(plan: Plan, text: str) -> bool:
 def _breaks_form(plan: Plan, text: str) -> bool:
     if "markdown" in plan.banned_elements and re.search(r"[*#`|]", text):
         return True
-    if any(e in plan.banned_elements for e in ("bullet_list", "list")) and re.search(r"^\s*[*-] ", text, re.MULTILINE):
+    if any(e in plan.banned_elements for e in ("bullet_list", "list")) and re.search(
+        r"^[^\S\n]*+[*-] ", text, re.MULTILINE
+    ):
         return True
     return (
         any(e in plan.banned_elements for e in ("numbered_list", "list"))
-        and re.search(r"^\s*\d\. ", text, re.MULTILINE) is not None
+        and re.search(r"^[^\S\n]*+\d\. ", text, re.MULTILINE) is not None
     )

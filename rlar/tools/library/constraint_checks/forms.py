@@ -98,7 +98,7 @@ def _unmarked(text: str) -> str:
     return t.plain(text)
 
 
-_FENCE = re.compile(r"```[a-zA-Z0-9+-]*[ \t]*\n?(.*?)\n?[ \t]*```\Z", re.DOTALL)
+_FENCE = re.compile(r"```[a-zA-Z0-9+-]*+[ \t]*+\n?(.*?)(?:\n[ \t]*+|(?<![ \t])[ \t]*+|)```\Z", re.DOTALL)
 
 
 def unfenced(text: str) -> str:
@@ -171,7 +171,7 @@ def _yaml(body: str) -> Verdict:
     return Verdict(keyed > 0, f"{keyed} keys and items")
 
 
-_TABLE = re.compile(r"^[ \t]*\|.{1,2000}\|[ \t]*\n[ \t]*\|?[ \t]*:?-{2,}", re.MULTILINE)
+_TABLE = re.compile(r"^[ \t]*\|.{1,2000}\|[ \t]*+\n[ \t]*+(?:\|[ \t]*+)?:?-{2,}", re.MULTILINE)
 _LINK = re.compile(r"\[[^\[\]\n]{1,300}\]\([^)\n]{1,500}\)|https?://")
 
 

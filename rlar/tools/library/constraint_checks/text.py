@@ -32,7 +32,7 @@ _ABBREVIATIONS = word_set(
     "mr mrs ms dr prof st sr jr vs etc e.g i.e eg ie approx no fig vol inc ltd co corp dept est gen gov sgt capt col lt rev hon "
     "jan feb mar apr jun jul aug sep sept oct nov dec a.m p.m u.s u.k ph.d b.a m.a z.b d.h u.a bzw ca usw cf al"
 )
-_END = re.compile(r"([.!?…]+|[。！？]+)[\"'”’»)\]*_]*(?=\s|$)|[。！？]")
+_END = re.compile(r"((?<![.!?…])[.!?…]++|(?<![。！？])[。！？]++)[\"'”’»)\]*_]*(?=\s|$)|[。！？]")
 
 
 def strip_thoughts(completion: str) -> str:

@@ -77,7 +77,7 @@ def _break(kind: str, p: dict[str, Any], text: str, rng: random.Random) -> str |
         case "structured":
             return _MORE + ":\n\n" + text + "\n\nI hope this helps, and do ask for more."
         case "contains_format":
-            return re.sub(r"[|`#]|^\s*(?:[*+-]|\d+[.)])\s+|https?://", "", text, flags=re.MULTILINE)
+            return re.sub(r"[|`#]|^[^\S\n]*+(?:[*+-]|\d+[.)])\s++|https?://", "", text, flags=re.MULTILINE)
         case "no_format":
             return (
                 text
@@ -128,7 +128,7 @@ def _fewer(unit: str, low: int, p: dict[str, Any], text: str) -> str | None:
             parts = _SENTENCE_END.split(text)
             return " ".join(parts[: low - 1]) if 2 <= low <= len(parts) else None
         case "paragraph" | "stanza":
-            return re.sub(r"\s*\n\s*", " ", text) if low >= 2 else None
+            return re.sub(r"(?<!\s)[^\S\n]*+\n\s*+", " ", text) if low >= 2 else None
         case "line":
             return " ".join(text.split()) if low >= 2 else None
         case "bullet":
