@@ -27,7 +27,7 @@ from rlar.errors import ChatUnavailable, DatasetError, RegistryError, ToolError
 from rlar.tasks.data import read_objects
 from rlar.tools.base import Resources, load_tool
 from rlar.tools.chat import OpenAIChat, parse_endpoint
-from rlar.tools.content import LARGEST_ARRAYS, pack_arrays, unpack_arrays
+from rlar.tools.content import LARGEST_ARRAYS, arrays_digest, pack_arrays, unpack_arrays
 from rlar.tools.http_body import LARGEST_ANSWER
 from rlar.tools.http_tool import http_spec
 from rlar.tools.judge import Criterion, judge_spec
@@ -204,7 +204,7 @@ def test_gzipped_rows_unfold_only_so_far(name: str, tmp_path: Path):
     path = tmp_path / "bomb.jsonl.gz"
     path.write_bytes(GZIPPED[name]())
     assert path.stat().st_size < 600_000
-    with bounded(mb=100, seconds=60), pytest.raises(DatasetError, match="unfold") as caught:
+    with bounded(mb=200, seconds=60), pytest.raises(DatasetError, match="unfold") as caught:
         consumed(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
@@ -353,7 +353,7 @@ def test_a_row_router_unfolds_only_so_far(name: str):
     body = ROUTERS[name]()
     assert len(body) < 2_000_000
     with bounded(mb=100, seconds=20), pytest.raises(RegistryError, match="damaged") as caught:
-        unpack_arrays(body, "foreign.db")
+        unpack_arrays(body, "0" * 32, "foreign.db")
     assert "foreign.db" in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -367,7 +367,7 @@ def test_a_router_comes_back_as_it_was_packed():
         "d": np.asfortranarray(np.arange(6).reshape(2, 3)),
         "e": np.array(3.5),
     }
-    found = unpack_arrays(pack_arrays(arrays), "r.db")
+    found = unpack_arrays(pack_arrays(arrays), arrays_digest(arrays), "r.db")
     assert found.keys() == arrays.keys()
     for name, array in arrays.items():
         assert found[name].dtype == array.dtype and np.array_equal(found[name], array)
@@ -403,7 +403,7 @@ def test_a_search_engine_cannot_fill_the_memory(name: str, tmp_path: Path, monke
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(web, "STARTING_SECONDS", 20 if "endless" not in name else 3)
-    with bounded(mb=100, seconds=60):
+    with bounded(mb=200, seconds=60):
         ids, notes = web.find_models(web.DdgsSearch(backends=("duckduckgo",), seconds=1), open_task())
     assert ids == () and len(notes) == 2 and "duckduckgo" in notes[0] and message in notes[0]
 

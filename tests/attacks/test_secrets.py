@@ -329,17 +329,18 @@ def test_the_command_says_what_to_type_and_that_works(spy: ModelServer, tmp_path
     rows = tmp_path / "rows.jsonl"
     rows.write_text(json.dumps({"prompt": task.examples[0].text, "completion": "A story."}) + "\n")
 
-    def run(*options: str) -> dict[str, Any]:
+    def run(*options: str, exits_with: int) -> dict[str, Any]:
         out = tmp_path / "out.jsonl"
         command = [sys.executable, "-m", "rlar", "score", "-r", str(path), "-i", str(rows), "-o", str(out), *options]
-        subprocess.run(command, env={**os.environ, **SECRETS}, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, env={**os.environ, **SECRETS}, capture_output=True, text=True)
+        assert done.returncode == exits_with, done.stderr
         return json.loads(out.read_text())["rewards"][0]  # type: ignore[no-any-return]
 
-    refused = run()
+    refused = run(exits_with=1)  # no row got a reward
     assert refused["status"] == "failed" and spy.requests == []
     option = re.search(r"--allow-host \S+", refused["scores"][0]["explanation"])
     assert option is not None
-    assert run(*option[0].split())["status"] == "ok" and spy.requests
+    assert run(*option[0].split(), exits_with=0)["status"] == "ok" and spy.requests
     assert_no_secret(sent(spy))
 
 

@@ -512,8 +512,9 @@ def test_readers_always_see_one_moment_while_a_writer_writes(address: str):
 
     def read() -> None:
         with Registry.open(address, readonly=True) as reader:
-            last = -1
-            while not is_over.is_set():
+            last, is_last = -1, False
+            while not is_last:
+                is_last = is_over.is_set()  # the last look comes after the last write
                 found = reader.snapshot()
                 number = found.tasks[FINGERPRINT].rows
                 weight = 1.0 / (number + 1)
@@ -530,7 +531,6 @@ def test_readers_always_see_one_moment_while_a_writer_writes(address: str):
             thread.start()
         for number in range(1, 30):
             put(writer, number)
-        time.sleep(0.1)
         is_over.set()
         for thread in readers:
             thread.join()
