@@ -13,6 +13,7 @@ from rlar.tools.listing import Listing, find_tool, latest_certificates
 from rlar.tools.outdated import renewed
 from rlar.tools.policy import load_policy
 from rlar.tools.probes import LabelledPair
+from rlar.tools.records import tool_ids
 from rlar.tools.registry import Registry
 from rlar.types import Certificate, ToolSpec
 
@@ -21,7 +22,7 @@ def retest(address: str, tool: str | None = None, *, store: bool = False, labell
     """Certify one tool (or every served one) again on each of its tasks, with the stored seed.
 
     Args:
-        tool: id or its beginning; None: every tool that a recipe uses.
+        tool: id or its beginning; None: every tool that a recipe uses, and those whose code has changed since.
         store: write the new certificates; the latest decides what is served.
         labelled: file of the labelled pairs that certificates rest on; without it those are not tested again.
 
@@ -34,12 +35,16 @@ def retest(address: str, tool: str | None = None, *, store: bool = False, labell
             wanted = find_tool(registry, tool).id
             old = [item for item in old if item.tool_id == wanted]
         else:
-            served = {
-                (used, recipe.fingerprint)
-                for recipe in registry.recipes()
-                for used in (*recipe.gates, *(quality for quality, _weight in recipe.qualities))
+            wanted_pairs = {(used, recipe.fingerprint) for recipe in registry.recipes() for used in tool_ids(recipe)}
+            # Admitted ones beside the recipes (guards of tasks without a reward) would be lost with their old code.
+            tested = {(item.tool_id, item.fingerprint) for item in old}
+            now = {spec.id: renewed(spec).id for spec in registry.tools()}
+            wanted_pairs |= {
+                (item.tool_id, item.fingerprint)
+                for item in old
+                if item.admitted and (now[item.tool_id], item.fingerprint) not in tested
             }
-            old = [item for item in old if (item.tool_id, item.fingerprint) in served]
+            old = [item for item in old if (item.tool_id, item.fingerprint) in wanted_pairs]
         data, rows, changed, outdated = [], [], False, 0
         pairs = _pairs(registry, labelled)
         with Resources() as resources:

@@ -80,7 +80,9 @@ def unusable(spec: ToolSpec) -> str:
         if not is_shipped(spec):
             return f"library tool {spec.name!r} ({spec.source}) is not in this version of rlar"
         if spec.code_hash and code_identity(LIBRARY[spec.name]) != spec.code_hash:
-            return "its code has changed since it was certified; run `rlar agent build-tools` again"
+            return (
+                "its code has changed since it was certified; run `rlar agent build-tools` or `rlar tools test --store`"
+            )
     if spec.kind is ToolKind.JUDGE:
         from rlar.tools.judge import outdated
 
