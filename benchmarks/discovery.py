@@ -35,9 +35,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "tasks")]
 
 from rlar.config import BuildConfig  # noqa: E402
-from rlar.tasks.data import RowStats, usable_rows  # noqa: E402
-from rlar.tasks.discover import discover  # noqa: E402
-from rlar.tasks.stream import assign_stream  # noqa: E402
+from rlar.discover.discover import discover  # noqa: E402
+from rlar.discover.stream import assign_stream  # noqa: E402
+from rlar.rows.read import RowStats, usable_rows  # noqa: E402
 
 MIX = ROOT.parent / "shared" / "data" / "mix_train.jsonl"
 _NUMBER = re.compile(r"\d+")
@@ -115,8 +115,8 @@ def discover_and_assign(path: Path, workers: int) -> dict[str, Any]:
 
 def classify_and_assign(path: Path, folder: Path) -> dict[str, Any]:
     """The same through the nodes of the build, into a registry: what `rlar agent build-tools` does but for the gate."""
-    from rlar.agent.classify import assign_rows, classify_rows
-    from rlar.agent.workbench import Workbench
+    from rlar.agent.bench import Workbench
+    from rlar.agent.nodes import assign_rows, classify_rows
 
     config = BuildConfig(dataset=(str(path),), registry=str(folder / "registry.db"), report=None)
     with Workbench() as bench:

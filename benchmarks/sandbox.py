@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rlar.tools.sandbox import Limits, Pool
+from rlar.sandbox import Limits, Pool
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -46,10 +46,10 @@ import scoring_rollouts as rollouts
 from sandbox import tree_cpu_seconds
 from scoring_rollouts import KINDS, Rollout, binding_of, classifier_spec, example_of, make_rollouts, plain
 
-from rlar.tools.base import Resources, load_tool
-from rlar.tools.library import library_spec
-from rlar.tools.registry import Registry, RowRecord
-from rlar.tools.router import RoutedSample, Scorer, default_workers
+from rlar.kinds import library_spec
+from rlar.registry.registry import Registry, RowRecord
+from rlar.scoring.scorer import RoutedSample, Scorer, default_workers
+from rlar.tool import Resources, load_tool
 from rlar.types import AnswerKind, Calibration, Certificate, Contract, Recipe, Reward, Sample, TaskSpec, ToolSpec
 
 CORES = default_workers()
@@ -185,7 +185,7 @@ def posting() -> Iterator[Callable[[Sequence[Rollout]], list[float]]]:
 @contextmanager
 def our_tools_in_turn(specs: Mapping[str, ToolSpec]) -> Iterator[Callable[[Sequence[Rollout]], list[float]]]:
     """Every tool in this process (code in a sandbox of one worker), one sample a call."""
-    from rlar.tools.sandbox import Pool
+    from rlar.sandbox import Pool
 
     with Resources(lambda: Pool(workers=1)) as resources:
         live = {kind: load_tool(spec, resources) for kind, spec in specs.items()}

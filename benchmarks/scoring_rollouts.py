@@ -18,9 +18,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from rlar.tasks.programs import TestSuite
-from rlar.tools.base import LibraryTool
-from rlar.tools.library import LIBRARY
+from rlar.kinds import LIBRARY
+from rlar.kinds.programs.rows import TestSuite
+from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Example, Message, Sample, Score, ToolKind, ToolSpec, abstain, ok
 
 GROUP = 8
@@ -260,7 +260,7 @@ LIBRARY["benchmark_chrf"] = f"{__name__}:Chrf"
 
 def classifier_spec(cache: Path) -> ToolSpec:
     """The classifier as a reward model: its files in a folder that looks like the Hub client's cache."""
-    from rlar.tools.reward_model import code_hash
+    from rlar.tools.reward_model.tool import code_hash
 
     tokenizer, model = classifier()
     folder = cache / "models--benchmark--random" / "snapshots" / ("0" * 40)

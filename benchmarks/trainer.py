@@ -48,10 +48,12 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config  # noqa: E402
 from rlar.trainer.advantage import group_advantages  # noqa: E402
 from rlar.trainer.config import TrainConfig  # noqa: E402
 from rlar.trainer.credit import per_token  # noqa: E402
-from rlar.trainer.distributed import join_processes  # noqa: E402
-from rlar.trainer.launch import Launch  # noqa: E402
+from rlar.trainer.distributed import (  # noqa: E402
+    Launch,
+    join_processes,
+)
 from rlar.trainer.loss import LossConfig, policy_loss_backward  # noqa: E402
-from rlar.trainer.policy import Policy, load_policy  # noqa: E402
+from rlar.trainer.model.policy import Policy, load_policy  # noqa: E402
 from rlar.trainer.rollout import LocalSampler, Rollouts, join_rollouts  # noqa: E402
 from rlar.trainer.update import Updater  # noqa: E402
 

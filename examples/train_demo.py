@@ -40,8 +40,7 @@ MAX_NEW_TOKENS = 16
 
 def settings(folder: Path, name: str, seed: int) -> Any:
     """The same for both trainings, except where the results go."""
-    from rlar.trainer.config import ModelConfig, TrainConfig, WarmupConfig
-    from rlar.trainer.loss_config import LossConfig
+    from rlar.trainer.config import LossConfig, ModelConfig, TrainConfig, WarmupConfig
 
     return TrainConfig(
         dataset=(str(folder / "rows.jsonl"),),
@@ -70,9 +69,9 @@ def train_one(folder: Path, name: str, seed: int) -> dict[str, float]:
     """Train the warm model with our rewards ("ours") or a static one; accuracy on fresh rows and CPU seconds."""
     import torch
 
-    from rlar.tools.router import Scorer
-    from rlar.trainer.policy import load_policy
-    from rlar.trainer.report import write_report
+    from rlar.scoring.scorer import Scorer
+    from rlar.trainer.model.policy import load_policy
+    from rlar.trainer.record.page import write_report
     from rlar.trainer.rollout import LocalSampler
     from rlar.trainer.train import train
 
@@ -123,7 +122,7 @@ class StaticScorer:
 
 def accuracy(policy: Any, path: Path) -> dict[str, float]:
     """Share of right greedy answers per task."""
-    from rlar.tasks.data import RowStats, usable_rows
+    from rlar.rows.read import RowStats, usable_rows
     from rlar.trainer.rollout import LocalSampler
 
     rows = list(usable_rows([path], RowStats()))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rlar.tools.router import RoutedSample, Scorer
-    from rlar.tools.router import load as load
+    from rlar.scoring.scorer import RoutedSample, Scorer
+    from rlar.scoring.scorer import load as load
 
 __version__ = "0.1.0"
 
@@ -18,7 +18,7 @@ __all__ = ["RoutedSample", "Scorer", "__version__", "load"]
 
 def __getattr__(name: str) -> Any:
     if name in ("load", "RoutedSample", "Scorer"):
-        from rlar.tools import router
+        from rlar.scoring import scorer as router
 
         return getattr(router, name)
     raise AttributeError(f"module 'rlar' has no attribute {name!r}")

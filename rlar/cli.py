@@ -249,8 +249,8 @@ def usual_llm(environment: Mapping[str, str]) -> tuple[str, str]:
 @agent_app.command("graph")
 def graph_command() -> None:
     """Print the build graph as Mermaid text (the graph that `langgraph dev` opens in Studio)."""
+    from rlar.agent.bench import Workbench
     from rlar.agent.graph import make_graph
-    from rlar.agent.workbench import Workbench
 
     say(make_graph(Workbench()).get_graph(xray=True).draw_mermaid())
 
@@ -299,7 +299,7 @@ def studio_command(
 @tasks_app.command("list")
 def tasks_list_command(registry: RegistryOption = "registry.db", json_output: JsonOption = False) -> None:
     """List the discovered tasks: fingerprint, label, answer kind, rows, and which tools give their reward."""
-    from rlar.tools.listing import list_tasks
+    from rlar.report.table import list_tasks
 
     _guard(lambda: _show(list_tasks(registry), as_json=json_output))
 
@@ -313,7 +313,7 @@ def tasks_assign_command(
     reference_column: Annotated[str | None, typer.Option(help="Column of the expected answer, if unusual.")] = None,
 ) -> None:
     """Write every row back, in order, with its `fingerprint` (or "unknown"), `task` (label) and `confidence`."""
-    from rlar.tools.jobs import assign_file
+    from rlar.scoring.files import assign_file
 
     _guard(
         lambda: _tell(assign_file(registry, input_path, output_path, prompt=prompt_column, reference=reference_column))
@@ -326,7 +326,7 @@ def tasks_assign_command(
 @tools_app.command("list")
 def tools_list_command(registry: RegistryOption = "registry.db", json_output: JsonOption = False) -> None:
     """List every tool that was tried, per task: admitted or rejected, discrimination, cost, reasons."""
-    from rlar.tools.listing import list_tools
+    from rlar.report.table import list_tools
 
     _guard(lambda: _show(list_tools(registry), as_json=json_output))
 
@@ -338,7 +338,7 @@ def tools_show_command(
     json_output: JsonOption = False,
 ) -> None:
     """Show one tool: what it is, where it came from, and its certificates check by check."""
-    from rlar.tools.listing import show_tool
+    from rlar.report.table import show_tool
 
     _guard(lambda: _show(show_tool(registry, tool), as_json=json_output))
 
@@ -362,7 +362,7 @@ def tools_test_command(
 
     Exit status 1 when a verdict changed.
     """
-    from rlar.tools.retest import retest
+    from rlar.gate.retest import retest
 
     def run() -> None:
         listing = retest(registry, tool, store=store, labelled=str(labelled) if labelled else None)
@@ -379,7 +379,7 @@ def tools_lock_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="The lock file to write.")] = Path("rlar.lock"),
 ) -> None:
     """Write every tool id, code hash, recipe and calibration to a lock file."""
-    from rlar.tools.listing import write_lock
+    from rlar.report.table import write_lock
 
     _guard(lambda: _tell(write_lock(registry, output)))
 
@@ -403,13 +403,13 @@ def tools_diff_command(
 
     Example: rlar tools diff old.lock registry.db --on rollouts.jsonl
     """
-    from rlar.tools.listing import diff
+    from rlar.report.table import diff
 
     def run() -> None:
         if on is None:
             listing = diff(old, new)
         else:
-            from rlar.tools.rescore import rescore
+            from rlar.scoring.rescore import rescore
 
             listing = rescore(old, new, on, registry=registry)
         _show(listing, as_json=json_output)
@@ -443,7 +443,7 @@ def score_command(
     Exit status: 0 when scored, 1 when not one completion got a reward and tools that broke (failed, timeout) are why:
     the output is written all the same; 2 for input that can't be used.
     """
-    from rlar.tools.jobs import score_file
+    from rlar.scoring.files import score_file
 
     _guard(
         lambda: _tell(
@@ -508,7 +508,7 @@ def _train(config_file: Path | None, overrides: dict[str, Any], *, processes: in
 
     from rlar.errors import ConfigError
     from rlar.trainer.config import read_train_config
-    from rlar.trainer.launch import become_torchrun, read_launch
+    from rlar.trainer.distributed import become_torchrun, read_launch
 
     launch = read_launch(os.environ)
     config = read_train_config(config_file, overrides)
@@ -516,7 +516,7 @@ def _train(config_file: Path | None, overrides: dict[str, Any], *, processes: in
         from rlar.trainer.start import check_settings, run_training
     except ImportError as error:
         raise ConfigError(f"training needs {error.name}: pip install 'rlar[train]'") from error
-    from rlar.trainer.progress import TrainProgress
+    from rlar.trainer.record.progress import TrainProgress
 
     if processes > 1:
         check_settings(config, processes)  # said once, not by every process
@@ -540,9 +540,9 @@ def _evolver(registry: str) -> Any:
 
         from rlar.agent.build import build_tools
         from rlar.config import BuildConfig
-        from rlar.tasks.data import write_jsonl_atomic
-        from rlar.tools.registry import Registry
-        from rlar.tools.retest import retest
+        from rlar.gate.retest import retest
+        from rlar.registry.registry import Registry
+        from rlar.rows.read import write_jsonl_atomic
 
         with Registry.open(registry, readonly=True) as before:
             version = before.data_version()
@@ -754,7 +754,7 @@ def eval_diff_command(
 
 
 def _report(result: Any, folder: Path) -> None:
-    from rlar.evals.report import write_report
+    from rlar.report.page import write_report
 
     _tell(f"report   {write_report(result, folder)}")
 
@@ -789,7 +789,7 @@ def data_export_command(
     def run() -> None:
         from rlar.errors import ConfigError
         from rlar.integrations.export import export_data
-        from rlar.tasks.data import ColumnMap
+        from rlar.rows.read import ColumnMap
 
         for name, value, choices in (("--to", to, ("verl", "trl", "openrlhf")),
                                      ("--prompt-as", prompt_as, ("messages", "text"))):  # fmt: skip
@@ -872,7 +872,7 @@ def serve_command(
 @app.command("doctor")
 def doctor_command(json_output: JsonOption = False) -> None:
     """Check this machine: which sandbox tiers work, why the others do not and how to get them; versions."""
-    from rlar.tools.listing import doctor
+    from rlar.report.table import doctor
 
     _guard(lambda: _show(doctor(), as_json=json_output))
 
@@ -881,7 +881,7 @@ def doctor_command(json_output: JsonOption = False) -> None:
 
 
 def _allow_hosts(hosts: list[str] | None) -> list[str] | None:
-    """Said in the environment, where every process that the command starts finds it, too; read by rlar.tools.network."""
+    """Said in the environment, where every process that the command starts finds it, too; read by rlar.network."""
     import os
 
     if hosts:
@@ -890,7 +890,7 @@ def _allow_hosts(hosts: list[str] | None) -> list[str] | None:
 
 
 def _show(listing: Any, *, as_json: bool) -> None:
-    """Print a rlar.tools.listing.Listing: JSON on stdout, or a table."""
+    """Print a rlar.report.table.Listing: JSON on stdout, or a table."""
     if as_json:
         say_json(listing.data, indent=2)
     else:
@@ -912,7 +912,7 @@ def _guard(call: Any) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
             raise
-        from rlar.tasks.atomic import write_failure
+        from rlar.rows.atomic import write_failure
 
         _fail(StorageError(write_failure(error.filename or "standard output or a temporary file", error)), 1)
     except KeyboardInterrupt:

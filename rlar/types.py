@@ -142,7 +142,7 @@ class Contract(Frozen):
     carries: tuple[str, ...] = ()
     """Sorted: what a row brings for judging: "tests", "schema", "passage", "options", "constraints", "source"."""
     wordings: tuple[str, ...] = ()
-    """Sorted; the words that its prompts share (see rlar.tasks.wordings), where only they tell the task from others
+    """Sorted; the words that its prompts share (see rlar.kinds.rule.wordings), where only they tell the task from others
     without a reference. A prompt of the task has one of them."""
 
 
@@ -227,7 +227,7 @@ class Sample(Frozen):
     reference: str | None = None
     references: tuple[str, ...] = ()
     binding: JsonObject = Field(default_factory=dict)
-    """What this very row asks for (its tests, constraints, schema, options, languages); see rlar.tasks.bindings."""
+    """What this very row asks for (its tests, constraints, schema, options, languages); see rlar.kinds.bind."""
 
     @field_validator("completion")
     @classmethod

@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rlar.tools.sandbox import Limits, Pool, Status, VerifierResult, probe
+from rlar.sandbox import Limits, Pool, Status, VerifierResult, probe
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tests" / "hostile"

@@ -19,8 +19,8 @@ from test_build import KILLED_BUILD, small_mix, write_rows
 from rlar.agent.build import build_tools
 from rlar.agent.persistence import trace_path
 from rlar.config import BuildConfig
-from rlar.tools.registry import Registry
-from rlar.tools.router import RoutedSample, Scorer
+from rlar.registry.registry import Registry
+from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.types import Example, Message
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,17 +8,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from rlar.testing import toy_task
-from rlar.testing.tiny_models import make_models
-from rlar.tools.base import Resources
-from rlar.tools.certify import LabelledPair
-from rlar.tools.model_files import INDEX, file_hashes, read_json, small_files, snapshot_folder, weight_files
-from rlar.tools.model_store import SHARED_NAME, ModelStore
-from rlar.tools.network import Network
-from rlar.tools.policy import load_policy
-from rlar.tools.reward_families import Reading, readings
-from rlar.tools.reward_model import RewardModelParams, code_hash
+from rlar.gate import LabelledPair
+from rlar.gate.policy import load_policy
+from rlar.network import Network
+from rlar.tool import Resources
+from rlar.tools.reward_model.families import Reading, readings
+from rlar.tools.reward_model.files import INDEX, file_hashes, read_json, small_files, snapshot_folder, weight_files
+from rlar.tools.reward_model.store import SHARED_NAME, ModelStore
+from rlar.tools.reward_model.tool import RewardModelParams, code_hash
 from rlar.types import AnswerKind, Contract, Example, Message, TaskSpec, ToolKind, ToolSpec
+from tests.standins import toy_task
+from tests.standins.tiny_models import make_models
 
 SHA = "c0ffee" + "0" * 34
 

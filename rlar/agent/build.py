@@ -15,13 +15,13 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 from langgraph.types import Command
 
+from rlar.agent.bench import Workbench
 from rlar.agent.graph import Graph, make_graph
 from rlar.agent.persistence import open_checkpoints, trace_path
-from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
+from rlar.discover.fingerprint import FINGERPRINT_VERSION
 from rlar.errors import ApprovalNeeded, BuildStopped, ConfigError, DatasetError
-from rlar.tasks.fingerprint import FINGERPRINT_VERSION
-from rlar.tools.engine import database_errors, keep_secrets, place
+from rlar.registry.engine import database_errors, keep_secrets, place
 from rlar.types import canonical_json
 
 NAMESPACE = uuid.UUID("5f0f3b7e-6f0e-5d0c-9a53-7c1a52f0a1ce")
@@ -66,8 +66,8 @@ def check_settings(config: BuildConfig) -> None:
     if config.max_cost is not None and config.llm_price is None:
         raise ConfigError("--max-cost needs --llm-price: what a million input and output tokens cost, e.g. 0.4,1.6")
     if config.llm != "none":
-        from rlar.tools.chat import check_key, parse_endpoint
-        from rlar.tools.network import Network
+        from rlar.llm.chat import check_key, parse_endpoint
+        from rlar.network import Network
 
         check_key(parse_endpoint(config.llm), Network.of_user(llm=config.llm))
     if config.labelled is not None and not Path(config.labelled).is_file():
@@ -75,7 +75,7 @@ def check_settings(config: BuildConfig) -> None:
 
 
 Decide = Callable[[Mapping[str, Any]], Any]
-"""A person's answer to an interrupt of node `approve` (its payload in, see rlar.agent.approve)."""
+"""A person's answer to an interrupt of node `approve` (its payload in, see rlar.agent.nodes)."""
 
 
 class Stop:

@@ -7,23 +7,155 @@ classify --Send per task--> build_task [retrieve <-> approve; retrieve -> self_t
 
 State holds JSON values only; live things come from the Workbench. Nodes are plain functions, so they run in
 threads and may touch SQLite and the sandbox (the dev server forbids blocking calls in coroutines).
+
+What travels through the build graph: plain JSON values only, so that every checkpoint is readable in Studio.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import operator
+from typing import Annotated, Any, Literal, NotRequired
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Send
+from typing_extensions import TypedDict, get_type_hints
 
-from rlar.agent.generate import wants_writer
-from rlar.agent.state import TASK_NODE, BuildInput, BuildState, TaskResult, TaskState
-from rlar.agent.workbench import Workbench
+from rlar.agent.bench import Workbench
+from rlar.agent.nodes import wants_writer
 from rlar.config import BuildConfig, make_config
 from rlar.types import Certificate, TaskSpec, ToolSpec
+
+
+class BuildInput(TypedDict):
+    """Input of the graph: the fields of rlar.config.BuildConfig (Studio shows them as a form)."""
+
+    dataset: list[str]
+    registry: NotRequired[str]
+    report: NotRequired[str | None]
+    llm: NotRequired[str]
+    llm_price: NotRequired[list[float] | None]
+    llm_timeout_seconds: NotRequired[float]
+    max_llm_calls: NotRequired[int | None]
+    max_llm_tokens: NotRequired[int | None]
+    max_cost: NotRequired[float | None]
+    hub: NotRequired[bool]
+    hub_cache: NotRequired[str | None]
+    max_download: NotRequired[int]
+    web: NotRequired[bool]
+    approve: NotRequired[str]
+    labelled: NotRequired[str | None]
+    max_repairs: NotRequired[int]
+    prompt_column: NotRequired[str | None]
+    reference_column: NotRequired[str | None]
+    max_bad_fraction: NotRequired[float]
+    sample_size: NotRequired[int]
+    seed: NotRequired[int]
+    policy: NotRequired[str | None]
+    parallel_tasks: NotRequired[int]
+    retest: NotRequired[bool]
+    sandbox_tier: NotRequired[str]
+    accept_unsafe: NotRequired[bool]
+
+
+class BuildState(BuildInput):
+    """State of the outer graph."""
+
+    tasks: NotRequired[list[dict[str, Any]]]
+    """TaskSpecs found by classify."""
+    rows: NotRequired[dict[str, Any]]
+    """Counts: read, rejected, by reason; after assign also assigned, unknown and per fingerprint."""
+    rejected_rows: NotRequired[list[dict[str, str]]]
+    """The first rejected rows: origin and reason."""
+    router: NotRequired[str]
+    """Digest of the row router that classify learned."""
+    readings: NotRequired[list[dict[str, Any]]]
+    """What the LLM said of every group of rows, and what was kept of it."""
+    reading_cost: NotRequired[dict[str, Any]]
+    """What that cost: calls, tokens, money."""
+    outcomes: Annotated[list[dict[str, Any]], operator.add]
+    """One per task, from the fan-out."""
+    summary: NotRequired[dict[str, Any]]
+    """What `--json` prints."""
+
+
+class TaskState(TypedDict):
+    """State of the per-task subgraph."""
+
+    task: dict[str, Any]
+    """The TaskSpec."""
+    settings: dict[str, Any]
+    """The BuildConfig."""
+    candidates: NotRequired[list[dict[str, Any]]]
+    """ToolSpecs waiting for the gate."""
+    tools: NotRequired[list[dict[str, Any]]]
+    """ToolSpecs of all candidates so far, whatever the gate said of them."""
+    certificates: NotRequired[list[dict[str, Any]]]
+    """Certificates so far, of admitted and rejected candidates."""
+    passed_over: NotRequired[list[dict[str, Any]]]
+    """Candidates that were rejected before the gate: source, subject, reason."""
+    approvals: NotRequired[list[dict[str, Any]]]
+    """Candidates that a person has to decide about."""
+    decisions: NotRequired[dict[str, bool]]
+    """What was decided, by subject."""
+    attempts: NotRequired[int]
+    """How often the writer was asked."""
+    written: NotRequired[bool]
+    """Whether the writer had something new the last time."""
+    downloaded: NotRequired[int]
+    """Bytes of model files."""
+    notes: NotRequired[list[str]]
+    """What each step has to say to a person."""
+    outcomes: NotRequired[list[dict[str, Any]]]
+
+
+class TaskResult(TypedDict):
+    """What the subgraph hands to the outer graph."""
+
+    outcomes: list[dict[str, Any]]
+
+
+class Outcome(TypedDict):
+    """What a build says of one task at its end (rlar.agent.nodes)."""
+
+    fingerprint: str
+    label: str
+    answer_kind: str
+    covered: bool
+    tools: list[str]
+    reason: str | None
+    notes: list[str]
+    rejected: NotRequired[dict[str, list[str]]]
+    passed_over: NotRequired[list[dict[str, Any]]]
+    cost: NotRequired[dict[str, float | None]]
+
+
+class Rows(TypedDict):
+    """Counts of rows; the last of them come from `assign`."""
+
+    read: int
+    rejected: int
+    accepted: int
+    counts: NotRequired[dict[str, int]]
+
+
+STORED: dict[str, Any] = {
+    **{name: kind for name, kind in get_type_hints(BuildState).items() if name not in BuildInput.__annotations__},
+    **get_type_hints(TaskState),
+    "task": TaskSpec,
+    "tasks": list[TaskSpec],
+    "candidates": list[ToolSpec],
+    "tools": list[ToolSpec],
+    "certificates": list[Certificate],
+    "rows": Rows,
+    "outcomes": list[Outcome],
+}
+"""What a stored state must hold by name, to the depth that nodes rely on. Settings are not here: nodes validate them."""
+TASK_NODE = "build_task"
+"""The node that the fan-out sends tasks to."""
+
 
 GRAPH_NAME = "build-tools"
 
@@ -46,7 +178,7 @@ def make_task_graph(bench: Workbench) -> Graph:
         return bench.config or make_config(state["settings"])
 
     def retrieve(state: TaskState) -> dict[str, Any]:
-        from rlar.agent.retrieve import retrieve_candidates
+        from rlar.agent.nodes import retrieve_candidates
 
         emit, config, task = get_stream_writer(), settings_of(state), TaskSpec.model_validate(state["task"])
         emit({"event": "retrieving", "fingerprint": task.fingerprint})
@@ -66,13 +198,13 @@ def make_task_graph(bench: Workbench) -> Graph:
         return "approve" if state.get("approvals") else "self_test"
 
     def approve(state: TaskState) -> dict[str, Any]:
-        from rlar.agent.approve import ask_for_approval
+        from rlar.agent.nodes import ask_for_approval
 
         decided = ask_for_approval(state["task"], state.get("approvals", []))
         return {"decisions": {**state.get("decisions", {}), **decided}, "approvals": []}
 
     def self_test(state: TaskState) -> dict[str, Any]:
-        from rlar.agent.admit import test_candidates
+        from rlar.agent.nodes import test_candidates
 
         task = TaskSpec.model_validate(state["task"])
         tools = [ToolSpec.model_validate(item) for item in state.get("candidates", [])]
@@ -90,7 +222,7 @@ def make_task_graph(bench: Workbench) -> Graph:
         return "generate" if asks else "register"
 
     def generate(state: TaskState) -> dict[str, Any]:
-        from rlar.agent.generate import generate_tools, with_witnesses
+        from rlar.agent.nodes import generate_tools, with_witnesses
 
         config, task = settings_of(state), TaskSpec.model_validate(state["task"])
         attempts = state.get("attempts", 0)
@@ -113,7 +245,7 @@ def make_task_graph(bench: Workbench) -> Graph:
         return "generate" if asks else "register"
 
     def register(state: TaskState) -> dict[str, Any]:
-        from rlar.agent.register import register_task
+        from rlar.agent.nodes import register_task
 
         outcome = register_task(
             bench,
@@ -157,7 +289,7 @@ def make_graph(bench: Workbench, checkpointer: Any = None) -> Graph:
     """The build graph over a workbench. The dev server passes no checkpointer and brings its own."""
 
     def classify(state: BuildState, config: RunnableConfig) -> dict[str, Any]:
-        from rlar.agent.classify import classify_rows
+        from rlar.agent.nodes import classify_rows
 
         settings = config_of(bench, dict(state))
         update = classify_rows(bench, settings, get_stream_writer())
@@ -170,7 +302,7 @@ def make_graph(bench: Workbench, checkpointer: Any = None) -> Graph:
         return sends or "assign"
 
     def assign(state: BuildState) -> dict[str, Any]:
-        from rlar.agent.classify import assign_rows
+        from rlar.agent.nodes import assign_rows
 
         rows = state.get("rows", {})
         expected = rows.get("accepted", 0)
@@ -178,7 +310,7 @@ def make_graph(bench: Workbench, checkpointer: Any = None) -> Graph:
         return {"rows": {**rows, **found}}
 
     def finish(state: BuildState, config: RunnableConfig) -> dict[str, Any]:
-        from rlar.agent.finish import finish_build
+        from rlar.agent.nodes import finish_build
 
         settings = config_of(bench, dict(state))
         summary = finish_build(bench, settings, dict(state))

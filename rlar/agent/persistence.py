@@ -25,10 +25,10 @@ from langgraph.types import Interrupt, Send
 from pydantic import InstanceOf, StringConstraints, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from rlar.agent.state import STORED, TASK_NODE
+from rlar.agent.graph import STORED, TASK_NODE
 from rlar.errors import RlarError
-from rlar.tools.engine import place, sqlite_path
-from rlar.tools.foreign_sqlite import ForeignConnection, reader_mode
+from rlar.registry.engine import place, sqlite_path
+from rlar.registry.foreign_sqlite import ForeignConnection, reader_mode
 from rlar.types import JsonObject, digest
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from rlar.agent.graph import GRAPH_NAME
 from rlar.agent.persistence import open_checkpoints, trace_path
 from rlar.errors import ConfigError, boundary
-from rlar.tools.engine import shown
+from rlar.registry.engine import shown
 
 STUDIO_PAGE = "https://smith.langchain.com/studio/"
 
@@ -25,8 +25,8 @@ class TracedRun(NamedTuple):
 
 def traced_runs(registry: str) -> list[TracedRun]:
     """The builds in the trace file beside a registry, oldest first. Raises ConfigError when there is none, TraceError."""
+    from rlar.agent.bench import Workbench
     from rlar.agent.graph import make_graph
-    from rlar.agent.workbench import Workbench
 
     path = trace_path(registry)
     if not path.exists():

@@ -11,12 +11,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from rlar.agent.llm import Answer, Llm
 from rlar.agent.sources import Found, Tried
 from rlar.errors import BudgetSpent, ChatError, ToolError
-from rlar.tools.chat import Endpoint
+from rlar.gate.probes import LabelledPair
+from rlar.llm.chat import Endpoint
+from rlar.llm.ledger import Answer, Llm
 from rlar.tools.judge import MOST_CRITERIA, Criterion, Form, judge_spec
-from rlar.tools.probes import LabelledPair
 from rlar.types import AnswerKind, Certificate, JsonObject, TaskSpec, ToolSpec, digest
 
 ROWS_SHOWN = 6

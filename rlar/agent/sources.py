@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import Field
 
-from rlar.tools.library import candidates, library_spec
-from rlar.tools.outdated import renewed
+from rlar.kinds import candidates, library_spec
+from rlar.kinds.outdated import renewed
 from rlar.types import Certificate, Frozen, JsonObject, TaskSpec, ToolKind, ToolSpec
 
 if TYPE_CHECKING:
-    from rlar.tools.registry import Registry
+    from rlar.registry.registry import Registry
 
 
 class Approval(Frozen):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from rlar.agent.bench import Workbench
 from rlar.agent.graph import make_graph
-from rlar.agent.workbench import Workbench
 
 graph = make_graph(Workbench())

@@ -15,13 +15,13 @@ from typing import Any
 import jinja2
 
 from rlar import __version__
+from rlar.agent.bench import Workbench
 from rlar.agent.graph import Graph, make_graph
 from rlar.agent.persistence import open_checkpoints, trace_errors, trace_path
 from rlar.agent.publish import traced_runs
-from rlar.agent.workbench import Workbench
 from rlar.errors import ConfigError
-from rlar.tasks.atomic import write_errors, write_text_atomic
-from rlar.tools.registry import Registry
+from rlar.registry.registry import Registry
+from rlar.rows.atomic import write_errors, write_text_atomic
 from rlar.types import Certificate, JsonObject
 
 SHOWN_CHARACTERS = 20_000
@@ -151,7 +151,7 @@ def _call(call: Any) -> JsonObject:
 def render(story: JsonObject) -> str:
     """The page. Everything on it is data from outside: the template escapes all of it."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("rlar.agent", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("rlar.report", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["shown"] = _shown
     return environment.get_template("trace.html.j2").render(

@@ -13,16 +13,16 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from rlar.agent.llm import Llm
 from rlar.agent.sources import Found, PassedOver, Tried
 from rlar.errors import BudgetSpent, ChatError, ChatUnreadable, SandboxError
-from rlar.tools.answers import refuses
-from rlar.tools.base import Resources
+from rlar.gate.policy import Policy, load_policy
+from rlar.gate.probes import LabelledPair, make_probes
+from rlar.gate.probes.make import MAKERS
+from rlar.kinds.rule.probes import provable, same_text
+from rlar.llm.ledger import Llm
+from rlar.text.answers import refuses
+from rlar.tool import Resources
 from rlar.tools.generated import Running, generated_spec, keeps_state, score_in
-from rlar.tools.policy import Policy, load_policy
-from rlar.tools.probes import LabelledPair, make_probes
-from rlar.tools.probes.make import MAKERS
-from rlar.tools.probes.rules import provable, same_text
 from rlar.tools.source_check import check_source, code_of
 from rlar.types import (
     AnswerKind,

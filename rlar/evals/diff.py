@@ -8,7 +8,7 @@ from typing import Any
 
 from rlar.errors import DatasetError
 from rlar.evals.record import read_result
-from rlar.tools.listing import Listing
+from rlar.report.table import Listing
 from rlar.types import JsonObject
 
 _NAMES = ("set", "system", "tool", "task", "name", "change", "rows", "mutant")

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from rlar.discover.discover import Discovery, discover
 from rlar.errors import DatasetError
 from rlar.evals.record import make_record
-from rlar.tasks.data import RawRow, RowStats, read_objects, usable_rows
-from rlar.tasks.discover import Discovery, discover
+from rlar.rows.read import RawRow, RowStats, read_objects, usable_rows
 from rlar.types import Assignment, Example, JsonObject
 
 UNKNOWN = "unknown"

@@ -13,21 +13,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlar.discover.discover import discover
+from rlar.discover.row_router import RowRouter
 from rlar.errors import DatasetError
 from rlar.evals.hub_sets import load_sets, record_of
 from rlar.evals.mutants import Mutant, make, rewritten, verdicts, wrapped
 from rlar.evals.record import make_record
 from rlar.evals.sets import Item
-from rlar.tasks.bindings import bind
-from rlar.tasks.data import RowStats, usable_rows
-from rlar.tasks.discover import discover
-from rlar.tasks.route import RowRouter
-from rlar.tools.base import LibraryTool, Resources
-from rlar.tools.certify import OtherProcess, certify
-from rlar.tools.certify.gate import run_class, tool_role
-from rlar.tools.library import candidates, library_class, library_spec
-from rlar.tools.policy import Policy, load_policy
-from rlar.tools.probes import make_probes
+from rlar.gate import OtherProcess, certify
+from rlar.gate.gate import run_class, tool_role
+from rlar.gate.policy import Policy, load_policy
+from rlar.gate.probes import make_probes
+from rlar.kinds import candidates, library_class, library_spec
+from rlar.kinds.bind import bind
+from rlar.rows.read import RowStats, usable_rows
+from rlar.tool import LibraryTool, Resources
 from rlar.types import Certificate, JsonObject, Sample, TaskSpec
 
 MOST_WITNESSES = 240
@@ -128,7 +128,7 @@ def _tasks(
         more = {item.example.key: item.example for item in items if item.example.key not in known}
         found = discover([*rows, *(row.model_copy(update={"id": key}) for key, row in more.items())], seed=seed)
         return list(found.tasks), found.router
-    from rlar.tools.registry import Registry
+    from rlar.registry.registry import Registry
 
     with Registry.open(registry, readonly=True) as opened:
         tasks, arrays = opened.tasks(), opened.router_arrays()
@@ -271,7 +271,7 @@ def _differs(one: tuple[str, float | None], other: tuple[str, float | None], gra
 
 
 def _certify(case: _Case, tool: object, resources: Resources, policy: Policy, seed: int) -> Certificate:
-    from rlar.tools.base import RewardTool
+    from rlar.tool import RewardTool
 
     assert isinstance(tool, RewardTool), tool
     elsewhere = resources.shared("certify.elsewhere", OtherProcess)

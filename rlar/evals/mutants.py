@@ -18,8 +18,8 @@ from pathlib import Path
 from random import Random
 
 from rlar.errors import boundary
-from rlar.tools.base import LibraryTool, Resources, RewardTool
-from rlar.tools.certify.gate import run_class, tool_role
+from rlar.gate.gate import run_class, tool_role
+from rlar.tool import LibraryTool, Resources, RewardTool
 from rlar.types import Sample, Score, ToolKind, ToolSpec, abstain, ok
 
 Around = Callable[[RewardTool, Sample], Score]

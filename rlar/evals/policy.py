@@ -12,9 +12,9 @@ from pathlib import Path
 from rlar.errors import DatasetError
 from rlar.evals.metrics import pass_at_k
 from rlar.evals.record import make_record
-from rlar.tasks.data import ColumnMap, RejectedRow, completions_of, read_objects, row_to_example
-from rlar.tools.registry import Registry
-from rlar.tools.router import RoutedSample, Scorer
+from rlar.registry.registry import Registry
+from rlar.rows.read import ColumnMap, RejectedRow, completions_of, read_objects, row_to_example
+from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.types import Example, JsonObject, Reward
 
 PASSED = 0.5

@@ -9,15 +9,15 @@ from pathlib import Path
 from rlar.errors import RegistryError
 from rlar.evals.hub_sets import load_sets
 from rlar.evals.record import make_record
-from rlar.tasks.bindings import bind
-from rlar.tools import runs
-from rlar.tools.base import Resources
-from rlar.tools.certify.gate import run_class, tool_role
-from rlar.tools.listing import find_tool
-from rlar.tools.policy import load_policy
-from rlar.tools.probes import make_probes
-from rlar.tools.registry import Registry
-from rlar.tools.router import Scorer
+from rlar.gate.gate import run_class, tool_role
+from rlar.gate.policy import load_policy
+from rlar.gate.probes import make_probes
+from rlar.kinds.bind import bind
+from rlar.registry.registry import Registry
+from rlar.report.table import find_tool
+from rlar.scoring import runner as runs
+from rlar.scoring.scorer import Scorer
+from rlar.tool import Resources
 from rlar.types import Certificate, JsonObject, Sample, Score, TaskSpec, ToolSpec
 
 BINS = 10
@@ -117,7 +117,7 @@ def _samples(
             raise RegistryError(f"no labelled completion is routed to {task.fingerprint} ({task.label})")
         return samples[:4000], good[:4000]
     with Resources() as resources:
-        from rlar.tools.base import load_tool
+        from rlar.tool import load_tool
 
         tool = load_tool(spec, resources)
         budget = load_policy().budget(run_class(tool), task.contract.answer_kind)

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ValidationError
 from rlar import __version__
 from rlar.errors import DatasetError
 from rlar.foreign import read_json
-from rlar.tools.engine import without_secrets
-from rlar.tools.lock import open_lock
+from rlar.registry.engine import without_secrets
+from rlar.scoring.lock_file import open_lock
 from rlar.types import JsonObject, digest
 
 FORMAT = 1

@@ -10,16 +10,16 @@ from rlar.config import read_sandbox_tier
 from rlar.errors import boundary
 from rlar.evals.sets import LabelledSet
 from rlar.evals.systems import Raw, Stopwatch, flat
-from rlar.tasks.bindings import bind
-from rlar.tools import runs
-from rlar.tools.base import Resources
-from rlar.tools.records import RegistrySnapshot
-from rlar.tools.registry import Registry
-from rlar.tools.router import RoutedSample, Scorer, default_workers
+from rlar.kinds.bind import bind
+from rlar.registry.records import RegistrySnapshot
+from rlar.registry.registry import Registry
+from rlar.scoring import runner as runs
+from rlar.scoring.scorer import RoutedSample, Scorer, default_workers
+from rlar.tool import Resources
 from rlar.types import Contract, Example, JsonObject, Reward, Sample, Score, ToolScore, ToolSpec, failed
 
 if TYPE_CHECKING:
-    from rlar.tools.sandbox import Pool
+    from rlar.sandbox import Pool
 
 
 class Measuring:
@@ -29,7 +29,7 @@ class Measuring:
         tier = read_sandbox_tier(sandbox_tier)
 
         def start() -> Pool:
-            from rlar.tools.sandbox import Pool
+            from rlar.sandbox import Pool
 
             return Pool(tier=tier)
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlar.errors import DatasetError
-from rlar.tasks.data import ColumnMap, RejectedRow, read_objects, row_to_example
+from rlar.rows.read import ColumnMap, RejectedRow, read_objects, row_to_example
 from rlar.types import Example, JsonObject
 
 Metric = Literal["pairs", "best_of", "ties", "matrix", "pooled"]

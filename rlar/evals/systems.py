@@ -11,8 +11,8 @@ from typing import Any
 
 from rlar.evals.measure import credits_of
 from rlar.evals.sets import Item, LabelledSet
-from rlar.tools.combine import calibrate, combine, tool_score
-from rlar.tools.records import RegistrySnapshot
+from rlar.registry.records import RegistrySnapshot
+from rlar.scoring.combine import calibrate, combine, tool_score
 from rlar.types import Calibration, Reward, Score, ToolKind, digest
 
 Table = list[list[float | None]]

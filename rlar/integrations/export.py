@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlar.errors import ConfigError, DatasetError
-from rlar.tasks.atomic import atomic_binary_writer, write_jsonl_atomic
-from rlar.tasks.data import ColumnMap, RowStats, usable_rows
-from rlar.tools.host_rows import FINGERPRINT, ROW, ROW_KEY, carried
-from rlar.tools.router import Scorer
+from rlar.rows.atomic import atomic_binary_writer, write_jsonl_atomic
+from rlar.rows.read import ColumnMap, RowStats, usable_rows
+from rlar.scoring.host_rows import FINGERPRINT, ROW, ROW_KEY, carried
+from rlar.scoring.scorer import Scorer
 from rlar.types import Example, JsonObject, canonical_json
 
 Host = Literal["verl", "trl", "openrlhf"]

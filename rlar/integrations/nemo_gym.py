@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rlar.integrations.process import HostScorer, number_of
-from rlar.tools import hosts
+from rlar.scoring import hosts
 from rlar.types import JsonObject
 
 

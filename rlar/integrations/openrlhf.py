@@ -23,7 +23,7 @@ from typing import Any
 
 from rlar.errors import ConfigError
 from rlar.integrations.process import HostScorer, number_of, status_of
-from rlar.tools import hosts
+from rlar.scoring import hosts
 from rlar.types import JsonObject
 
 

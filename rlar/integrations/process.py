@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlar.tools.batcher import Batcher
-from rlar.tools.hosts import Item
-from rlar.tools.router import RoutedSample, Scorer
+from rlar.scoring.batcher import Batcher
+from rlar.scoring.hosts import Item
+from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.types import Reward
 
 logger = logging.getLogger(__name__)

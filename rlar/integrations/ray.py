@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlar.errors import ConfigError
-from rlar.tools import runs
-from rlar.tools.batch import Waiting
-from rlar.tools.network import Network
-from rlar.tools.registry import Registry
-from rlar.tools.router import RoutedSample, Scorer
+from rlar.network import Network
+from rlar.registry.registry import Registry
+from rlar.scoring import runner as runs
+from rlar.scoring.batch import Waiting
+from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.types import Sample, Score, ToolKind, ToolSpec, failed, timed_out
 
 __all__ = ["RayScorer", "RoutedSample"]

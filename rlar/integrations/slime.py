@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rlar.integrations.process import HostScorer, number_of, status_of
-from rlar.tools import hosts
+from rlar.scoring import hosts
 
 
 class SlimeReward:

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from rlar.integrations.process import HostScorer, status_of
-from rlar.tools import hosts
-from rlar.tools.hosts import STATUSES
+from rlar.scoring import hosts
+from rlar.scoring.hosts import STATUSES
 from rlar.types import Reward
 
 _NOT_COLUMNS = ("completion_ids", "trainer_state", "log_extra", "log_metric", "environments", "images", "prompt")

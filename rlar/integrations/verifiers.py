@@ -24,7 +24,7 @@ from typing import Any
 
 from rlar.errors import RlarError
 from rlar.integrations.process import HostScorer, status_of
-from rlar.tools import hosts
+from rlar.scoring import hosts
 
 
 class Unscored(RlarError):

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rlar.integrations.process import HostScorer, number_of, status_of
-from rlar.tools import hosts
+from rlar.scoring import hosts
 from rlar.types import JsonObject, Reward
 
 _HOSTS: dict[str, HostScorer] = {}

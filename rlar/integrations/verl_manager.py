@@ -18,7 +18,7 @@ from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
 from rlar.errors import ConfigError
 from rlar.integrations.verl import answer, host_of
-from rlar.tools import hosts
+from rlar.scoring import hosts
 from rlar.types import JsonObject
 
 

@@ -20,6 +20,10 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 import rlar
 from rlar.errors import RlarError
+from rlar.rows.example import MAX_DEPTH, too_deep
+from rlar.scoring import hosts
+from rlar.scoring.batcher import Batcher, Broken, Draining, QueueFull
+from rlar.scoring.scorer import RoutedSample, Scorer, default_workers
 from rlar.server.guard import Guard
 from rlar.server.metrics import CONTENT_TYPE, Metrics
 from rlar.server.settings import ServeSettings
@@ -35,12 +39,8 @@ from rlar.server.wire import (
     VerifyRequest,
     VerifyResponse,
 )
-from rlar.tasks.rows import MAX_DEPTH, too_deep
 from rlar.terminal import guard_streams
-from rlar.tools import hosts
-from rlar.tools.base import Resources
-from rlar.tools.batcher import Batcher, Broken, Draining, QueueFull
-from rlar.tools.router import RoutedSample, Scorer, default_workers
+from rlar.tool import Resources
 from rlar.types import JsonObject, Reward
 
 logger = logging.getLogger(__name__)
@@ -277,7 +277,7 @@ def _reward(row: int, completion: int, outcome: Outcome) -> JsonObject:
 
 def _sandbox(settings: ServeSettings) -> Callable[[], Any]:
     def start() -> Any:
-        from rlar.tools.sandbox import Pool
+        from rlar.sandbox import Pool
 
         return Pool(tier=settings.sandbox_tier, accept_unsafe=settings.accept_unsafe)
 

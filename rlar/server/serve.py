@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Callable
 
 from rlar.errors import ConfigError
+from rlar.registry.registry import Registry
 from rlar.server.settings import ServeSettings, check_exposure
-from rlar.tools.registry import Registry
 
 WORKER_START_SECONDS = 120
 """How long uvicorn's supervisor lets a worker import and start before it takes it for hung."""

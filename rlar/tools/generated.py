@@ -1,7 +1,7 @@
 """Tools of kind "generated": verifiers that an LLM wrote. Their code runs in the sandbox and nowhere else.
 
 The code defines `compute(prompt, response, reference, binding)`. It gets the response as a reader sees it
-(`rlar.tools.answers.visible_answer`: without the reasoning block, invisible characters, an echo of the prompt, lines that
+(`rlar.text.answers.visible_answer`: without the reasoning block, invisible characters, an echo of the prompt, lines that
 talk to a judge); where nothing is left, the score is 0.0 and no code runs. It returns a number in [0, 1], or None where it
 cannot tell. Who writes the code, and how it earns its place: docs/generated.md.
 """
@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from rlar.code_identity import code_identity
 from rlar.errors import SandboxError, ToolError
-from rlar.tools.answers import visible_answer
-from rlar.tools.base import Resources
-from rlar.tools.code_identity import code_identity
-from rlar.tools.sandbox import Limits, Pool, Status, VerifierResult
+from rlar.sandbox import Limits, Pool, Status, VerifierResult
+from rlar.text.answers import visible_answer
+from rlar.tool import Resources
 from rlar.tools.source_check import check_source
 from rlar.types import Frozen, JsonObject, Sample, Score, ToolKind, ToolSpec, abstain, digest, failed, ok, timed_out
 
@@ -90,7 +90,7 @@ def running_of(spec: ToolSpec) -> Running:
 
 def source_hash(source: str) -> str:
     """16 hex digits of the code, of how it is called and of what it is shown: what a certificate holds for."""
-    return digest(source, CALLING, code_identity("rlar.tools.answers:visible_answer"))
+    return digest(source, CALLING, code_identity("rlar.text.answers:visible_answer"))
 
 
 def generated_spec(name: str, source: str, running: Running, provenance: JsonObject | None = None) -> ToolSpec:

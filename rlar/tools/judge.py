@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field, ValidationError, field_validator
 
 from rlar.errors import ChatError, RlarError, ToolError
-from rlar.tools.answers import clean, squeeze, visible_answer
-from rlar.tools.base import Resources
+from rlar.scoring.batch import Slots
+from rlar.text.answers import clean, squeeze, visible_answer
+from rlar.tool import Resources
 from rlar.tools.groups import group_indices
-from rlar.tools.waiting import Slots
 from rlar.types import (
     Frozen,
     JsonObject,
@@ -45,7 +45,7 @@ from rlar.types import (
 )
 
 if TYPE_CHECKING:
-    from rlar.tools.chat import Chat, ChatReply, Endpoint
+    from rlar.llm.chat import Chat, ChatReply, Endpoint
 
 Form = Literal["pointwise", "pairwise"]
 FORMS: tuple[Form, ...] = ("pointwise", "pairwise")
@@ -53,7 +53,7 @@ FORMS: tuple[Form, ...] = ("pointwise", "pairwise")
 JUDGE_VERSION = "1"
 """Raise it when the same verdicts would give another score: then every judge is another tool."""
 MOST_CRITERIA = 12
-PROMPTS = Path(__file__).with_name("judge_prompts")
+PROMPTS = Path(__file__).resolve().parents[1] / "llm" / "prompts" / "judge"
 NO_PEERS = "a pairwise judge needs a second completion of the prompt, or a reference, to compare with"
 
 
@@ -68,7 +68,7 @@ class JudgeParams(Frozen):
     """The params of a judge's ToolSpec: all that its verdicts depend on, and its limits. Never a key."""
 
     endpoint: JsonObject
-    """Fields of rlar.tools.chat.Endpoint."""
+    """Fields of rlar.llm.chat.Endpoint."""
     prompt: Literal["pointwise", "pairwise"]
     """File in `judge_prompts/`."""
     prompt_hash: str
@@ -111,7 +111,7 @@ def judge_spec(
     **settings: Any,
 ) -> ToolSpec:
     """The ToolSpec of a judge with today's prompt; `settings` are further fields of JudgeParams."""
-    from rlar.tools.chat import Endpoint
+    from rlar.llm.chat import Endpoint
 
     named = Endpoint.model_validate(endpoint)
     params = JudgeParams(
@@ -644,7 +644,7 @@ def _chat_name(endpoint: Endpoint) -> str:
 
 def _chat_of(spec: ToolSpec, params: JudgeParams, resources: Resources) -> Chat:
     """One client for all judges on an endpoint."""
-    from rlar.tools.chat import Endpoint, OpenAIChat
+    from rlar.llm.chat import Endpoint, OpenAIChat
 
     try:
         endpoint = Endpoint.model_validate(params.endpoint)

@@ -12,8 +12,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from rlar.tasks.python_text import all_nodes, python_blocks, syntax_tree
-from rlar.tools.answers import clean
+from rlar.text.answers import clean
+from rlar.text.python import all_nodes, python_blocks, syntax_tree
 
 FUNCTION = "compute"
 PARAMETERS = ("prompt", "response", "reference", "binding")

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from rlar.tools.router import RoutedSample, Scorer
+from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.trainer.advantage import informative_groups
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.data import TrainData, TrainRow
 from rlar.trainer.distributed import ALONE, Ranks
-from rlar.trainer.policy import Policy
+from rlar.trainer.model.policy import Policy
 from rlar.trainer.rollout import Rollouts, Sampler, join_rollouts
 from rlar.types import Reward
 

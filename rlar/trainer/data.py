@@ -10,8 +10,8 @@ from functools import lru_cache
 import numpy as np
 
 from rlar.errors import DatasetError
-from rlar.tasks.data import RowStats, usable_rows
-from rlar.tools.router import Scorer
+from rlar.rows.read import RowStats, usable_rows
+from rlar.scoring.scorer import Scorer
 from rlar.types import Example, digest
 
 

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from rlar.errors import ConfigError
-from rlar.trainer.batch import MicroBatch, micro_batches
-from rlar.trainer.logprob import (
+from rlar.trainer.config import LossConfig
+from rlar.trainer.model.batch import MicroBatch, micro_batches
+from rlar.trainer.model.logprob import (
     TokenLoss,
     batch_statistic,
     completion_logprobs,
@@ -23,8 +24,7 @@ from rlar.trainer.logprob import (
     fused_head_loss,
     scoring_temperature,
 )
-from rlar.trainer.loss_config import LossConfig
-from rlar.trainer.policy import Policy
+from rlar.trainer.model.policy import Policy
 from rlar.trainer.rollout import Rollouts
 
 __all__ = ["LossConfig", "LossStats", "policy_loss_backward"]

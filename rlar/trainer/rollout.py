@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from rlar.errors import ConfigError
-from rlar.trainer.batch import token_mask
-from rlar.trainer.draw import draw_tokens
-from rlar.trainer.policy import Policy
-from rlar.trainer.stopping import StopStrings
+from rlar.trainer.model.batch import token_mask
+from rlar.trainer.model.policy import Policy
+from rlar.trainer.sampling.draw import draw_tokens
+from rlar.trainer.sampling.stopping import StopStrings
 
 
 @dataclass(frozen=True, eq=False)

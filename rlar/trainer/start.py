@@ -13,7 +13,7 @@ from typing import Any
 
 from rlar.errors import ConfigError, DatasetError, RegistryError, RlarError, StorageError, boundary
 from rlar.trainer.config import TrainConfig
-from rlar.trainer.launch import Launch
+from rlar.trainer.distributed import Launch
 
 
 def run_training(
@@ -38,16 +38,16 @@ def run_training(
     """
     # Threads that spin while they wait ruin a busy machine; it must be set before torch starts its own.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
-    from rlar.tools.engine import keep_secrets
+    from rlar.registry.engine import keep_secrets
 
     # The configuration goes into checkpoints, metrics and the report.
     config = config.model_copy(update={"registry": keep_secrets(config.registry)})
     check_settings(config, launch.size)
     import torch
 
-    from rlar.tools.router import Scorer, default_workers
+    from rlar.scoring.scorer import Scorer, default_workers
     from rlar.trainer.distributed import join_processes, process_device
-    from rlar.trainer.report import write_report
+    from rlar.trainer.record.page import write_report
     from rlar.trainer.rollout import LocalSampler, Sampler
     from rlar.trainer.train import train
 
@@ -68,7 +68,7 @@ def run_training(
         ranks.copy_from_first(policy.model.parameters())
         sampler: Sampler = LocalSampler(policy)
         if config.sampler_url is not None:
-            from rlar.trainer.sampler import HttpSampler
+            from rlar.trainer.sampling.server import HttpSampler
 
             sampler = HttpSampler(config.sampler_url, policy)
         should_stop = stack.enter_context(stop_on_sigterm())
@@ -96,7 +96,7 @@ def run_training(
 
 def check_settings(config: TrainConfig, processes: int) -> None:
     """What can be said before torch is imported and a model loaded. Raises as `run_training`."""
-    from rlar.tools.registry import Registry
+    from rlar.registry.registry import Registry
 
     if not Registry.exists(config.registry):
         raise RegistryError(
@@ -126,8 +126,8 @@ def check_files(config: TrainConfig) -> None:
 def linear_choice(config: TrainConfig, *, resume: bool, measure: bool = False) -> Any:
     """How matrices are multiplied: as set, else as in the run that is continued (sums in another order would make it
     another run), else as measured now or, None, when the model is loaded."""
-    from rlar.trainer.checkpoint import latest_checkpoint, stored_state
-    from rlar.trainer.linear import fastest_linear
+    from rlar.trainer.model.linear import fastest_linear
+    from rlar.trainer.record.checkpoint import latest_checkpoint, stored_state
 
     newest = latest_checkpoint(Path(config.output) / "checkpoints") if resume else None
     found = config.model.linear or (stored_state(newest).get("linear") if newest is not None else None)
@@ -152,9 +152,9 @@ def make_policy(
     """
     import torch
 
-    from rlar.trainer.checkpoint import latest_checkpoint
-    from rlar.trainer.policy import load_policy
-    from rlar.trainer.scratch import scratch_policy, warm_up
+    from rlar.trainer.model.policy import load_policy
+    from rlar.trainer.model.scratch import scratch_policy, warm_up
+    from rlar.trainer.record.checkpoint import latest_checkpoint
 
     if config.model.device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError(f"model.device = {config.model.device!r}, but torch sees no GPU")
@@ -198,7 +198,7 @@ def _pinned(name: str, revision: str | None) -> str:
 
 def _scratch_texts(config: TrainConfig) -> Iterator[str]:
     """Whatever a model made from scratch must be able to read and write."""
-    from rlar.tasks.data import RowStats, completions_of, usable_rows
+    from rlar.rows.read import RowStats, completions_of, usable_rows
 
     for example in usable_rows(config.dataset, RowStats()):
         yield example.text

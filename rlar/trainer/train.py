@@ -1,7 +1,7 @@
 """The loop on one page: sample prompts -> rollouts -> rewards by fingerprint -> advantages -> update.
 
 What it leaves to others: rollouts with rewards (collect), advantages and the update (update), what happens between two
-steps (run), text to reward (rlar.tools.router), and what a person sees (the command line follows the events).
+steps (run), text to reward (rlar.scoring.scorer), and what a person sees (the command line follows the events).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rlar.tools.router import Scorer
+from rlar.scoring.scorer import Scorer
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.distributed import ALONE, Ranks
-from rlar.trainer.metrics import step_metrics
-from rlar.trainer.policy import Policy
+from rlar.trainer.model.policy import Policy
+from rlar.trainer.record.metrics import step_metrics
+from rlar.trainer.record.run import Emit, Evolve, Run, read_data
 from rlar.trainer.rollout import Sampler
-from rlar.trainer.run import Emit, Evolve, Run, read_data
 from rlar.trainer.update import TrainingDiverged
 
 __all__ = ["Emit", "Evolve", "TrainingDiverged", "train"]

@@ -14,17 +14,17 @@ from torch import Tensor
 
 from rlar.errors import RlarError
 from rlar.trainer.advantage import counted_rollouts
-from rlar.trainer.checkpoint import latest_checkpoint
 from rlar.trainer.collect import Batch
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.credit import Credit, token_advantages
 from rlar.trainer.distributed import ALONE, Ranks, share_groups
-from rlar.trainer.logprob import completion_logprobs
 from rlar.trainer.loss import LossStats, policy_loss_backward
-from rlar.trainer.metrics import mean
-from rlar.trainer.policy import Policy
+from rlar.trainer.model.logprob import completion_logprobs
+from rlar.trainer.model.policy import Policy
+from rlar.trainer.record.checkpoint import latest_checkpoint
+from rlar.trainer.record.metrics import mean
 from rlar.trainer.rollout import Rollouts
-from rlar.trainer.sampler import Mismatch, sampler_mismatch
+from rlar.trainer.sampling.server import Mismatch, sampler_mismatch
 from rlar.trainer.signals import Context
 from rlar.trainer.signals import signal as find_signal
 

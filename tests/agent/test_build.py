@@ -14,7 +14,7 @@ import pytest
 from rlar.agent.build import build_tools
 from rlar.config import BuildConfig
 from rlar.errors import DatasetError
-from rlar.tools.registry import Registry
+from rlar.registry.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[2]
 

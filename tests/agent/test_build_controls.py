@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from test_build import ROOT, write_rows
 
+from rlar.agent.bench import Workbench
 from rlar.agent.build import Stop, build_tools
 from rlar.agent.sources import Approval, Found, NoWriter, PassedOver
-from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
+from rlar.discover.discover import discover
 from rlar.errors import ApprovalNeeded, BuildStopped, ChatDenied, ChatUnavailable, DatasetError
-from rlar.tasks.discover import discover
+from rlar.gate.labelled import labelled_pairs
+from rlar.kinds import library_spec
+from rlar.registry.registry import Registry
 from rlar.testing.openai_server import Fault, Reply, ScriptedOpenAI
-from rlar.tools.labelled import labelled_pairs
-from rlar.tools.library import library_spec
-from rlar.tools.registry import Registry
 from rlar.types import Example, Message
 
 SECRET = "sk-very-secret-0123456789"
@@ -199,7 +199,7 @@ def test_a_passing_fault_is_retried_and_leaves_no_trace_in_the_result(tmp_path, 
 
 def test_an_llm_that_stays_down_stops_the_build_which_then_continues(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "rlar.tools.chat.OpenAIChat.__init__.__kwdefaults__",
+        "rlar.llm.chat.OpenAIChat.__init__.__kwdefaults__",
         {"timeout_seconds": 5.0, "retries": 1, "patience_seconds": 2.0},
     )
     with ScriptedOpenAI() as server:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from test_build import ROOT, write_rows
 
-from rlar.testing import toy_task
-from rlar.testing.hub_server import HubServer
-from rlar.testing.tiny_models import PLANTED, make_models
-from rlar.tools.registry import Registry
+from rlar.registry.registry import Registry
 from rlar.types import ToolKind
+from tests.standins import toy_task
+from tests.standins.hub_server import HubServer
+from tests.standins.tiny_models import PLANTED, make_models
 
 TRIED_ALL = "[hub]\ntop = 50\n"
 

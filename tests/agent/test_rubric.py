@@ -9,18 +9,17 @@ import pytest
 from probing_tasks import code_tests_task, long_text_task, open_task
 from scripted_judges import Question, answering, bad_judges, honest
 
-from rlar.agent.llm import Llm
-from rlar.agent.metered import MeteredChat
 from rlar.agent.rubric import NOT_PROVABLE, JudgeWriter
 from rlar.agent.sources import Tried
+from rlar.gate import certify
+from rlar.gate.policy import Policy, load_policy
+from rlar.gate.probes import LabelledPair
+from rlar.llm.chat import OpenAIChat, parse_endpoint
+from rlar.llm.ledger import Llm, MeteredChat
+from rlar.network import Network
 from rlar.testing.openai_server import Asked, Fault, Reply, ScriptedOpenAI
-from rlar.tools.base import Resources, load_tool
-from rlar.tools.certify import certify
-from rlar.tools.chat import OpenAIChat, parse_endpoint
+from rlar.tool import Resources, load_tool
 from rlar.tools.judge import Criterion, judge_spec, share_chat
-from rlar.tools.network import Network
-from rlar.tools.policy import Policy, load_policy
-from rlar.tools.probes import LabelledPair
 from rlar.types import Certificate, CheckResult, Example, JsonObject, Message, Sample, TaskSpec, ToolKind, ToolSpec
 
 pytest.importorskip("uvicorn", reason="the scripted server needs rlar[serve]")

@@ -25,8 +25,8 @@ import rlar
 from rlar.agent.build import build_tools
 from rlar.agent.trace import read_story, render, write_trace
 from rlar.config import BuildConfig
+from rlar.registry.registry import Registry
 from rlar.testing.openai_server import Asked, Reply, ScriptedOpenAI
-from rlar.tools.registry import Registry
 from rlar.types import Example, Message, TaskSpec
 
 TASKS = {"target": target_task(), "ladder": ladder_task(), "brackets": bracket_task()}

@@ -18,10 +18,10 @@ from test_build import small_mix, write_rows
 from test_build_controls import MODEL, AsksFirst
 from test_story import TASKS, scripted
 
+from rlar.agent.bench import Workbench
 from rlar.agent.build import build_tools
 from rlar.agent.publish import publish_runs, traced_runs
 from rlar.agent.sources import NoWriter
-from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
 from rlar.errors import ApprovalNeeded, ConfigError
 

@@ -24,8 +24,6 @@ from rule_tasks import (
 )
 from writing_fakes import FakeChat, build, first_found, plan, plans, repaired, written
 
-from rlar.agent import prompting
-from rlar.agent.llm import Llm
 from rlar.agent.sources import Tried
 from rlar.agent.write import (
     ProposedAnswers,
@@ -35,13 +33,15 @@ from rlar.agent.write import (
     propose_witnesses,
 )
 from rlar.errors import BudgetSpent, ChatDenied, ChatUnavailable, ChatUnreadable
+from rlar.gate import certify
+from rlar.gate.policy import load_policy
+from rlar.gate.probes import LabelledPair
+from rlar.kinds import library_spec
+from rlar.llm import prompts as prompting
+from rlar.llm.chat import OpenAIChat, parse_endpoint
+from rlar.llm.ledger import Llm
 from rlar.testing.openai_server import Reply, ScriptedOpenAI
-from rlar.tools.base import Resources, load_tool
-from rlar.tools.certify import certify
-from rlar.tools.chat import OpenAIChat, parse_endpoint
-from rlar.tools.library import library_spec
-from rlar.tools.policy import load_policy
-from rlar.tools.probes import LabelledPair
+from rlar.tool import Resources, load_tool
 from rlar.types import AnswerKind, TaskSpec, ToolKind
 
 PROMPTS = ("plan_metrics", "write_verifier", "repair_verifier", "propose_witnesses")
@@ -387,7 +387,7 @@ def test_a_row_that_gives_orders_stays_data():
 
 
 def test_prompts_name_no_benchmark_and_state_the_contract():
-    from rlar.agent.prompting import PROMPTS as FOLDER
+    from rlar.llm.prompts import PROMPTS as FOLDER
 
     texts = {name: (FOLDER / f"{name}.md").read_text("utf-8") for name in PROMPTS}
     named = re.compile(r"gsm|humaneval|mbpp|ifeval|countdown|rewardbench|math-?500|ladder", re.IGNORECASE)

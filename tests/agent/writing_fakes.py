@@ -7,14 +7,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rlar.agent.llm import Llm
 from rlar.agent.sources import Found, Tried
 from rlar.agent.write import VerifierWriter
-from rlar.tools.base import Resources, load_tool
-from rlar.tools.certify import certify
-from rlar.tools.chat import ChatReply, Endpoint
-from rlar.tools.policy import Policy, load_policy
-from rlar.tools.probes import LabelledPair
+from rlar.gate import certify
+from rlar.gate.policy import Policy, load_policy
+from rlar.gate.probes import LabelledPair
+from rlar.llm.chat import ChatReply, Endpoint
+from rlar.llm.ledger import Llm
+from rlar.tool import Resources, load_tool
 from rlar.types import JsonObject, Message, TaskSpec
 
 POLICY = load_policy()

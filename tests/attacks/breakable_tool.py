@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from rlar.tools.base import LibraryTool
+from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, failed, ok, timed_out
 
 

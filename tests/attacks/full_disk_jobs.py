@@ -51,9 +51,9 @@ def command(disk: Path, arguments: list[str]) -> dict[str, object]:
 def main() -> None:
     import rlar.agent.build
     import rlar.evals.policy
-    import rlar.tools.library
+    import rlar.kinds
 
-    assert all((rlar.agent.build, rlar.evals.policy, rlar.tools.library))
+    assert all((rlar.agent.build, rlar.evals.policy, rlar.kinds))
     disk = Path(sys.argv[1])
     for line in sys.stdin:
         asked = json.loads(line)

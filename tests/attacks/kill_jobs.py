@@ -30,13 +30,13 @@ def build(folder: Path) -> None:
 
 
 def lock(folder: Path) -> None:
-    from rlar.tools.listing import write_lock
+    from rlar.report.table import write_lock
 
     write_lock(str(folder / "r.db"), folder / "rlar.lock")
 
 
 def migrate(folder: Path) -> None:
-    from rlar.tools.registry import Registry
+    from rlar.registry.registry import Registry
 
     Registry.open(folder / "old.db").close()
 
@@ -68,9 +68,9 @@ def main() -> None:
     import training_fakes
 
     import rlar.agent.build
-    import rlar.tools.library
-    import rlar.tools.listing
-    import rlar.tools.lock
+    import rlar.kinds
+    import rlar.report.table
+    import rlar.scoring.lock_file
 
     assert all((alembic.command, training_fakes, rlar.agent.build))
     for line in sys.stdin:

@@ -22,17 +22,17 @@ import pytest
 from model_server import Answer, ModelServer
 from probing_tasks import open_task
 
-from rlar.agent import web
+from rlar.agent.hub import web
 from rlar.errors import ChatUnavailable, DatasetError, RegistryError, ToolError
-from rlar.tasks.data import read_objects
-from rlar.tools.base import Resources, load_tool
-from rlar.tools.chat import OpenAIChat, parse_endpoint
-from rlar.tools.content import LARGEST_ARRAYS, arrays_digest, pack_arrays, unpack_arrays
-from rlar.tools.http_body import LARGEST_ANSWER
-from rlar.tools.http_tool import http_spec
+from rlar.llm.chat import OpenAIChat, parse_endpoint
+from rlar.llm.http_body import LARGEST_ANSWER
+from rlar.network import Network
+from rlar.registry.content import LARGEST_ARRAYS, arrays_digest, pack_arrays, unpack_arrays
+from rlar.rows.read import read_objects
+from rlar.tool import Resources, load_tool
+from rlar.tools.http import http_spec
 from rlar.tools.judge import Criterion, judge_spec
-from rlar.tools.model_files import count_parameters
-from rlar.tools.network import Network
+from rlar.tools.reward_model.files import count_parameters
 from rlar.types import Message, Sample, Score, ToolSpec
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures memory through /proc")
@@ -165,10 +165,10 @@ def test_the_server_unpacks_no_request(coding: str, tmp_path: Path):
     pytest.importorskip("prometheus_client")
     from fastapi.testclient import TestClient
 
+    from rlar.registry.registry import Registry
+    from rlar.scoring.scorer import Scorer
     from rlar.server.app import create_app
     from rlar.server.settings import ServeSettings
-    from rlar.tools.registry import Registry
-    from rlar.tools.router import Scorer
 
     with Registry.open(tmp_path / "r.db", create=True):
         pass
@@ -261,7 +261,7 @@ MEASURED = """
 import json, resource, sys, time
 from pathlib import Path
 from rlar.errors import DatasetError
-from rlar.tasks.data import read_objects
+from rlar.rows.read import read_objects
 started, said = time.monotonic(), ""
 try:
     kinds = {}

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from rlar.errors import RegistryError
-from rlar.tools import content
-from rlar.tools.listing import list_tasks, list_tools, show_tool
-from rlar.tools.records import LlmCall
-from rlar.tools.registry import Registry, RowRecord
-from rlar.tools.router import Scorer
+from rlar.registry import content
+from rlar.registry.records import LlmCall
+from rlar.registry.registry import Registry, RowRecord
+from rlar.report.table import list_tasks, list_tools, show_tool
+from rlar.scoring.scorer import Scorer
 from rlar.types import (
     AnswerKind,
     Calibration,

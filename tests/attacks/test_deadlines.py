@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rlar.tools.sandbox import Limits, Pool, Status, probe
+from rlar.sandbox import Limits, Pool, Status, probe
 
 SECONDS = 0.5
 LOOP = "while True: pass"

@@ -30,20 +30,20 @@ from test_checkpoint import made
 from test_registry import fill
 
 from rlar.config import read_config
+from rlar.discover.row_router import RowRouter
 from rlar.errors import RegistryError, RlarError
 from rlar.evals.diff import compare_results
-from rlar.tasks.data import RowStats, usable_rows
-from rlar.tasks.route import RowRouter
-from rlar.tools.content import pack_arrays
-from rlar.tools.disk_cache import DiskCache
-from rlar.tools.lock import open_lock
-from rlar.tools.model_files import count_parameters, read_json
-from rlar.tools.policy import load_policy as load_gate_policy
-from rlar.tools.registry import Registry
-from rlar.tools.unknown import UnknownQueue
-from rlar.trainer.checkpoint import load_checkpoint, save_checkpoint
+from rlar.gate.policy import load_policy as load_gate_policy
+from rlar.registry.content import pack_arrays
+from rlar.registry.registry import Registry
+from rlar.rows.read import RowStats, usable_rows
+from rlar.scoring.cache import DiskCache
+from rlar.scoring.lock_file import open_lock
+from rlar.scoring.unknown import UnknownQueue
+from rlar.tools.reward_model.files import count_parameters, read_json
 from rlar.trainer.config import TrainConfig, read_train_config
-from rlar.trainer.metrics import read_metrics
+from rlar.trainer.record.checkpoint import load_checkpoint, save_checkpoint
+from rlar.trainer.record.metrics import read_metrics
 from rlar.trainer.start import make_policy
 from rlar.types import Example, Message, Score
 

@@ -251,7 +251,7 @@ def test_a_damaged_file_is_one_line_for_the_command_line(folder: Path, body: byt
 def test_a_reader_writes_nothing_and_needs_no_right_to(folder: Path, monkeypatch):
     trace = folder / "registry.db.trace"
     before = trace.read_bytes()
-    monkeypatch.setattr("rlar.tools.foreign_sqlite.os.access", lambda *_args: False)  # root may write everywhere
+    monkeypatch.setattr("rlar.registry.foreign_sqlite.os.access", lambda *_args: False)  # root may write everywhere
     trace.chmod(0o400)
     read_by_runs(folder)
     assert trace.read_bytes() == before and not trace.with_name(trace.name + "-wal").exists()

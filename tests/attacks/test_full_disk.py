@@ -19,9 +19,9 @@ from test_build import small_mix, write_rows
 from rlar.agent.build import build_tools
 from rlar.config import BuildConfig
 from rlar.errors import RegistryError, RlarError, StorageError
-from rlar.tasks.atomic import atomic_binary_writer, write_jsonl_atomic, write_text_atomic
-from rlar.tools.engine import database_errors
-from rlar.tools.registry import Registry, RowRecord
+from rlar.registry.engine import database_errors
+from rlar.registry.registry import Registry, RowRecord
+from rlar.rows.atomic import atomic_binary_writer, write_jsonl_atomic, write_text_atomic
 from rlar.types import AnswerKind, Contract, TaskSpec
 
 FULL = r"/dev/full cannot be written: No space left on device; free some space and run the same command again"

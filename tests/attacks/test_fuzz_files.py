@@ -22,12 +22,12 @@ from rlar.config import read_config
 from rlar.errors import ConfigError, DatasetError, InputError, RegistryError, RlarError
 from rlar.evals.diff import compare_results
 from rlar.evals.sets import load_set
-from rlar.tasks.data import completions_of, read_objects, read_rows
-from rlar.tools.labelled import labelled_pairs
-from rlar.tools.lock import LockFile, make_lock
-from rlar.tools.policy import load_policy
-from rlar.tools.registry import Registry
-from rlar.tools.router import RoutedSample
+from rlar.gate.labelled import labelled_pairs
+from rlar.gate.policy import load_policy
+from rlar.registry.registry import Registry
+from rlar.rows.read import completions_of, read_objects, read_rows
+from rlar.scoring.lock_file import LockFile, make_lock
+from rlar.scoring.scorer import RoutedSample
 from rlar.trainer.config import read_train_config
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import panel
 import pytest
 from panel import HOSTILE, PATIENT, Hostile, World
 
-from rlar.tools.sandbox import Pool, probe
+from rlar.sandbox import Pool, probe
 
 TIERS = [state.tier for state in probe().tiers if state.available]
 

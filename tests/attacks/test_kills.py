@@ -14,7 +14,7 @@ import pytest
 from test_build import small_mix, write_rows
 from test_registry import RELEASED, store_released
 
-from rlar.tools.registry import Registry
+from rlar.registry.registry import Registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 JOBS = Path(__file__).with_name("kill_jobs.py")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rlar.tools.sandbox import Limits, Pool, Status, probe
+from rlar.sandbox import Limits, Pool, Status, probe
 
 # (what the right program has, what the wrong one has, the tests)
 FUNCTION = 'def add(a: int, b: int = 2) -> int:\n    "The sum."\n    return a + b\n'

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from rlar.tools.base import Resources
-from rlar.tools.library import library_class, library_spec
-from rlar.tools.sandbox import Limits, Pool, RunResult, Status, probe
+from rlar.kinds import library_class, library_spec
+from rlar.sandbox import Limits, Pool, RunResult, Status, probe
+from rlar.tool import Resources
 from rlar.types import Sample
 
 GOOD = "def add(a, b):\n    return a + b\n"

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from rlar.errors import SandboxError
-from rlar.tools.base import LibraryTool, Resources, load_tool
+from rlar.kinds import library_class, library_spec
+from rlar.sandbox import Limits, Pool, Status, probe
+from rlar.tool import LibraryTool, Resources, load_tool
 from rlar.tools.generated import Running, generated_spec
-from rlar.tools.library import library_class, library_spec
-from rlar.tools.sandbox import Limits, Pool, Status, probe
 from rlar.types import Sample, Score, failed
 
 SCORINGS = int(os.environ.get("RLAR_KILL_SCORINGS", "12000"))

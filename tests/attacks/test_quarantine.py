@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rlar.tools import runs
-from rlar.tools.library import LIBRARY, library_spec
-from rlar.tools.sandbox.compare import same_output
+from rlar.kinds import LIBRARY, library_spec
+from rlar.sandbox.compare import same_output
+from rlar.scoring import runner as runs
 from rlar.types import Sample, Score, ToolSpec
 
 AFTER = 4

@@ -5,7 +5,6 @@ The attacks are built from each expression itself (`regex_attacks`), so that the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,9 +15,8 @@ import rlar
 
 PACKAGE = Path(rlar.__file__).parent
 
-GIVEN_WHEN_CALLED = {"testing/hub_server.py", "tools/library/constraint_checks/wording.py", "tools/library/math_forms.py",
-                     "tools/probes/programs.py"}  # fmt: skip
-"""Files with a call whose pattern is a variable: of a test's own faults, or one of a few constants beside it."""
+GIVEN_WHEN_CALLED = {"kinds/constraints/check/wording.py", "kinds/math/forms.py", "kinds/programs/probes.py"}
+"""Files with a call whose pattern is a variable: one of a few constants beside it."""
 
 
 @lru_cache(maxsize=1)
@@ -30,10 +28,6 @@ def machine_factor() -> float:
     """How much slower than the machine on which the limits were set: what one known quadratic search takes."""
     quadratic = regex_attacks.found(r"\s*x")
     return max(1.0, min(regex_attacks.seconds(quadratic, " " * 2048) for _ in range(3)) / 0.010)
-
-
-def folders() -> Iterator[str]:
-    yield from ("tasks/constraints", "tasks", "tools/library", "tools", "agent", "evals", "trainer", "")
 
 
 def test_the_survey_sees_every_expression():

@@ -17,11 +17,11 @@ from rlar import cli
 from rlar.config import BuildConfig, read_sandbox_tier
 from rlar.errors import ConfigError, SandboxError, SandboxRefused
 from rlar.evals.scoring import Measuring
+from rlar.sandbox import Pool, TierReport, probe
+from rlar.sandbox.fork_server import ForkServer
+from rlar.sandbox.inside.layers import layers_of
+from rlar.scoring.files import score_file
 from rlar.server.settings import ServeSettings
-from rlar.tools.jobs import score_file
-from rlar.tools.sandbox import Pool, TierReport, probe
-from rlar.tools.sandbox.fork_server import ForkServer
-from rlar.tools.sandbox.inside.layers import layers_of
 
 NAMES = ("auto", "ns", "ll", "sec", "unsafe")
 LOOKALIKES = str.maketrans({"a": "а", "e": "е", "s": "ѕ", "c": "с", "o": "о", "l": "1", "n": "ո", "u": "υ", "t": "т"})
@@ -125,7 +125,7 @@ def test_only_the_tier_of_the_accepted_risk_lacks_a_layer():
 
 
 def test_no_setting_but_the_accepted_risk_gives_a_pool_without_isolation(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("rlar.tools.sandbox.tiers.best_tier", lambda: (None, "nothing works here"))
+    monkeypatch.setattr("rlar.sandbox.tiers.best_tier", lambda: (None, "nothing works here"))
     for tier in NAMES:
         if tier in ("ns", "ll", "sec"):
             assert not Pool(tier=tier).unsafe
@@ -139,7 +139,7 @@ def test_no_setting_but_the_accepted_risk_gives_a_pool_without_isolation(monkeyp
 @pytest.mark.parametrize("tier", ["ns", "ll", "sec"])
 def test_a_forced_tier_that_this_machine_lacks_runs_nothing(tier: Any, monkeypatch: pytest.MonkeyPatch):
     """A program is never run with fewer layers than asked for, whatever risk was accepted."""
-    from rlar.tools.sandbox import fork_server
+    from rlar.sandbox import fork_server
 
     broken = fork_server._BOOT.with_name("no-such-file.py")
     monkeypatch.setattr(fork_server, "_BOOT", broken)

@@ -19,17 +19,17 @@ from model_server import Answer, ModelServer, vllm
 from probing_tasks import open_task
 
 from rlar.errors import ConfigError, HostRefused, ToolError
+from rlar.gate.retest import retest
 from rlar.integrations.process import HostScorer
-from rlar.testing.hub_server import HubServer
+from rlar.network import Network, host_of
+from rlar.registry.registry import Registry, RowRecord
+from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.testing.openai_server import Reply, ScriptedOpenAI
-from rlar.tools.base import Resources, load_tool
-from rlar.tools.http_tool import http_spec
+from rlar.tool import Resources, load_tool
+from rlar.tools.http import http_spec
 from rlar.tools.judge import Criterion, judge_spec
-from rlar.tools.network import Network, host_of
-from rlar.tools.registry import Registry, RowRecord
-from rlar.tools.retest import retest
-from rlar.tools.router import RoutedSample, Scorer
 from rlar.types import Certificate, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec
+from tests.standins.hub_server import HubServer
 
 SECRETS = {
     "RLAR_TOKEN": "server-password-0123456789",

@@ -25,8 +25,8 @@ from typer.testing import CliRunner
 
 import rlar
 from rlar.cli import app
+from rlar.registry.registry import Registry
 from rlar.terminal import console, guard_streams, json_text, shown
-from rlar.tools.registry import Registry
 from rlar.types import (
     AnswerKind,
     Certificate,

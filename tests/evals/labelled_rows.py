@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rlar.tasks.data import read_rows
-from rlar.tasks.discover import discover
-from rlar.tools.library import library_spec
-from rlar.tools.registry import Registry
+from rlar.discover.discover import discover
+from rlar.kinds import library_spec
+from rlar.registry.registry import Registry
+from rlar.rows.read import read_rows
 from rlar.types import AnswerKind, Certificate, Recipe, TaskSpec
 
 NAMES = ("Ada", "Ben", "Cho", "Dina", "Emil", "Fay", "Gus", "Hana")

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from rlar.cli import app
 from rlar.errors import DatasetError
 from rlar.evals.diff import compare_results
-from rlar.evals.report import write_report
 from rlar.evals.rewards import evaluate_rewards
 from rlar.evals.simulate import simulate
+from rlar.report.page import write_report
 
 
 @pytest.fixture(scope="module")

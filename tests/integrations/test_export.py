@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from rlar import cli
 from rlar.errors import ConfigError, DatasetError
 from rlar.integrations.export import export_data
-from rlar.tools.hosts import of_openrlhf, of_row
-from rlar.tools.router import RoutedSample, Scorer
+from rlar.scoring.hosts import of_openrlhf, of_row
+from rlar.scoring.scorer import RoutedSample, Scorer
 
 ANSWERS = {"n1": "4", "n2": "42", "c1": "B"}
 TRUE = {"n1": 1.0, "n2": 1.0, "c1": 0.0}
@@ -58,7 +58,7 @@ def test_verls_rows_have_the_columns_that_its_dataset_and_managers_read(registry
 def test_a_row_gets_the_same_reward_through_a_host_as_directly(
     registry: str, dataset: Path, tmp_path: Path, to: str, name: str
 ):
-    from rlar.tasks.data import read_objects
+    from rlar.rows.read import read_objects
 
     export_data(registry, [dataset], tmp_path / name, to=to)  # type: ignore[arg-type]
     target = tmp_path / name if name != "folder" else next((tmp_path / name).iterdir())

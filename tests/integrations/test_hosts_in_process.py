@@ -22,8 +22,8 @@ from rlar.integrations.slime import SlimeReward
 from rlar.integrations.trl import RLARReward
 from rlar.integrations.verifiers import RolloutReward, Unscored
 from rlar.integrations.verl import compute_score, compute_score_sync
-from rlar.tools.host_rows import carried
-from rlar.tools.library import LIBRARY
+from rlar.kinds import LIBRARY
+from rlar.scoring.host_rows import carried
 
 TOLD = carried(rows.example(rows.ROWS[0]), rows.NUMBER)
 

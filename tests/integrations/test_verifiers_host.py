@@ -13,7 +13,7 @@ import verifiers.v1 as vf
 from verifiers.v1.graph import MessageNode
 from verifiers.v1.types import AssistantMessage, UserMessage
 
-from rlar.tools.host_rows import carried
+from rlar.scoring.host_rows import carried
 
 
 class RowData(vf.TaskData):

@@ -16,12 +16,12 @@ import serving_rows as rows
 from fastapi.testclient import TestClient
 
 from rlar.errors import RegistryError
+from rlar.kinds import LIBRARY
+from rlar.scoring.host_rows import carried
+from rlar.scoring.hosts import STATUSES
+from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.server.app import create_app
 from rlar.server.settings import ServeSettings
-from rlar.tools.host_rows import carried
-from rlar.tools.hosts import STATUSES
-from rlar.tools.library import LIBRARY
-from rlar.tools.router import RoutedSample, Scorer
 
 QWEN = "<|im_start|>system\nYou are Qwen.<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 

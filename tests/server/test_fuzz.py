@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture.utils import many
 from schemathesis.specs.openapi import checks as openapi_checks
 
+from rlar.scoring.scorer import Scorer
 from rlar.server.app import create_app
 from rlar.server.settings import ServeSettings
-from rlar.tools.router import Scorer
 
 pytestmark = pytest.mark.slow
 KEPT = settings(

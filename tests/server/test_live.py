@@ -24,8 +24,8 @@ from serving_process import Server, serving
 from typer.testing import CliRunner
 
 from rlar import cli
-from rlar.tools.host_rows import carried
-from rlar.tools.library import LIBRARY
+from rlar.kinds import LIBRARY
+from rlar.scoring.host_rows import carried
 
 QWEN = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 

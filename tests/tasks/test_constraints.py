@@ -10,7 +10,7 @@ from constraint_prompts import PROMPTS, UNCONSTRAINED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlar.tasks.constraints import KINDS, Constraint, has_constraint_words, parse_constraints
+from rlar.kinds.constraints.read import KINDS, Constraint, has_constraint_words, parse_constraints
 
 
 def hard(prompt: str) -> list[Constraint]:

@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rlar.tasks.programs import TestSuite, find_reference_program, find_suite
-from rlar.tasks.sql_rows import SqlTask, find_sql
-from rlar.tools.library.code_probes import mutate_program, oracle_program
-from rlar.tools.library.sql import extract_query
-from rlar.tools.program_text import extract_program
+from rlar.kinds.programs.completion import extract_program
+from rlar.kinds.programs.mutants import mutate_program, oracle_program
+from rlar.kinds.programs.rows import TestSuite, find_reference_program, find_suite
+from rlar.kinds.sql.rows import SqlTask, find_sql
+from rlar.kinds.sql.verify import extract_query
 from rlar.types import Example, Message
 
 PIECES = [

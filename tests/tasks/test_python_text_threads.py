@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 
-from rlar.tasks.python_text import literal, parse_python, syntax_tree
+from rlar.text.python import literal, parse_python, syntax_tree
 
 
 class Yields:

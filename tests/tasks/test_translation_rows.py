@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rlar.tasks.translation import find_translation
+from rlar.kinds.translation.rows import find_translation
 
 ENGLISH = "The old bridge was closed for repairs last winter."
 GERMAN = "Die alte Brücke war im letzten Winter wegen Reparaturen gesperrt."

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from rlar.tools.base import RewardTool
+from rlar.tool import RewardTool
 from rlar.types import Sample, Score, ToolKind, ToolSpec, abstain, ok
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

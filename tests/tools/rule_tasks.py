@@ -257,7 +257,7 @@ BAD: dict[str, Bad] = {
     "sys.exit": Bad("target", returning("sys.exit(0)", "import sys"), "static"),
     "exit": Bad("target", returning("exit(0)"), "static"),
     "imports rlar and patches it": Bad(
-        "target", returning("1.0", "import rlar.tools.certify.gate as gate\n\ngate.certify = lambda *a, **k: None"), "static"
+        "target", returning("1.0", "import rlar.gate.gate as gate\n\ngate.certify = lambda *a, **k: None"), "static"
     ),
     "patches a module": Bad("target", "import math\n\ndef compute(prompt, response, reference, binding):\n    math.isnan = bool\n    return 1.0\n", "static"),
     "random": Bad("target", returning("random.random()", "import random"), "static"),

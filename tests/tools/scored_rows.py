@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rlar.tools.library import library_spec
-from rlar.tools.registry import Registry, RowRecord
-from rlar.tools.router import RoutedSample, Scorer
+from rlar.kinds import library_spec
+from rlar.registry.registry import Registry, RowRecord
+from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.types import (
     AnswerKind,
     Calibration,

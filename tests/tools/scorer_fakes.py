@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rlar.tools.base import LibraryTool
-from rlar.tools.library import LIBRARY
+from rlar.kinds import LIBRARY
+from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, failed, ok
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from planted import trigrams, words
 
+from rlar.llm.chat import ChatReply, Endpoint
 from rlar.testing.openai_server import Asked, Reply
-from rlar.tools.chat import ChatReply, Endpoint
 from rlar.types import JsonObject, Message
 
 DATA = re.compile(r"^BEGIN ([\w ]+) ([0-9a-f]{16})\n(.*)\nEND \1 \2$", re.M)

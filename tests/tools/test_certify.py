@@ -9,8 +9,7 @@ from planted import Catalogue, Planted, Random, exact, length_only, overlap, sam
 from probing_tasks import TASKS, example, number_task, open_task, task
 
 from rlar.errors import SandboxRefused
-from rlar.tools.base import Resources, load_tool
-from rlar.tools.certify import (
+from rlar.gate import (
     LabelledPair,
     OtherProcess,
     build_recipe,
@@ -19,9 +18,10 @@ from rlar.tools.certify import (
     rejected_certificate,
     why_uncovered,
 )
-from rlar.tools.certify.stats import fit_calibration, interval, own_scale
-from rlar.tools.library import library_spec
-from rlar.tools.policy import Policy, load_policy
+from rlar.gate.policy import Policy, load_policy
+from rlar.gate.stats import fit_calibration, interval, own_scale
+from rlar.kinds import library_spec
+from rlar.tool import Resources, load_tool
 from rlar.types import (
     AnswerKind,
     Calibration,
@@ -321,7 +321,7 @@ def test_another_process_that_disagrees_is_reported():
             return True
 
         def score(self, spec, samples, seconds):
-            from rlar.tools.certify.run import Ran
+            from rlar.gate.run import Ran
 
             return Ran([ok(0.25) for _ in samples], 0.0)
 

@@ -12,11 +12,11 @@ from random import Random
 
 import pytest
 
+from rlar.code_identity import PACKAGE_FOLDER, CodeTree, Unit, code_identity
 from rlar.errors import ToolError
-from rlar.tools.code_identity import PACKAGE_FOLDER, CodeTree, Unit, code_identity
-from rlar.tools.library import LIBRARY
+from rlar.kinds import LIBRARY
 
-ENTRIES = {**LIBRARY, "reward_model": "rlar.tools.reward_model:RewardModelTool"}
+ENTRIES = {**LIBRARY, "reward_model": "rlar.tools.reward_model.tool:RewardModelTool"}
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_whatever_a_reached_definition_computes_is_part_of_it(name: str, identit
 
 
 def test_another_definition_of_the_same_file_is_no_part_of_it(copied: Path, identities: dict[str, str]):
-    path = CodeTree(copied).reached("rlar.tools.answers:clean")[0].module.path
+    path = CodeTree(copied).reached("rlar.text.answers:clean")[0].module.path
     path.write_text(path.read_text("utf-8") + "\n\ndef never_used():\n    return 1\n", "utf-8")
     assert CodeTree(copied).identity(ENTRIES["number"]) == identities["number"]
 
@@ -187,7 +187,7 @@ def test_no_tool_reaches_code_in_a_way_that_cannot_be_followed(name: str, instal
 def test_another_python_gives_the_same(version: str, identities: dict[str, str]):
     python = shutil.which(f"python{version}")
     code = (
-        "import sys; from pathlib import Path; from rlar.tools.code_identity import CodeTree, PACKAGE_FOLDER; "
+        "import sys; from pathlib import Path; from rlar.code_identity import CodeTree, PACKAGE_FOLDER; "
         "tree = CodeTree(PACKAGE_FOLDER); print(*[tree.identity(entry) for entry in sys.argv[1:]])"
     )
     if python is None or subprocess.run([python, "-c", ""], capture_output=True).returncode:
@@ -439,7 +439,7 @@ def test_what_is_not_there_is_named():
     with pytest.raises(ToolError, match=r"no module 'rlar\.never_was'"):
         code_identity("rlar.never_was:Tool")
     with pytest.raises(ToolError, match=r"no 'Never' in rlar\.tools\.library\.number"):
-        code_identity("rlar.tools.library.number:Never")
+        code_identity("rlar.kinds.number:Never")
 
 
 def test_a_plugin_outside_the_package_has_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

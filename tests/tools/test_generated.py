@@ -12,14 +12,14 @@ from rule_tasks import BAD, BRACKETS, LADDER, NUMBER, TARGET, TASKS, returning, 
 
 import rlar
 from rlar.errors import SandboxRefused, ToolError
-from rlar.tools import runs
-from rlar.tools.base import Resources, load_tool
-from rlar.tools.certify import build_recipe, certify
+from rlar.gate import build_recipe, certify
+from rlar.gate.policy import Policy, load_policy
+from rlar.registry.registry import Registry, RowRecord
+from rlar.report.table import show_tool
+from rlar.sandbox import Pool
+from rlar.scoring import runner as runs
+from rlar.tool import Resources, load_tool
 from rlar.tools.generated import Running, generated_spec, keeps_state, score_in
-from rlar.tools.listing import show_tool
-from rlar.tools.policy import Policy, load_policy
-from rlar.tools.registry import Registry, RowRecord
-from rlar.tools.sandbox import Pool
 from rlar.tools.source_check import check_source
 from rlar.types import Certificate, Sample, Score, ToolSpec
 
@@ -281,7 +281,7 @@ class Missing:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Missing())
-from rlar.tools.base import Resources, load_tool
+from rlar.tool import Resources, load_tool
 from rlar.types import Sample, ToolSpec
 
 with Resources() as resources:

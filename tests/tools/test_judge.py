@@ -29,20 +29,20 @@ from scripted_judges import (
 )
 
 from rlar.errors import ChatDenied, ChatUnavailable, ToolError
+from rlar.gate import build_recipe, certify
+from rlar.gate.policy import Policy, load_policy
+from rlar.gate.probes import LabelledPair
+from rlar.llm.chat import ChatReply, UnusableReply
+from rlar.network import Network
+from rlar.registry.registry import Registry, RowRecord
+from rlar.scoring import runner as runs
+from rlar.scoring.checked import score_checked
+from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.testing.openai_server import Fault, Reply, ScriptedOpenAI
+from rlar.text.answers import visible_answer
+from rlar.tool import Resources, load_tool
 from rlar.tools import judge as judge_module
-from rlar.tools import runs
-from rlar.tools.answers import visible_answer
-from rlar.tools.base import Resources, load_tool
-from rlar.tools.certify import build_recipe, certify
-from rlar.tools.chat import ChatReply, UnusableReply
-from rlar.tools.checked import score_checked
 from rlar.tools.judge import NO_PEERS, Criterion, Judge, fenced, judge_spec
-from rlar.tools.network import Network
-from rlar.tools.policy import Policy, load_policy
-from rlar.tools.probes import LabelledPair
-from rlar.tools.registry import Registry, RowRecord
-from rlar.tools.router import RoutedSample, Scorer
 from rlar.types import Certificate, JsonObject, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec
 
 pytest.importorskip("uvicorn", reason="the scripted server needs rlar[serve]")
@@ -392,7 +392,7 @@ def test_judges_load_and_score_where_langgraph_is_not_installed():
         told = spec(endpoint={"model": "m", "base_url": server.url}).model_dump_json()
         code = (
             "import sys\nfor name in ('langgraph', 'torch', 'transformers'): sys.modules[name] = None\n"
-            "from rlar.tools.base import Resources, load_tool\nfrom rlar.types import Sample, ToolSpec\n"
+            "from rlar.tool import Resources, load_tool\nfrom rlar.types import Sample, ToolSpec\n"
             f"import os; os.environ['RLAR_ALLOW_HOSTS'] = {host(server)!r}\n"
             f"tool = load_tool(ToolSpec.model_validate_json({told!r}), Resources())\n"
             "print(tool.score([Sample(prompt='Why?', completion='gas')])[0].value)"

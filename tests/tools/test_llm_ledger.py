@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from rlar.errors import RegistryError
-from rlar.tools import migrations
-from rlar.tools.registry import LlmCall, Registry
+from rlar.registry import migrations
+from rlar.registry.registry import LlmCall, Registry
 from rlar.types import AnswerKind, Contract, Example, Message, TaskSpec, Witness
 
 FINGERPRINT = "f1-0123456789ab"

@@ -10,12 +10,12 @@ import pytest
 from planted import answer_part
 from probing_tasks import TASKS, example, number_task, task
 
-from rlar.tools.policy import load_policy
-from rlar.tools.probes import make_probes
-from rlar.tools.probes.material import as_number, may_be_equal
-from rlar.tools.probes.programs import CHECKS_ITSELF
-from rlar.tools.probes.structured import instance, is_valid
-from rlar.tools.probes.texts import drop_sentences, half_of_another, sentences, shuffle_words, swap_entity, words
+from rlar.gate.policy import load_policy
+from rlar.gate.probes import make_probes
+from rlar.kinds.json.probes import instance, is_valid
+from rlar.kinds.material import as_number, may_be_equal
+from rlar.kinds.programs.probes import CHECKS_ITSELF
+from rlar.kinds.texts import drop_sentences, half_of_another, sentences, shuffle_words, swap_entity, words
 from rlar.types import AnswerKind
 
 BUDGET = load_policy().budget("inline")

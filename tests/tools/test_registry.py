@@ -21,12 +21,12 @@ import pytest
 from sqlalchemy import LargeBinary, MetaData, create_engine, insert, make_url
 
 from rlar.errors import RegistryError
-from rlar.tools import migrations
-from rlar.tools import statements as sql
-from rlar.tools.engine import keep_secrets, place, shown, without_secrets
-from rlar.tools.registry import Registry, RowRecord
-from rlar.tools.schema import Table
-from rlar.tools.writer_lock import STALE_SECONDS, RowLock
+from rlar.registry import migrations
+from rlar.registry import statements as sql
+from rlar.registry.engine import keep_secrets, place, shown, without_secrets
+from rlar.registry.registry import Registry, RowRecord
+from rlar.registry.tables import Table
+from rlar.registry.writer_lock import STALE_SECONDS, RowLock
 from rlar.types import (
     AnswerKind,
     Calibration,
@@ -400,7 +400,7 @@ def test_a_closed_registry_says_so(address: str):
 
 WRITER = """
     import sys
-    from rlar.tools.registry import Registry, RowRecord
+    from rlar.registry.registry import Registry, RowRecord
     from rlar.types import digest
     registry = Registry.open(sys.argv[1])
     number = 0
@@ -450,7 +450,7 @@ def test_a_creation_killed_at_any_statement_leaves_an_empty_file_or_a_registry(p
         import os, sys
         from sqlalchemy import event
         from sqlalchemy.engine import Engine
-        from rlar.tools.registry import Registry
+        from rlar.registry.registry import Registry
         left = int(sys.argv[2])
         @event.listens_for(Engine, "before_cursor_execute")
         def kill(*_args):
@@ -638,7 +638,7 @@ def test_a_writer_that_slept_while_another_took_over_cannot_write(url: str):
 
 def test_nobody_takes_over_in_the_middle_of_a_transaction(url: str, monkeypatch: pytest.MonkeyPatch):
     slow = Registry.open(url, create=True)
-    monkeypatch.setattr("rlar.tools.writer_lock.STALE_SECONDS", -1.0)
+    monkeypatch.setattr("rlar.registry.writer_lock.STALE_SECONDS", -1.0)
     took_over = threading.Event()
 
     def take() -> None:
@@ -794,7 +794,7 @@ def test_a_damaged_file_is_an_error_with_a_way_out_and_not_wrong_content(path: P
 
 def test_a_locked_database_is_an_error_after_a_wait(path: Path, monkeypatch: pytest.MonkeyPatch):
     Registry.open(path, create=True).close()
-    monkeypatch.setattr("rlar.tools.engine.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("rlar.registry.engine.BUSY_SECONDS", 0.2)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(RegistryError, match="is locked by another process"):

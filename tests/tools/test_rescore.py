@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from rlar.cli import app
 from rlar.errors import DatasetError, RegistryError
-from rlar.tools.library import LIBRARY, library_spec
-from rlar.tools.lock import make_lock
-from rlar.tools.registry import Registry, RowRecord
-from rlar.tools.rescore import rescore
+from rlar.kinds import LIBRARY, library_spec
+from rlar.registry.registry import Registry, RowRecord
+from rlar.scoring.lock_file import make_lock
+from rlar.scoring.rescore import rescore
 from rlar.types import Calibration
 
 HERE = Path(__file__).parent

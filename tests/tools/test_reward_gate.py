@@ -12,13 +12,13 @@ from planted import overlap
 from tiny_hub import cached, planted_models, readings_of, resources_at, spec_of, toy_pairs, toy_rows
 
 from rlar.errors import ToolError
-from rlar.testing import toy_task
-from rlar.testing.tiny_models import PLANTED
-from rlar.tools.base import load_tool
-from rlar.tools.certify import build_recipe, certify, rejected_certificate
-from rlar.tools.certify.stats import row_offsets
-from rlar.tools.policy import load_policy
+from rlar.gate import build_recipe, certify, rejected_certificate
+from rlar.gate.policy import load_policy
+from rlar.gate.stats import row_offsets
+from rlar.tool import load_tool
 from rlar.types import Sample, Score, ToolKind, ToolSpec, ok
+from tests.standins import toy_task
+from tests.standins.tiny_models import PLANTED
 
 POLICY = load_policy()
 TASK = toy_rows()

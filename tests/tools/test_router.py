@@ -20,10 +20,10 @@ from scored_rows import FAKES, OTHER, ROW, TASK, certificate, one_tool, row, sai
 
 import rlar
 from rlar.errors import RegistryError
-from rlar.tools import runs
-from rlar.tools.library import LIBRARY, library_spec
-from rlar.tools.registry import Registry, RowRecord
-from rlar.tools.router import RoutedSample, Scorer
+from rlar.kinds import LIBRARY, library_spec
+from rlar.registry.registry import Registry, RowRecord
+from rlar.scoring import runner as runs
+from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.types import (
     Assignment,
     Calibration,
@@ -323,7 +323,7 @@ def test_no_worker_outlives_a_killed_trainer(tmp_path: Path):
     script = f"""
         import sys
         sys.path.insert(0, {str(HERE)!r})
-        from rlar.tools.router import RoutedSample, Scorer
+        from rlar.scoring.scorer import RoutedSample, Scorer
         from rlar.types import Example, Message
         row = Example.model_validate_json({ROW.model_dump_json()!r})
         scorer = Scorer({str(path)!r}, plugins=["scorer_fakes"], workers=1, deadline_seconds=600)
@@ -371,7 +371,7 @@ def test_unstored_rows_with_the_same_prompt_keep_their_own_columns(tmp_path: Pat
             raise KeyError("mark")
         return {"mark": example.columns["mark"]}
 
-    monkeypatch.setattr("rlar.tasks.bindings.bind", mark)
+    monkeypatch.setattr("rlar.kinds.bind.bind", mark)
     monkeypatch.setattr(Scorer, "_row_router", staticmethod(lambda _snapshot: Router()))
     one, two, none = row("new", mark=0.1), row("new", mark=0.9), row("new")
     with scorer(one_tool(tmp_path, "fake_inline")) as router:

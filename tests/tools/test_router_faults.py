@@ -18,10 +18,10 @@ import pytest
 from scored_rows import ROW, TASK, one_tool, row, said, scorer, statuses, store
 
 from rlar.errors import RegistryError
-from rlar.tools.disk_cache import DiskCache
-from rlar.tools.library import LIBRARY, library_spec
-from rlar.tools.registry import Registry, RowRecord
-from rlar.tools.runs import Breaker
+from rlar.kinds import LIBRARY, library_spec
+from rlar.registry.registry import Registry, RowRecord
+from rlar.scoring.cache import DiskCache
+from rlar.scoring.runner import Breaker
 from rlar.types import Sample, failed, ok
 
 HERE = Path(__file__).parent
@@ -183,8 +183,8 @@ def test_a_quarantined_tool_is_tried_again_and_a_lasting_fault_keeps_it_out_long
 def test_a_locked_registry_costs_new_rows_their_reward_and_known_rows_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr("rlar.tools.engine.BUSY_SECONDS", 0.05)
-    monkeypatch.setattr("rlar.tools.router.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("rlar.registry.engine.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("rlar.scoring.scorer.RETRY_SECONDS", 0.0)
     path = one_tool(tmp_path, "fake_inline")
     new = row("never asked before", "it")
     with Registry.open(path) as registry:
@@ -283,8 +283,8 @@ def test_a_changed_byte_in_a_stored_score_is_a_miss_and_no_number(tmp_path: Path
 def test_a_locked_cache_is_done_without_and_used_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr("rlar.tools.disk_cache.PAUSE_SECONDS", 0.2)
-    monkeypatch.setattr("rlar.tools.disk_cache.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("rlar.scoring.cache.PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr("rlar.scoring.cache.BUSY_SECONDS", 0.05)
     cache = DiskCache(tmp_path / "scores.sqlite")
     cache.put_many({b"a" * 16: ok(0.5)})
     holder = sqlite3.connect(tmp_path / "scores.sqlite", isolation_level=None)

@@ -6,9 +6,9 @@ import pytest
 from probing_tasks import example
 from rule_tasks import BY, bracket_task, ladder_task, rule_task, target_task
 
-from rlar.tools.policy import load_policy
-from rlar.tools.probes import LabelledPair, ProbeSet, make_probes
-from rlar.tools.probes.rules import BY_USER, provable
+from rlar.gate.policy import load_policy
+from rlar.gate.probes import LabelledPair, ProbeSet, make_probes
+from rlar.kinds.rule.probes import BY_USER, provable
 from rlar.types import TaskSpec, Witness
 
 POLICY = load_policy()

@@ -13,12 +13,12 @@ from scored_rows import OTHER, ROW, TASK, certificate, one_tool, row, said, scor
 
 import rlar
 from rlar.errors import ConfigError, RegistryError, UnknownTaskError
-from rlar.tasks.data import read_rows
-from rlar.tools.library import LIBRARY, library_spec
-from rlar.tools.lock import make_lock
-from rlar.tools.registry import Registry, RowRecord
-from rlar.tools.router import RoutedSample
-from rlar.tools.unknown import UnknownQueue
+from rlar.kinds import LIBRARY, library_spec
+from rlar.registry.registry import Registry, RowRecord
+from rlar.rows.read import read_rows
+from rlar.scoring.lock_file import make_lock
+from rlar.scoring.scorer import RoutedSample
+from rlar.scoring.unknown import UnknownQueue
 from rlar.types import Assignment, Calibration, Example, Message, Recipe
 
 HERE = Path(__file__).parent

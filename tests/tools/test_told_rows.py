@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rlar.tools.library import LIBRARY, library_spec
-from rlar.tools.registry import Registry, RowRecord
-from rlar.tools.router import RoutedSample, Scorer
+from rlar.kinds import LIBRARY, library_spec
+from rlar.registry.registry import Registry, RowRecord
+from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.types import AnswerKind, Certificate, Contract, Example, Message, Recipe, TaskSpec
 
 TASK, OTHER = "f1-000000000001", "f1-000000000002"

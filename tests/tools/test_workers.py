@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from rlar.errors import ToolError
-from rlar.tools.base import Resources, load_tool
-from rlar.tools.library import LIBRARY, library_class, library_spec
-from rlar.tools.workers import WorkerPool
+from rlar.kinds import LIBRARY, library_class, library_spec
+from rlar.scoring.workers import WorkerPool
+from rlar.tool import Resources, load_tool
 from rlar.types import Sample
 
 HERE = Path(__file__).parent

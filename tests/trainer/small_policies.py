@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models
 from transformers import GPT2Config, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config, Qwen3Config
 
-from rlar.trainer.policy import Policy, load_policy
+from rlar.trainer.model.policy import Policy, load_policy
 from rlar.trainer.rollout import LocalSampler, Rollouts
 
 CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyz+=:;[]<>?.- ACFN"

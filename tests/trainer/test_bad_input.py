@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from rlar.cli import app
 from rlar.errors import ConfigError
-from rlar.tools import migrations
-from rlar.tools.library import library_spec
-from rlar.tools.registry import Registry
-from rlar.trainer.policy import Policy, load_policy
+from rlar.kinds import library_spec
+from rlar.registry import migrations
+from rlar.registry.registry import Registry
+from rlar.trainer.model.policy import Policy, load_policy
 from rlar.types import Calibration, Certificate, CheckResult, Example, Message, Recipe, TaskSpec
 
 TOOL = library_spec("number")

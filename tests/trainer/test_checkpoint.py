@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from rlar.trainer import checkpoint
-from rlar.trainer.checkpoint import (
+from rlar.trainer.record import checkpoint
+from rlar.trainer.record.checkpoint import (
     CheckpointError,
     checkpoints,
     latest_checkpoint,

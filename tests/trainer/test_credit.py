@@ -9,10 +9,10 @@ import pytest
 import torch
 from small_policies import gradients, policy, rollouts_of
 
+from rlar.trainer.config import LossConfig
 from rlar.trainer.credit import Credit, per_token, token_advantages
-from rlar.trainer.logprob import completion_logprobs
 from rlar.trainer.loss import policy_loss_backward
-from rlar.trainer.loss_config import LossConfig
+from rlar.trainer.model.logprob import completion_logprobs
 from rlar.trainer.rollout import join_rollouts
 
 nan = math.nan

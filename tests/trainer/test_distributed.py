@@ -15,10 +15,17 @@ from training_fakes import FakeScorer, prompts, run, same_bits, small_config, sm
 
 from rlar.errors import ConfigError, DatasetError
 from rlar.trainer.advantage import counted_rollouts, group_advantages
-from rlar.trainer.checkpoint import checkpoints
-from rlar.trainer.distributed import ALONE, ProcessFailed, process_device, share_groups
-from rlar.trainer.launch import Launch, become_torchrun, read_launch
-from rlar.trainer.metrics import read_metrics
+from rlar.trainer.distributed import (
+    ALONE,
+    Launch,
+    ProcessFailed,
+    become_torchrun,
+    process_device,
+    read_launch,
+    share_groups,
+)
+from rlar.trainer.record.checkpoint import checkpoints
+from rlar.trainer.record.metrics import read_metrics
 from rlar.trainer.start import run_training
 from rlar.trainer.update import Updater, denominator
 from rlar.types import Reward

@@ -9,7 +9,6 @@ from small_policies import gradients, policy, rollouts_of
 
 from rlar.errors import ConfigError
 from rlar.trainer.credit import per_token
-from rlar.trainer.logprob import completion_logprobs
 from rlar.trainer.loss import (
     LossConfig,
     clipped_loss,
@@ -20,6 +19,7 @@ from rlar.trainer.loss import (
     sequence_log_ratio,
     token_weights,
 )
+from rlar.trainer.model.logprob import completion_logprobs
 
 nan = math.nan
 

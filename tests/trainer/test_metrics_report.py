@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from training_fakes import small_config
 
-from rlar.trainer.checkpoint import CheckpointError
-from rlar.trainer.metrics import MetricsLog, read_metrics, repetition, task_metrics
-from rlar.trainer.progress import TrainProgress
-from rlar.trainer.report import chart, eval_table, smooth, write_report
+from rlar.trainer.record.checkpoint import CheckpointError
+from rlar.trainer.record.metrics import MetricsLog, read_metrics, repetition, task_metrics
+from rlar.trainer.record.page import chart, eval_table, smooth, write_report
+from rlar.trainer.record.progress import TrainProgress
 from rlar.types import Reward, ToolScore
 
 

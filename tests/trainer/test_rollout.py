@@ -6,11 +6,11 @@ from small_policies import PROMPTS, character_tokenizer, config, gradients, poli
 from transformers import Gemma2Config
 
 from rlar.errors import ConfigError
-from rlar.trainer.batch import micro_batches, plan_rows
 from rlar.trainer.credit import per_token
-from rlar.trainer.logprob import completion_logprobs
 from rlar.trainer.loss import LossConfig, policy_loss_backward
-from rlar.trainer.policy import load_policy
+from rlar.trainer.model.batch import micro_batches, plan_rows
+from rlar.trainer.model.logprob import completion_logprobs
+from rlar.trainer.model.policy import load_policy
 from rlar.trainer.rollout import LocalSampler, cut_at_stop, join_rollouts
 from rlar.types import Example, Message
 

@@ -20,15 +20,15 @@ from training_fakes import (
 )
 
 from rlar.errors import ConfigError, DatasetError
-from rlar.trainer import checkpoint
 from rlar.trainer import train as train_module
 from rlar.trainer import update as update_module
-from rlar.trainer.checkpoint import CheckpointError, latest_checkpoint
 from rlar.trainer.collect import Collector, replace_groups
 from rlar.trainer.credit import per_token
-from rlar.trainer.metrics import read_metrics
+from rlar.trainer.record import checkpoint
+from rlar.trainer.record.checkpoint import CheckpointError, latest_checkpoint
+from rlar.trainer.record.metrics import read_metrics
+from rlar.trainer.record.run import Run, read_data
 from rlar.trainer.rollout import LocalSampler
-from rlar.trainer.run import Run, read_data
 from rlar.trainer.update import TrainingDiverged, learning_rate
 from rlar.types import Reward
 

@@ -16,9 +16,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rlar.trainer.audit import Auditor
-from rlar.trainer.checkpoint import checkpoints, latest_checkpoint
-from rlar.trainer.metrics import read_metrics
+from rlar.trainer.record.audit import Auditor
+from rlar.trainer.record.checkpoint import checkpoints, latest_checkpoint
+from rlar.trainer.record.metrics import read_metrics
 from rlar.types import Example, Message, Reward
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -124,7 +124,7 @@ def test_the_audit_tool_gives_no_reward_and_tells_gamed_from_earned(made: Path):
 
 
 def _is_number(folder: Path, fingerprint: str) -> bool:
-    from rlar.tools.registry import Registry
+    from rlar.registry.registry import Registry
 
     with Registry.open(folder / "registry.db", readonly=True) as registry:
         task = registry.task(fingerprint)

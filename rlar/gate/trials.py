@@ -1,0 +1,245 @@
+"""The checks that need the tool run again: latency, determinism; and sanity, which looks at everything it returned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from random import Random
+
+from rlar.errors import boundary
+from rlar.gate.elsewhere import Elsewhere
+from rlar.gate.policy import Budget, Policy, RunClass
+from rlar.gate.probes import Probe
+from rlar.gate.run import Clock, Ran, call, score_all
+from rlar.gate.stats import quantile
+from rlar.tool import RewardTool
+from rlar.types import CheckResult, Sample, Score, ToolKind, failed
+
+NOISY_KINDS = frozenset({ToolKind.REWARD_MODEL, ToolKind.JUDGE, ToolKind.HTTP})
+"""Floating point and batching may move these a little: compared within a hundredth of their range."""
+JUDGE_TOLERANCE = 0.12
+"""LLM endpoints repeat themselves only nearly, even at temperature 0: a verdict one step away is the same score."""
+JUDGE_AGREEMENT = 0.9
+"""Share of a judge's repeated scores that must be the same. What noise is left counts against it in every other check."""
+
+
+class Timed:
+    """Single calls, timed; the first are not counted, they warm the tool up."""
+
+    def __init__(
+        self, tool: RewardTool, probes: Sequence[Probe], budget: Budget, clock: Clock, *, runs: RunClass = "pool"
+    ) -> None:
+        self.runs = runs
+        self.milliseconds: list[float] = []
+        self.problem = ""
+        self.hung = False
+        self.limit_ms = budget.p95_ms
+        chosen = spread([probe for probe in probes if not probe.may_loop], budget.timed)
+        warm_up = call(tool, [chosen[0].sample], min(clock.left, 3 * budget.call_seconds)) if chosen else None
+        if warm_up is not None and self._stopped(warm_up, chosen[0]):
+            return
+        for probe in chosen:
+            if clock.left <= 0:
+                break
+            ran = call(tool, [probe.sample], min(clock.left, budget.call_seconds))
+            if self._stopped(ran, probe):
+                return
+            took = 1000 * ran.seconds
+            if took > budget.p95_ms:
+                # A busy machine may be what was slow: the better of two counts.
+                again = call(tool, [probe.sample], min(clock.left, budget.call_seconds))
+                if self._stopped(again, probe):
+                    return
+                took = min(took, 1000 * again.seconds)
+            self.milliseconds.append(took)
+            if len(self.milliseconds) >= 3 and min(self.milliseconds) > budget.p95_ms:
+                return
+
+    def _stopped(self, ran: Ran, probe: Probe) -> bool:
+        if ran.hung:
+            self.hung = True
+            self.problem = f"{ran.problem} ({probe.check}/{probe.kind} of {probe.example_id})"
+        return self.hung
+
+    @property
+    def p50(self) -> float | None:
+        return round(quantile(self.milliseconds, 0.5), 3) if self.milliseconds else None
+
+    @property
+    def p95(self) -> float | None:
+        return round(quantile(self.milliseconds, 0.95), 3) if self.milliseconds else None
+
+    def check(self) -> CheckResult:
+        """p95 of one call against the policy's limit; a tool that hangs fails it."""
+        if self.hung:
+            return CheckResult(name="latency", passed=False, threshold=self.limit_ms, note=f"hangs: {self.problem}")
+        if self.p95 is None:
+            return CheckResult(name="latency", passed=None, threshold=self.limit_ms, note="nothing could be timed")
+        return CheckResult(
+            name="latency",
+            passed=self.p95 <= self.limit_ms,
+            value=self.p95,
+            threshold=self.limit_ms,
+            probes=len(self.milliseconds),
+            note="milliseconds at the 95th percentile of single calls",
+            details={"p50_ms": self.p50, "runs": self.runs},
+        )
+
+
+def spread(probes: Sequence[Probe], count: int) -> list[Probe]:
+    """`count` probes evenly over all, so that every check is among them."""
+    if count >= len(probes):
+        return list(probes)
+    return [probes[index * len(probes) // count] for index in range(count)]
+
+
+def sanity(
+    ran: Ran, *, bounded: bool, silent: bool, policy: Policy, memory_mb: float = 0.0, memory_limit_mb: float = math.inf
+) -> CheckResult:
+    """Finite, in range, of the right type and length, not constant, and (nearly) never broken.
+
+    Args:
+        silent: a guard, that says nothing where it has no objection.
+        memory_mb: by how much the process grew while it scored.
+    """
+    problems = [ran.problem] if ran.problem else []
+    values = [score.value for score in ran.scores if score.value is not None]
+    broken = sum(score.status == "failed" for score in ran.scores)
+    timeouts = sum(score.status == "timeout" for score in ran.scores)
+    count = max(1, len(ran.scores))
+    if bounded and (outside := [value for value in values if not -1e-9 <= value <= 1 + 1e-9]):
+        problems.append(f"{len(outside)} score(s) outside [0, 1], e.g. {outside[0]:.4g}")
+    if len(values) > 1 and max(values) - min(values) < 1e-9 and not silent:
+        problems.append(f"constant: every score is {values[0]:.4g}")
+    if not values and not silent:
+        first = next((score for score in ran.scores if score.status != "ok"), None)
+        why = (first.error or first.explanation)[:160] if first else "no probes"
+        problems.append(f"not a single score: {why}")
+    if broken / count > policy.max_failed_share:
+        first_broken = next(score for score in ran.scores if score.status == "failed")
+        problems.append(f"failed on {broken} of {count} probes, e.g.: {(first_broken.error or '')[:160]}")
+    if timeouts / count > policy.max_timeout_share:
+        problems.append(f"ran out of time on {timeouts} of {count} probes")
+    if memory_mb > memory_limit_mb:
+        problems.append(f"made this process grow by {memory_mb:.0f} MiB (policy: {memory_limit_mb:.0f})")
+    return CheckResult(
+        name="sanity",
+        passed=not problems,
+        value=round(broken / count, 6),
+        threshold=policy.max_failed_share,
+        probes=len(ran.scores),
+        note="; ".join(dict.fromkeys(problems)),
+        details={
+            "ok": len(values),
+            "abstain": sum(score.status == "abstain" for score in ran.scores),
+            "failed": broken,
+            "timeout": timeouts,
+            "lowest": min(values) if values else None,
+            "highest": max(values) if values else None,
+        },
+    )
+
+
+def determinism(
+    tool: RewardTool,
+    probes: Sequence[Probe],
+    scores: Sequence[Score],
+    *,
+    budget: Budget,
+    clock: Clock,
+    seed: int,
+    reload: Callable[[], RewardTool] | None,
+    elsewhere: Elsewhere | None,
+) -> CheckResult:
+    """Same input, same score: again, in another order, in a freshly loaded tool, and in another process."""
+    eligible = [
+        index
+        for index in range(len(probes))
+        if scores[index].status in {"ok", "abstain"} and not probes[index].may_loop
+    ]
+    Random(f"{seed}:determinism").shuffle(eligible)
+    chosen = eligible[: budget.determinism]
+    if not chosen:
+        return CheckResult(name="determinism", passed=None, note="no probe was scored, nothing to repeat")
+    values = [value for index in chosen if (value := scores[index].value) is not None]
+    span = max(values) - min(values) if values else 0.0
+    judged = tool.spec.kind is ToolKind.JUDGE
+    tolerance = JUDGE_TOLERANCE if judged else 0.01 * span if tool.spec.kind in NOISY_KINDS else 1e-9
+    needed = JUDGE_AGREEMENT if judged else 1.0
+    samples = [probes[index].sample for index in chosen]
+    order = list(range(len(chosen)))
+    Random(f"{seed}:order").shuffle(order)
+    trials: list[tuple[str, Callable[[], Ran], list[int]]] = [
+        ("again", lambda: score_all(tool, samples, clock), list(range(len(chosen)))),
+        ("in another order, one by one in part", lambda: _shuffled(tool, samples, order, clock), order),
+    ]
+    notes: list[str] = []
+    problems: list[str] = []
+    if reload is not None:
+        trials.append(("freshly loaded", lambda: _reloaded(reload, samples, clock), list(range(len(chosen)))))
+    else:
+        notes.append("not tried: a freshly loaded tool")
+    if elsewhere is not None and elsewhere.can_load(tool.spec):
+        some = list(range(min(len(chosen), 40)))
+        part = [samples[index] for index in some]
+        trials.append(("in another process", lambda: elsewhere.score(tool.spec, part, clock.left), some))
+    else:
+        notes.append("not tried: another process")
+    compared = differing = 0
+    found: list[str] = []
+    for name, run, positions in trials:
+        ran = run()
+        if ran.problem:
+            problems.append(f"{name}: {ran.problem}")
+        for position, score in zip(positions, ran.scores, strict=True):
+            first = scores[chosen[position]]
+            compared += 1
+            if not _same(first, score, tolerance):
+                differing += 1
+                probe = probes[chosen[position]]
+                if len(found) + len(problems) < 5:
+                    found.append(f"{name}: {probe.check}/{probe.kind} {_told(first)} then {_told(score)}")
+    share = 1 - differing / compared if compared else 1.0
+    passed = share >= needed and not problems
+    told = [*problems, *found]
+    return CheckResult(
+        name="determinism",
+        passed=passed,
+        value=round(share, 6) if compared else None,
+        threshold=needed,
+        probes=len(chosen),
+        note="; ".join([*([] if passed else told[:3]), *notes]),
+        details={"trials": [name for name, _, _ in trials], "differences": told},
+    )
+
+
+def _shuffled(tool: RewardTool, samples: Sequence[Sample], order: Sequence[int], clock: Clock) -> Ran:
+    """Another order and other batches: the first few alone, the rest by sevens."""
+    mixed = [samples[index] for index in order]
+    head = score_all(tool, mixed[:5], clock, batch=1)
+    tail = score_all(tool, mixed[5:], clock, batch=7)
+    return Ran(
+        [*head.scores, *tail.scores], head.seconds + tail.seconds, head.problem or tail.problem, head.hung or tail.hung
+    )
+
+
+def _reloaded(reload: Callable[[], RewardTool], samples: Sequence[Sample], clock: Clock) -> Ran:
+    loaded: list[RewardTool] = []
+    problems: list[str] = []
+    boundary(
+        lambda: loaded.append(reload()),
+        lambda error: problems.append(f"cannot be loaded again: {type(error).__name__}: {error}"),
+    )
+    if problems:
+        return Ran([failed(problems[0]) for _ in samples], 0.0, problems[0])
+    return score_all(loaded[0], samples, clock)
+
+
+def _same(first: Score, second: Score, tolerance: float) -> bool:
+    if first.value is None or second.value is None:
+        return first.value is None and second.value is None and first.status == second.status
+    return abs(first.value - second.value) <= tolerance
+
+
+def _told(score: Score) -> str:
+    return score.status if score.value is None else f"{score.value:.4g}"

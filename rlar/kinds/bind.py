@@ -1,0 +1,76 @@
+"""What this very row asks for, extracted once by parsers and handed to the tools as JSON."""
+
+from __future__ import annotations
+
+from rlar.kinds.carries import listed_labels
+from rlar.kinds.facts import normal_label
+from rlar.kinds.parsed import Parsed
+from rlar.kinds.rule.wordings import slots
+from rlar.kinds.translation.rows import split_instruction
+from rlar.text.language import identify
+from rlar.text.language_names import canonical_language
+from rlar.types import AnswerKind, Contract, Example, JsonObject
+
+_PASSAGE_KINDS = (AnswerKind.SUMMARY, AnswerKind.SHORT_TEXT, AnswerKind.LONG_TEXT)
+
+
+def bind(example: Example, contract: Contract, parsed: Parsed | None = None) -> JsonObject:
+    """The binding of a row under a contract: JSON, the same for the same row in any process.
+
+    Keys by kind: {"suite"} for code, {"constraints"}, {"sql"}, {"source", "source_language", "target_language"} for
+    translation, {"options", "labels"} for choice, {"passage"}, {"schema"} for JSON, {"slots"} for what a prompt says
+    in the gaps of its task's wording. A key whose content is not found
+    in the row is left out; the tool then abstains.
+
+    Args:
+        parsed: the row's readings, for a caller who has them.
+    """
+    if parsed is None:
+        parsed = Parsed(example)
+    kind = contract.answer_kind
+    if kind in (AnswerKind.CODE_TESTS, AnswerKind.CODE_STDIO):
+        return {} if parsed.suite is None else {"suite": parsed.suite.to_binding()}
+    if kind is AnswerKind.CONSTRAINTS:
+        return {"constraints": [constraint.model_dump(mode="json") for constraint in parsed.constraints]}
+    if kind is AnswerKind.SQL:
+        return {} if parsed.sql is None else {"sql": parsed.sql.to_binding()}
+    if kind is AnswerKind.TRANSLATION:
+        return _translation(parsed, contract)
+    if kind is AnswerKind.CHOICE:
+        return _choice(parsed, contract)
+    if kind is AnswerKind.JSON:
+        return {} if parsed.schema is None else {"schema": parsed.schema}
+    if contract.wordings:
+        found = (slots(wording, parsed.asked) for wording in sorted(contract.wordings, key=len, reverse=True))
+        filled = next((each for each in found if each is not None), None)
+        return {} if filled is None else {"slots": filled}
+    if kind in _PASSAGE_KINDS and contract.carries:
+        return {} if parsed.asked_passage is None else {"passage": parsed.asked_passage}
+    return {}
+
+
+def _translation(parsed: Parsed, contract: Contract) -> JsonObject:
+    found = parsed.translation
+    source = found.source if found else split_instruction(parsed.asked)[1]
+    language = found.source_language if found else ""
+    if not language and source:
+        language = canonical_language(identify(source).code)
+    binding: JsonObject = {"target_language": contract.target_language or (found.target_language if found else "")}
+    if source:
+        binding["source"] = source
+    if language and language != binding["target_language"]:
+        binding["source_language"] = language
+    return binding
+
+
+def _choice(parsed: Parsed, contract: Contract) -> JsonObject:
+    example = parsed.example
+    if contract.labels:
+        binding: JsonObject = {"labels": list(contract.labels)}
+        named = listed_labels(example.text)
+        if example.reference is not None and normal_label(example.reference) not in contract.labels:
+            # A label too rare for the contract is still this row's answer.
+            binding["labels"] = sorted({*contract.labels, normal_label(example.reference), *named[:20]})
+        return binding
+    options = parsed.options
+    return {"options": options, "labels": list(options)} if options else {}

@@ -1,0 +1,153 @@
+"""Checks of amounts: units, letters, keywords."""
+
+from __future__ import annotations
+
+import re
+
+from rlar.kinds.constraints.check import text as t
+from rlar.kinds.constraints.check.verdict import Verdict, within
+from rlar.types import JsonObject
+
+
+def _amount(unit: str, text: str, params: JsonObject) -> int | None:
+    match unit:
+        case "word":
+            return len(t.words(text))
+        case "sentence":
+            return len(t.sentences(text))
+        case "paragraph" | "stanza":
+            return len(t.paragraphs(text, str(params.get("separator") or "\n\n")))
+        case "line":
+            return len(t.lines(text))
+        case "bullet":
+            return len(t.bullets(text))
+        case "numbered":
+            return t.numbered_items(text)
+        case "character":
+            return t.visible_characters(text)
+        case "letter":
+            return sum(1 for character in text if character.isalpha())
+        case "placeholder":
+            return t.placeholders(text)
+        case "highlight":
+            n = t.highlights(text, params.get("style"))
+            return max(n, t.underscored(text)) if params.get("style") is None else n
+        case "capital_word":
+            return t.capital_words(text)
+        case "hashtag":
+            return t.hashtags(text)
+        case "emoji":
+            return t.emojis(text)
+        case "heading":
+            return len(t.headings(text))
+        case "question":
+            return text.count("?") + text.count("？")
+        case "exclamation":
+            return text.count("!") + text.count("！")
+        case "comma":
+            return text.count(",")
+        case "link":
+            return t.links(text)
+        case "digit":
+            return sum(1 for character in text if character.isdigit())
+    return None
+
+
+def divide(unit: str, text: str) -> list[str] | None:
+    match unit:
+        case "sentence":
+            return t.sentences(text)
+        case "paragraph":
+            return t.paragraphs(text)
+        case "line":
+            return t.lines(text)
+        case "bullet":
+            return t.bullets(text) or [line for line in t.lines(text) if re.match(r"\d+[.)]\s", line)]
+        case "word":
+            return t.words(text)
+    return None
+
+
+def count(params: JsonObject, text: str) -> Verdict:
+    unit = str(params["unit"])
+    each = params.get("each")
+    if each is not None:
+        pieces = divide(str(each), text)
+        if pieces is None:
+            return Verdict(None, f"each {each} is not checkable")
+        if not pieces:
+            return Verdict(False, f"no {each}")
+        amounts = [_amount(unit, piece, {}) for piece in pieces]
+        if any(n is None for n in amounts):
+            return Verdict(None, f"{unit} per {each} is not checkable")
+        wrong = [n for n in amounts if n is not None and not within(n, params)]
+        return Verdict(not wrong, f"{len(wrong)} of {len(pieces)} off" if wrong else "")
+    n = _amount(unit, text, params)
+    if n is None and unit in ("section", "part"):
+        return _loose_sections(params, text)
+    if n is None:
+        return Verdict(None, f"{unit} is not checkable")
+    if unit == "paragraph" and "separator" not in params and not within(n, params):
+        # Without a word on how paragraphs are set apart, single line breaks will do.
+        by_line = len(t.lines(text))
+        if within(by_line, params):
+            return Verdict(None if n > 1 else True, f"{n} blocks, {by_line} lines")
+    return Verdict(within(n, params), f"{n}")
+
+
+def _loose_sections(params: JsonObject, text: str) -> Verdict:
+    if not t.words(text):
+        return Verdict(False, "no text")
+    candidates = {
+        len(t.headings(text)),
+        len(
+            re.findall(
+                r"^[^\S\n]*+(?:\*{1,2}[^*\n]{1,80}\*{1,2}:?|[A-Z][\w ]{1,40}:|(?:section|part|chapter)\s+\S{1,6}.{0,60})[^\S\n]*+$",
+                text,
+                re.MULTILINE | re.IGNORECASE,
+            )
+        ),
+        len(t.split_parts(text, "***")),
+        len(re.findall(r"\b(?:section|part)\s+(?:\d+|[ivx]+)\b", text, re.IGNORECASE)),
+    }
+    hits = [n for n in candidates if n > 0]
+    if any(within(n, params) for n in hits):
+        return Verdict(True)
+    blocks = len(t.paragraphs(text))
+    return Verdict(
+        False if blocks < int(params.get("min", 1)) else None, f"{sorted(hits)} sections by different readings"
+    )
+
+
+def letter_count(params: JsonObject, text: str) -> Verdict:
+    n = text.lower().count(str(params["letter"]).lower())
+    return Verdict(within(n, params), f"{n} x {params['letter']}")
+
+
+def keyword_count(params: JsonObject, text: str) -> Verdict:
+    n = text.casefold().count(str(params["keyword"]).casefold())
+    return Verdict(within(n, params), f"{n} x {params['keyword']}")
+
+
+def include(params: JsonObject, text: str) -> Verdict:
+    folded = t.plain(text)
+    missing = [p for p in params["phrases"] if t.plain(p) not in folded]
+    if params.get("any"):
+        return Verdict(len(missing) < len(params["phrases"]), "none of " + ", ".join(params["phrases"]))
+    return Verdict(not missing, "missing " + ", ".join(missing) if missing else "")
+
+
+def exclude(params: JsonObject, text: str) -> Verdict:
+    folded = t.plain(text)
+    present = [p for p in params["phrases"] if re.search(rf"(?<!\w){re.escape(t.plain(p))}(?!\w)", folded)]
+    return Verdict(not present, "has " + ", ".join(present) if present else "")
+
+
+def no_characters(params: JsonObject, text: str) -> Verdict:
+    present = [c for c in str(params["characters"]) if c in text]
+    return Verdict(not present, f"has {present[0]!r}" if present else "")
+
+
+def characters(params: JsonObject, text: str) -> Verdict:
+    n = sum(text.count(c) for c in str(params["characters"]))
+    return Verdict(n >= int(params.get("min", 1)), f"{n}")

@@ -1,0 +1,194 @@
+"""Counting units of a text: words, sentences, paragraphs, bullets, highlights.
+
+The definitions follow common evaluation practice: words are runs of word characters, paragraphs are set apart by blank
+lines, sentences end at . ! or ? before white space. All of it is linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from rlar.kinds.constraints.read.lexicon import word_set
+
+_THINK = re.compile(r"<(think|thinking|reasoning)>.*?</\1>\s*", re.DOTALL | re.IGNORECASE)
+_THINK_OPEN = re.compile(r"^\s*<(?:think|thinking|reasoning)>", re.IGNORECASE)
+_THINK_CLOSE = re.compile(r"</(?:think|thinking|reasoning)>\s*", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_NO_SPACE_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+_STAR_BULLET = re.compile(r"^[ \t]*\*[^*\n][^\n]*$|^[ \t]*[-•–‣◦▪·+](?:[ \t][^\n]*|[^\s\-•][^\n]*)$", re.MULTILINE)
+_NUMBERED = re.compile(r"^[ \t]*\(?\d{1,3}[.)][ \t]+\S", re.MULTILINE)
+_HEADING = re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+\S[^\n]*$", re.MULTILINE)
+_ITALIC = re.compile(r"\*([^\n*]+)\*")
+_BOLD = re.compile(r"\*\*([^\n*]+)\*\*")
+_UNDERSCORED = re.compile(r"(?<![\w_])_([^\n_]+)_(?![\w_])")
+_PLACEHOLDER = re.compile(r"\[[^\n\[\]]*\]")
+_EMOJI = re.compile(
+    "[\U0001f300-\U0001faff\U00002600-\U000027bf\U0001f1e6-\U0001f1ff\U00002b50\U00002b55\U0000231a\U0000231b\U000023e9-\U000023f3](?:[\ufe0f\U0001f3fb-\U0001f3ff])?(?:\u200d[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?){0,4}"
+)
+_URL = re.compile(r"https?://[^\s)>\]]+|\bwww\.[^\s)>\]]+")
+_HASHTAG = re.compile(r"(?<![\w&])#\w+")
+_ABBREVIATIONS = word_set(
+    "mr mrs ms dr prof st sr jr vs etc e.g i.e eg ie approx no fig vol inc ltd co corp dept est gen gov sgt capt col lt rev hon "
+    "jan feb mar apr jun jul aug sep sept oct nov dec a.m p.m u.s u.k ph.d b.a m.a z.b d.h u.a bzw ca usw cf al"
+)
+_END = re.compile(r"((?<![.!?…])[.!?…]++|(?<![。！？])[。！？]++)[\"'”’»)\]*_]*(?=\s|$)|[。！？]")
+
+
+def strip_thoughts(completion: str) -> str:
+    """The completion without `<think>` blocks; an unclosed block hides everything, for no answer was given."""
+    if "<" not in completion:
+        return completion
+    text = _THINK.sub("", completion) if "</" in completion else completion
+    last = None
+    for last in _THINK_CLOSE.finditer(text):  # noqa: B007  (not a list: it may hold a hundred thousand)
+        pass
+    if last is not None:
+        text = text[last.end() :]
+    return "" if _THINK_OPEN.match(text) else text
+
+
+def words(text: str) -> list[str]:
+    """Runs of word characters; in scripts without spaces every two characters count as one word."""
+    found = _WORD.findall(text)
+    if _CJK.search(text) is None:
+        return found
+    result: list[str] = []
+    for word in found:
+        at = 0
+        for run in _NO_SPACE_RUN.finditer(word):
+            if run.start() > at:
+                result.append(word[at : run.start()])
+            result.extend(run.group()[i : i + 2] for i in range(0, len(run.group()), 2))
+            at = run.end()
+        if at < len(word):
+            result.append(word[at:])
+    return result
+
+
+def sentences(text: str) -> list[str]:
+    """Stretches that end at . ! ? … before white space; not after abbreviations, initials and list numbers."""
+    result: list[str] = []
+    start = 0
+    for match in _END.finditer(text):
+        if (
+            match.group(1) == "."
+            and not text[match.start() - 1 : match.start()].isspace()
+            and _dot_inside(text, start, match.start(), match.end())
+        ):
+            continue
+        if _WORD.search(text, start, match.end()):
+            result.append(text[start : match.end()].strip())
+        start = match.end()
+    rest = text[start:].strip()
+    if _WORD.search(rest):
+        result.append(rest)
+    return result
+
+
+def _dot_inside(text: str, start: int, dot: int, end: int) -> bool:
+    head = text[max(start, dot - 24) : dot]
+    last = head.split()[-1].lstrip("(\"'*[") if head.split() else ""
+    if last.lower() in _ABBREVIATIONS:
+        following = text[end : end + 3].strip()
+        return not (last.lower() in ("etc", "a.m", "p.m", "inc") and following[:1].isupper())
+    if len(last) == 1 and last.isalpha() and last.isupper() and last != "I":
+        return True
+    # A list number opens its line: "1. Boil the water".
+    return last.isdigit() and text[start:dot].strip() == last
+
+
+def paragraphs(text: str, separator: str = "\n\n") -> list[str]:
+    """Non-empty stretches between blank lines, or between lines of a divider such as ***."""
+    if separator == "\n\n":
+        return [piece.strip() for piece in re.split(r"\n[ \t]*\n", text) if piece.strip()]
+    return [piece for piece in split_parts(text, separator) if piece]
+
+
+def split_parts(text: str, separator: str) -> list[str]:
+    """Stripped stretches between occurrences of the divider; empty ones are kept, apart from the first and last."""
+    if set(separator) == {"*"} and len(separator) == 3:
+        pieces = (
+            re.split(r"(?<!\*)\*[ ]?\*[ ]?\*(?!\*)", text) if "***" not in text or "****" in text else text.split("***")
+        )
+    else:
+        pieces = text.split(separator)
+    pieces = [piece.strip() for piece in pieces]
+    if len(pieces) > 1 and not pieces[0]:
+        pieces = pieces[1:]
+    if len(pieces) > 1 and not pieces[-1]:
+        pieces = pieces[:-1]
+    return pieces
+
+
+def lines(text: str) -> list[str]:
+    """Non-empty lines."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def bullets(text: str) -> list[str]:
+    """Lines that open with a bullet mark (* - • +); a line in bold is none, nor a divider."""
+    return [line for line in _STAR_BULLET.findall(text) if re.search(r"\w", line)]
+
+
+def numbered_items(text: str) -> int:
+    """Lines that open with "1." or "1)"."""
+    return len(_NUMBERED.findall(text))
+
+
+def headings(text: str) -> list[str]:
+    """Markdown headings."""
+    return _HEADING.findall(text)
+
+
+def highlights(text: str, style: str | None = None) -> int:
+    """Stretches of emphasis, *italic* or **bold**, that are not empty."""
+    bold = sum(1 for inner in _BOLD.findall(text) if inner.strip())
+    if style == "bold":
+        return bold
+    return bold + sum(1 for inner in _ITALIC.findall(_BOLD.sub(" ", text)) if inner.strip())
+
+
+def underscored(text: str) -> int:
+    """Stretches between single underscores, the other way of writing italics."""
+    return sum(1 for inner in _UNDERSCORED.findall(text) if inner.strip())
+
+
+def placeholders(text: str) -> int:
+    """Stretches in square brackets."""
+    return len(_PLACEHOLDER.findall(text))
+
+
+def capital_words(text: str) -> int:
+    """Words written in capitals, one-letter words included."""
+    return sum(1 for token in re.findall(r"[^\W_]+(?:[-.'’][^\W_]+)*", text) if token.isupper())
+
+
+def emojis(text: str) -> int:
+    return len(_EMOJI.findall(text))
+
+
+def links(text: str) -> int:
+    return len(_URL.findall(text))
+
+
+def hashtags(text: str) -> int:
+    return len(_HASHTAG.findall(text))
+
+
+def visible_characters(text: str) -> int:
+    """Characters of the stripped text, spaces included."""
+    return len(text.strip())
+
+
+def plain(text: str) -> str:
+    """For comparison: one space between words, straight quotation marks, case folded."""
+    return straight(text).casefold()
+
+
+def straight(text: str) -> str:
+    """One space between words and straight quotation marks, capitals kept."""
+    return " ".join(text.translate(_STRAIGHT).split())
+
+
+_STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "\u00a0": " ", "—": "-", "–": "-"})

@@ -1,0 +1,177 @@
+"""Cheap facts of one row: what its reference looks like, what its prompt brings and asks for.
+
+Facts are evidence, not decisions: `infer` reads a contract from them. About 10,000 rows a second a core: every
+detector starts with a test that most rows fail, and nothing is parsed twice.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rlar.kinds.carries import asks_for_json, asks_for_summary
+from rlar.kinds.parsed import Parsed, asked_text
+from rlar.kinds.translation.rows import Translation
+from rlar.text.shapes import Shape, final_answer, has_latex, option_letter, prose_shape, shape_of
+from rlar.types import Example
+
+__all__ = ["Facts", "answers_option", "asked_text", "describe", "normal_label"]
+
+LETTER_CHARACTERS = 10
+"""An answer up to this long can be nothing but an option letter: "Option (B)"."""
+_LETTERS = re.compile(r"[^\W\d_]{3,}")
+_NUMBER_IN_PROMPT = re.compile(r"\d+(?:[.,]\d+)*")
+_QUERY = re.compile(
+    r"\s*+(?:```\w*+\s*+)?(?:SELECT\b[\s\S]+\bFROM\b|WITH\s++\w++[\s\S]*\bAS\s*+\(|INSERT\s+INTO\b|UPDATE\s+\S+\s+SET\b|DELETE\s+FROM\b)",
+    re.IGNORECASE,
+)
+_QUERY_WORD = re.compile(r"\b(?:sql|query|select|database|tables)\b", re.IGNORECASE)
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The evidence of one row."""
+
+    has_reference: bool
+    shape: Shape
+    """Form of the reference's final answer; NONE without a reference."""
+    answer: str
+    """The reference's final answer: without the worked solution before it."""
+    prompt_words: int
+    reference_words: int
+    suite: str
+    """ "tests", "stdio" or "": what `programs.find_suite` found."""
+    program: bool
+    """The reference is a program."""
+    sql: bool
+    """The reference is a SQL query."""
+    sql_schema: bool
+    """The prompt or a column carries the tables of a SQL task."""
+    latex: bool
+    """The prompt is written with LaTeX mathematics."""
+    options: tuple[tuple[str, str], ...]
+    """Answer options listed in the prompt or a column: (letter, text)."""
+    answers_option: bool
+    """The reference names or repeats one of the options."""
+    json_asked: bool
+    json_schema: bool
+    constraints: tuple[str, ...]
+    """Kinds of the verifiable instructions in the prompt; only read where they could decide (see `describe`)."""
+    translation: Translation | None
+    summary_asked: bool
+    passage: bool
+    overlap: float
+    """Share of the reference's words that stand in the prompt, [0, 1]."""
+    verbatim: bool
+    """The reference stands in the prompt as it is."""
+    numbers: int
+    """Numbers in the prompt's first 1,000 characters."""
+    asks: bool
+    """The prompt ends with, or contains, a question mark."""
+
+
+def describe(example: Example, parsed: Parsed | None = None) -> Facts:
+    """The evidence of one row. Pure: the same row gives the same facts in any process.
+
+    Args:
+        parsed: the row's readings, for a caller who has another use for them.
+    """
+    from rlar.kinds.programs.rows import find_reference_program
+
+    if parsed is None:
+        parsed = Parsed(example)
+    text = example.text
+    reference = example.reference
+    answer = final_answer(reference) if reference is not None else ""
+    shape = shape_of(answer) if reference is not None else Shape.NONE
+    if shape is Shape.LETTER and len(answer) > LETTER_CHARACTERS and not parsed.options:
+        shape = prose_shape(answer)  # "B. Smith, The Quarter of Rome" names no option where none are listed
+    suite = parsed.suite
+    prose = shape in (Shape.SHORT, Shape.LONG)
+    wordy = prose or shape is Shape.NONE
+    program = suite is None and prose and find_reference_program(example) is not None
+    sql = parsed.sql if suite is None and not program and prose else None
+    query = sql is not None or (suite is None and not program and prose and _is_query(answer))
+    coded = suite is not None or program or query
+    options = () if coded else tuple(parsed.options.items())
+    translation = None if coded or not wordy else parsed.translation
+    plain = wordy and not coded
+    overlap, verbatim = (0.0, False) if not prose or coded else _copied(answer, text)
+    # A few words or a translation are judged by the reference, whatever the prompt says about form.
+    reads_constraints = plain and (shape is Shape.NONE or (shape is Shape.LONG and translation is None))
+    return Facts(
+        has_reference=reference is not None,
+        shape=shape,
+        answer=answer,
+        prompt_words=text.count(" ") + 1,
+        reference_words=0 if reference is None else answer.count(" ") + 1,
+        suite="" if suite is None else ("stdio" if suite.kind == "stdio" else "tests"),
+        program=program,
+        sql=query,
+        sql_schema=sql is not None or (not coded and reference is None and _has_tables(text)),
+        latex=has_latex(text),
+        options=options,
+        answers_option=bool(options) and answers_option(answer, shape, options),
+        json_asked=(plain or shape is Shape.JSON) and asks_for_json(text),
+        json_schema=(plain or shape is Shape.JSON) and parsed.schema is not None,
+        constraints=_constraint_kinds(parsed) if reads_constraints else (),
+        translation=translation,
+        summary_asked=plain and asks_for_summary(text if len(text) < 2000 else text[:1000] + "\n" + text[-1000:]),
+        passage=wordy and parsed.passage is not None,
+        overlap=overlap,
+        verbatim=verbatim,
+        numbers=len(_NUMBER_IN_PROMPT.findall(text[:1000])),
+        asks="?" in text or "？" in text,
+    )
+
+
+def answers_option(answer: str, shape: Shape, options: tuple[tuple[str, str], ...]) -> bool:
+    """Whether an answer names an option by its letter or number, or repeats its text."""
+    names = {name.upper() for name, _ in options}
+    if shape is Shape.LETTER and option_letter(answer) in names:
+        return True
+    plain = normal_label(answer)
+    if plain in {normal_label(text) for _, text in options}:
+        return True
+    return plain.upper() in names
+
+
+def normal_label(text: str) -> str:
+    """A short answer as a label: case, white space and surrounding punctuation do not matter."""
+    return _SPACE.sub(" ", text).strip(" \t\n.\"'`*:;,!()[]").casefold()
+
+
+def _has_tables(text: str) -> bool:
+    """Whether a prompt defines the tables of a query that it asks for."""
+    return ("CREATE TABLE" in text or "create table" in text or "Create Table" in text) and bool(
+        _QUERY_WORD.search(text)
+    )
+
+
+def _is_query(answer: str) -> bool:
+    """Whether a reference is a SQL query although its tables are nowhere described."""
+    from rlar.kinds.sql.rows import bare_query, read_query
+
+    query = bare_query(answer) if _QUERY.match(answer) else ""
+    return bool(query) and read_query(query) is not None
+
+
+def _copied(answer: str, prompt: str) -> tuple[float, bool]:
+    head = answer[:1200]
+    lowered = prompt.casefold()
+    words = _LETTERS.findall(head.casefold())
+    verbatim = head.strip().casefold() in lowered
+    if not words:
+        return (1.0 if verbatim else 0.0), verbatim
+    known = set(_LETTERS.findall(lowered[:20000]))
+    return round(sum(word in known for word in words) / len(words), 3), verbatim
+
+
+def _constraint_kinds(parsed: Parsed) -> tuple[str, ...]:
+    """Kinds of what the prompt demands of the answer: explicit, sure, and something that code can check."""
+    return tuple(
+        constraint.kind
+        for constraint in parsed.constraints
+        if constraint.strength == "hard" and constraint.confidence >= 0.5 and constraint.kind != "unsupported"
+    )

@@ -1,0 +1,217 @@
+"""Is the final expression mathematically the reference?
+
+Text decides what it can (rlar.kinds.math.forms); the rest goes to math-verify in a helper process with a time
+and a memory limit (rlar.kinds.math.worker), so that nothing in a completion can block scoring. A claim that is
+far longer or far dearer to evaluate than any spelling of the reference is wrong without being evaluated.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import pairwise
+from typing import ClassVar
+
+from rlar.kinds.math.forms import WORDS_ONLY, canonical, decide, explosive, squashed
+from rlar.kinds.math.worker import Equivalence
+from rlar.kinds.number import all_equal, last_number, read_reference, said_numbers
+from rlar.kinds.short_text import answer_in_words
+from rlar.text.answers import Claims, claims, reference_answer, tidy, visible_answer
+from rlar.tool import LibraryTool
+from rlar.types import AnswerKind, Sample, Score, abstain, ok, timed_out
+
+MAX_REFERENCE = 600
+MAX_CLAIM = 600
+MAX_CLAIMS = 8
+MAX_COMPARISONS = 24
+"""Algebra questions a completion may cost."""
+
+_SEGMENT = re.compile(r"\$\$(.{1,800}?)\$\$|\$([^$\n]{1,600})\$|\\\((.{1,600}?)\\\)|\\\[(.{1,800}?)\\\]", re.S)
+_REASON = re.compile(
+    r"\b(?:because|since|where|which|given|as we|by the|using|for all|weil|porque)\b|[.;]\s+(?=[A-Z])", re.I
+)
+_SEVERAL = re.compile(r",(?!\d{3})|;|\b(?:or|and)\b")
+_VARIABLE = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])")
+_JOIN = re.compile(r"^[\s,;]*(?:and|or|,|;|und|y|et|或|和)[\s,;]*$", re.I)
+
+
+class _TooLong(Exception):
+    """The helper process ran past its limit."""
+
+
+class MathMatch(LibraryTool):
+    """1.0 when every final expression that the completion claims equals the reference, else 0.0."""
+
+    name = "math"
+    answer_kinds: ClassVar[frozenset[AnswerKind]] = frozenset({AnswerKind.MATH, AnswerKind.NUMBER})
+    role = "verifier"
+    runs = "pool"
+    summary = "final expression equals the reference's (LaTeX, sets, intervals, tuples, matrices, units; math-verify)"
+
+    def score_one(self, sample: Sample) -> Score:
+        references = [one for one in sample.references or (sample.reference or "",) if one.strip()]
+        if not references:
+            return abstain("no reference")
+        text = visible_answer(sample.completion, sample.prompt)
+        if not text:
+            return ok(0.0, "no answer")
+        targets = [one for one in map(reference_answer, references) if one.strip() and len(one) <= MAX_REFERENCE]
+        if len(text) <= MAX_REFERENCE:
+            spelled = squashed(canonical(text))
+            if any(spelled == squashed(canonical(one)) for one in (*targets, *references) if len(one) <= MAX_REFERENCE):
+                return ok(1.0, "the reference's own spelling")
+        if not targets:
+            return abstain("no reference that reads as an expression")
+        numbers = [number for number in map(read_reference, targets) if number is not None]
+        if len(numbers) == len(targets) and (spoken := said_numbers(text)) and all_equal(spoken, numbers):
+            return ok(1.0, "the same number")
+        said = read_claims(text)
+        if not said:
+            return ok(0.0, "no answer found")
+        if len(said) > MAX_CLAIMS:
+            return ok(0.0, "too many answers")
+        judge = _Judge(self.resources.shared("math equivalence", Equivalence), problem_parts(sample.prompt))
+        try:
+            return self._verdict(targets, said, text, judge)
+        except _TooLong:
+            return timed_out("comparing took longer than the limit")
+
+    def _verdict(self, targets: list[str], said: list[str], text: str, judge: _Judge) -> Score:
+        unreadable = False
+        for target in targets:
+            verdicts = [judge.same(target, claim) for claim in said]
+            if all(verdicts):
+                return ok(1.0, "equal to the reference")
+            if len(said) > 1 and len(set(said)) > 1 and judge.same(target, ", ".join(said)):
+                return ok(1.0, "equal to the reference, part by part")
+            unreadable = unreadable or None in verdicts
+        if unreadable:
+            return abstain("the reference cannot be read as an expression, and the texts differ")
+        return ok(0.0, "another value" if len(set(said)) == 1 else "another value, or several")
+
+
+@lru_cache(maxsize=4096)
+def problem_parts(prompt: str) -> frozenset[str]:
+    """The expressions that a prompt states, as text: repeating one is no answer. Plain numbers are left out."""
+    parts = {next(group for group in match.groups() if group) for match in _SEGMENT.finditer(prompt[-8000:])}
+    parts |= {match.group() for match in _FORMULA.finditer(prompt[-8000:])}
+    found = {squashed(canonical(part.rstrip("."))) for part in parts if len(part) <= MAX_CLAIM}
+    return frozenset(part for part in found if re.search(r"[\^+*/\\(]|\w-\w", part) and read_reference(part) is None)
+
+
+_FORMULA = re.compile(r"(?<![\w^])[\w()+*/^.-]{3,200}(?![\w^])")
+
+
+class _Judge:
+    """Compares one completion's claims; counts what it costs."""
+
+    def __init__(self, equivalence: Equivalence, problem: frozenset[str]) -> None:
+        self._equivalence = equivalence
+        self._problem = problem
+        self._left = MAX_COMPARISONS
+
+    def same(self, target: str, claim: str) -> bool | None:
+        if len(claim) > min(MAX_CLAIM, 120 + 6 * len(target)):
+            return False
+        if squashed(canonical(claim)) in self._problem and squashed(canonical(claim)) != squashed(canonical(target)):
+            return False  # "Expand (x+1)^2" is not answered by (x+1)^2
+        if WORDS_ONLY.fullmatch(canonical(target)):
+            return answer_in_words(canonical(target)).meets(claim)
+        return decide(target, claim, self._algebra)
+
+    def _algebra(self, reference: str, claim: str) -> bool | None:
+        if not re.search(r"[\w\\]", claim):
+            return False
+        if explosive(reference):
+            return None
+        if explosive(claim) or self._left <= 0 or _prose(claim):
+            return False
+        if _prose(reference):
+            return None
+        self._left -= 1
+        verdict = self._equivalence.compare(reference, claim)
+        if verdict in ("timeout", "crash"):
+            raise _TooLong
+        return None if verdict == "unreadable reference" else verdict == "equal"
+
+
+def _prose(text: str) -> bool:
+    """Is it words rather than an expression? The grammar would read "dog" as d*o*g."""
+    bare = re.sub(r"\\[a-zA-Z]+", " ", text)
+    return len(re.findall(r"[^\W\d_]{3,}", bare)) >= (1 if not re.search(r"\d|\\", text) else 3)
+
+
+def read_claims(text: str) -> list[str]:
+    """The distinct expressions that a text claims as its answer, from its strongest tier."""
+    found = claims(text)
+    tiers: tuple[tuple[str, ...], ...] = (
+        found.boxed,
+        found.final,
+        found.cued,
+        found.bold if len(found.bold) == 1 else (),
+    )
+    for index, tier in enumerate(tiers):
+        parts = [part for part in (expression(claim) if index else tidy(claim) for claim in tier) if part]
+        if parts:
+            return list(dict.fromkeys(canonical(part) for part in parts[:64]))
+    return _uncued(found, text)
+
+
+def expression(claim: str) -> str:
+    """The mathematical part of a claim in words: "$x = 2$ because ..." -> x = 2."""
+    segments = list(_SEGMENT.finditer(claim))
+    if segments:
+        chosen = [next(group for group in segments[0].groups() if group)]
+        for before, after in pairwise(segments):
+            if not _JOIN.match(claim[before.end() : after.start()]):
+                break
+            chosen.append(next(group for group in after.groups() if group))
+        return ", ".join(tidy(piece.strip()) for piece in chosen)
+    clause = _REASON.split(claim, maxsplit=1)[0].strip()
+    return tidy(_last_side(clause))
+
+
+def _last_side(clause: str) -> str:
+    """A chain of equations as its last value: "9 * 2 = 18" -> 18; "x = 18" stays."""
+    if _SEVERAL.search(clause) or not (clause.count("=") > 1 or re.search(r"\d\s*=", clause)):
+        return clause
+    if clause.count("=") == 1 and _VARIABLE.search(clause):
+        return clause  # an equation
+    return clause.rsplit("=", 1)[1].strip()
+
+
+_MATHLIKE = re.compile(r"[\d$\\=^]|\b[a-zA-Z]\b\s*[-+*/]")
+
+
+def _uncued(found: Claims, text: str) -> list[str]:
+    line = found.last_line
+    if not _MATHLIKE.search(line):
+        # A closing remark; the answer stands above it.
+        above = [one for one in text[-4000:].split("\n") if _MATHLIKE.search(one)]
+        line = above[-1].strip() if above else line
+    segments = list(_SEGMENT.finditer(line))
+    if not segments and len(text.strip()) > len(line) and line.strip() in ("$$", "\\]", "\\)"):
+        segments = list(_SEGMENT.finditer(text[-1500:]))
+    if segments:
+        chosen = [next(group for group in segments[-1].groups() if group)]
+        for before, after in reversed(list(pairwise(segments))):
+            if not _JOIN.match(line[before.end() : after.start()]):
+                break
+            chosen.insert(0, next(group for group in before.groups() if group))
+        return [canonical(_last_side(", ".join(chosen)))]
+    bare = tidy(line)
+    if len(bare) <= 60 and not re.search(r"[^\W\d_]{3,}\s+[^\W\d_]{3,}", re.sub(r"\\[a-zA-Z]+", "", bare)):
+        lines = [tidy(one) for one in text.split("\n") if one.strip()]
+        short = [one for one in lines[-32:] if len(one) <= 24 and "=" not in one]
+        # Several bare lines are several guesses.
+        return list(
+            dict.fromkeys(
+                canonical(_last_side(one)) for one in ([*short, bare] if len(short) == len(lines) else [bare])
+            )
+        )
+    tail = re.split(r"\b(?:is|are|=|equals|be|get|to|of|gives|have)\b", bare)[-1]
+    numbers = last_number(bare)
+    if numbers is not None and read_reference(tail) is None:
+        values = dict.fromkeys(str(number.values[0]) for number in numbers if number.values)
+        return [f"{value}" for value in values] or [tidy(tail)]
+    return [canonical(tail)] if tail.strip() else []

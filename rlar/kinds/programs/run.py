@@ -1,0 +1,263 @@
+"""Running a program against a row's suite in the sandbox, and what the outcome means as a score.
+
+A program that is wrong, crashes, loops or eats memory scores 0.0. A suite that the row's own reference does not pass, or that
+checked nothing, cannot tell: the tool abstains. A sandbox that could not run anything is a failed tool, never a number.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import ValidationError
+
+from rlar.kinds.programs.completion import extract_program, wanted_names
+from rlar.kinds.programs.rows import TestSuite
+from rlar.text.python import bound_at_top, compiles, parse_python, unparse
+from rlar.types import JsonObject, Sample, Score, abstain, canonical_json, digest, failed, ok
+
+if TYPE_CHECKING:
+    from rlar.sandbox import CallResult, Limits, Pool, RunResult
+
+T = TypeVar("T")
+
+_HEAVY = re.compile(r"^[^\S\n]*+(?:import|from)\s++(?:numpy|sympy|scipy)\b|\bnp\.", re.MULTILINE)
+_BY_NAME = "_rlar_entry"
+_KEYWORD_CALL = """
+
+def {stub}(arguments, keywords):
+    return {entry}(*arguments, **keywords)
+"""
+
+
+def suite_of(sample: Sample) -> TestSuite | None:
+    """The suite in a sample's binding; None where there is none, or it cannot be read."""
+    body = sample.binding.get("suite")
+    if not isinstance(body, dict):
+        return None
+    try:
+        return TestSuite.from_binding(body)
+    except ValidationError:
+        return None
+
+
+def judge(program: str, suite: TestSuite, pool: Pool, limits: Limits | None = None) -> Score:
+    """The score of one program."""
+    if not program.strip():
+        return ok(0.0, "no program in the completion", passed=0, total=suite.size)
+    if not compiles(program):
+        return ok(0.0, "the program is not valid Python", passed=0, total=suite.size)
+    if suite.kind == "stdio":
+        return _judge_stdio(program, suite, pool, limits)
+    if suite.kind == "calls":
+        return _judge_calls(program, suite, pool, limits)
+    result = pool.run_tests(
+        program,
+        "\n".join(suite.tests),
+        suite.entry_point,
+        prelude=suite.setup or None,
+        limits=limits,
+        mode="auto",
+        image=image_for(program, *suite.tests, suite.setup),
+    )
+    return _score(result, passed=suite.size if result.passed else None, total=suite.size)
+
+
+def image_for(*texts: str) -> Literal["heavy"] | None:
+    """The heavy image for code that uses its libraries; None for the pool's own."""
+    return "heavy" if any(_HEAVY.search(text) for text in texts) else None
+
+
+def _score(result: RunResult, *, passed: int | None, total: int) -> Score:
+    details: JsonObject = {"total": total, "tier": result.tier, "forgeable": result.forgeable, "unsafe": result.unsafe}
+    if passed is not None:
+        details["passed"] = passed
+    if result.passed:
+        return ok(1.0, f"passed {total} of {total} tests", **details)
+    if result.status == "undecided":
+        return abstain(result.explanation, undecided=True, **details)
+    if result.status == "refused":
+        return failed(f"the tests could not be run: {result.explanation}", **details)
+    explanation = result.explanation or str(result.status)
+    return ok(0.0, explanation if result.status == "failed" else f"{result.status}: {explanation}", **details)
+
+
+def _judge_stdio(program: str, suite: TestSuite, pool: Pool, limits: Limits | None) -> Score:
+    cases = [(case.input, case.output) for case in suite.stdio]
+    results = pool.run_stdio(
+        program, cases, limits=limits, compare="numbers", stop_after_failure=True, image=image_for(program)
+    )
+    passed = sum(result.passed for result in results)
+    score = _score(results[-1], passed=passed, total=len(cases))
+    if score.value == 0.0:
+        return score.model_copy(
+            update={"explanation": f"case {len(results)} of {len(cases)}: {score.explanation}"[:300]}
+        )
+    return score
+
+
+def _judge_calls(program: str, suite: TestSuite, pool: Pool, limits: Limits | None) -> Score:
+    entry = callable_name(program, suite.entry_point or "")
+    if entry is None:
+        return ok(0.0, f"the program defines no {suite.entry_point}", passed=0, total=len(suite.calls))
+    arguments: list[list[Any]] = [list(case.arguments) for case in suite.calls]
+    if any(case.keywords for case in suite.calls):
+        owner, _, method = entry.rpartition(".")
+        target = f"{owner}().{method}" if owner else entry
+        program += _KEYWORD_CALL.format(stub=_BY_NAME, entry=target)
+        arguments = [[list(case.arguments), dict(case.keywords)] for case in suite.calls]
+        entry = _BY_NAME
+    results = pool.call(program, entry, arguments, limits=limits, image=image_for(program))
+    details: JsonObject = {
+        "total": len(results),
+        "tier": results[0].tier,
+        "forgeable": False,
+        "unsafe": results[0].unsafe,
+    }
+    if any(result.status == "refused" for result in results):
+        return failed(f"the calls could not be run: {results[0].explanation}", **details)
+    # Some datasets write every result inside a list of its own; the convention is the row's, never the case's.
+    plain = [_returned(one, case.expected) for one, case in zip(results, suite.calls, strict=True)]
+    wrapped = [
+        isinstance(case.expected, list) and len(case.expected) == 1 and _returned(one, case.expected[0])
+        for one, case in zip(results, suite.calls, strict=True)
+    ]
+    good = max(plain, wrapped, key=sum)
+    details["passed"] = sum(good)
+    if all(good):
+        return ok(1.0, f"passed {len(good)} of {len(good)} calls", **details)
+    first = good.index(False)
+    problem = (
+        "returned something else"
+        if results[first].status == "passed"
+        else results[first].explanation or str(results[first].status)
+    )
+    return ok(0.0, f"call {first + 1} of {len(good)}: {problem}"[:300], **details)
+
+
+def callable_name(program: str, entry: str) -> str | None:
+    """The entry point as the program offers it: the function, or the method of its Solution class; None without it."""
+    tree = parse_python(program)
+    names = bound_at_top(tree) if tree is not None else set()
+    owner, _, method = entry.rpartition(".")
+    if method in names:
+        return method if not owner or owner not in names else entry
+    owner = owner or "Solution"
+    return f"{owner}.{method}" if owner in names else None
+
+
+def _returned(result: CallResult, expected: Any) -> bool:
+    return result.status == "passed" and same_value(result.value, expected)
+
+
+def same_value(one: Any, other: Any, depth: int = 0) -> bool:
+    """Equality of plain data: tuples are lists, floats agree within 1e-6, dict keys may have become texts."""
+    if depth > 100:
+        return False
+    if isinstance(one, float) or isinstance(other, float):
+        numbers = isinstance(one, int | float) and isinstance(other, int | float)
+        return numbers and (one == other or (one != one and other != other) or _close(one, other))
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(same_value(a, b, depth + 1) for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict) and isinstance(other, dict):
+        if len(one) != len(other):
+            return False
+        if set(one) != set(other):
+            one, other = (
+                {str(key): value for key, value in one.items()},
+                {str(key): value for key, value in other.items()},
+            )
+        return set(one) == set(other) and all(same_value(one[key], other[key], depth + 1) for key in one)
+    return bool(one == other)
+
+
+def _close(one: float, other: float) -> bool:
+    try:
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
+    except OverflowError:
+        return False
+
+
+class ReferenceCheck:
+    """How a row's own reference does on its suite; every row is tried once."""
+
+    def __init__(self, capacity: int = 4096) -> None:
+        self._known: dict[str, float | None] = {}
+        self._capacity = capacity
+
+    def value(self, sample: Sample, suite: TestSuite, pool: Pool, limits: Limits | None) -> float | None:
+        """The reference's score; None where it is no program for this suite (or the suite itself), or has no score."""
+        if not sample.reference or suite.source == "reference":
+            return None
+        key = digest(sample.reference, canonical_json(suite.to_binding()), size=32)
+        if key not in self._known:
+            program = extract_program(sample.reference, suite)
+            tree = parse_python(program) if program else None
+            wanted = wanted_names(suite)
+            is_program = tree is not None and bool(wanted & bound_at_top(tree) if wanted else tree.body)
+            score = judge(program, suite, pool, limits) if is_program else None
+            if len(self._known) >= self._capacity:
+                self._known.pop(next(iter(self._known)), None)
+            if score is not None and score.status not in ("ok", "abstain"):
+                return None  # the sandbox failed, which the next try may not
+            self._known[key] = None if score is None else score.value
+        return self._known[key]
+
+
+def score_program(
+    sample: Sample, suite: TestSuite, pool: Pool, limits: Limits | None, references: ReferenceCheck
+) -> Score:
+    """The score of a sample's completion, seen beside the row's own reference.
+
+    Abstains where the reference fails too. A suite that cannot tell about this program, but passes the reference, was
+    led past its checks by the program: 0.0.
+    """
+    score = judge(extract_program(sample.completion, suite), suite, pool, limits)
+    undecided = bool(score.details.get("undecided"))
+    if score.value == 0.0 or undecided:
+        expected = references.value(sample, suite, pool, limits)
+        if undecided and expected == 1.0:
+            return ok(0.0, f"{score.explanation}, but they pass the row's own reference", **score.details)
+        if not undecided and expected == 0.0:
+            return abstain("the row's own reference does not pass its tests", **score.details)
+    return score
+
+
+def carries_arguments(program: str, suite: TestSuite) -> bool:
+    """Whether a program's own code holds the arguments of at least half of the tests: it may know them by rote.
+
+    Demonstrations (top-level calls, prints and asserts) do not count, nor do arguments that any code may hold, such as 1.
+    """
+    tree = parse_python(program)
+    if tree is None:
+        return False
+    held = {
+        text
+        for node in tree.body
+        if not isinstance(node, ast.Expr | ast.Assert | ast.If)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Constant | ast.List | ast.Tuple | ast.Dict | ast.Set) and (text := unparse([inner]))
+    }
+    tests = [arguments for test in suite.tests if (arguments := _telling_arguments(test, suite.entry_point))]
+    return bool(tests) and sum(bool(arguments & held) for arguments in tests) * 2 >= len(tests)
+
+
+def _telling_arguments(test: str, entry: str | None) -> set[str]:
+    tree = parse_python(test)
+    found: set[str] = set()
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Call) and unparse([node.func]) == entry:
+            found |= {text for argument in node.args if len(text := unparse([argument])) > 3}
+    return found
+
+
+def in_parallel(pool: Pool, work: Callable[[Sample], T], samples: Sequence[Sample]) -> list[T]:
+    """One result per sample, in order, as many at a time as the pool has workers."""
+    if len(samples) < 2 or pool.workers < 2:
+        return [work(sample) for sample in samples]
+    with ThreadPoolExecutor(min(pool.workers, len(samples)), thread_name_prefix="rlar-suites") as threads:
+        return list(threads.map(work, samples))

@@ -1,0 +1,536 @@
+"""The shapes in which datasets write tests down, recognised in one text or one column value.
+
+Every function here looks at data and gives `Found` suites, unresolved: which program they test, what else they need and
+whether the row is about programs at all is decided in rlar.kinds.programs.rows. Syntax trees only; nothing is executed.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal
+
+from rlar.text.python import (
+    all_nodes,
+    called_names,
+    fenced_blocks,
+    free_names,
+    literal,
+    names_called,
+    names_read,
+    parse_python,
+    python_blocks,
+    unparse,
+)
+
+SuiteKind = Literal["asserts", "check", "stdio", "calls", "unittest"]
+
+MAX_CASES = 100
+"""Of longer lists every n-th case is kept, the first among them."""
+MAX_JSON_CHARACTERS = 16_000_000
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,79}\Z")
+_METHOD = re.compile(r"[A-Za-z_]\w*(?:\(\))?\.[A-Za-z_]\w*\Z")
+_INPUT_KEY = re.compile(r"(std_?)?in(puts?)?\Z|.*inputs?\Z|arg(ument)?s\Z|params?\Z", re.IGNORECASE)
+_OUTPUT_KEY = re.compile(r"(std_?)?out(puts?)?\Z|.*outputs?\Z|expected(_\w+)?\Z|results?\Z|answers?\Z", re.IGNORECASE)
+_NAME_KEY = re.compile(r"fn|func|method|entry", re.IGNORECASE)
+_ASSERT_LINE = re.compile(r"^[ \t]*(?:[-*•>]+[ \t]+|\d+[.)][ \t]+)?[`\"']?(assert\b[ \t(].*)$", re.MULTILINE)
+_INLINE_ASSERT = re.compile(r"`(assert\b[^`\n]+)`")
+_EXAMPLE_LINE = re.compile(
+    r"^[ \t]*+(?:[-*•#>]++[ \t]*+|\d+[.)][ \t]++|(?:for )?(?:example|e\.g\.|ex)[ \t\d]*+(?:[:,.][ \t]*+)?)?`?"
+    r"([A-Za-z_]\w+\(.*\))`?[ \t]*(?:==+|[-=]+>|➞|→|➜|⇒|should (?:return|be|give)|must return|returns?|gives|evaluates to|#[ \t]*(?:=>|->|returns?)?)"
+    r"[ \t]*`?(.+?)`?[ \t]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_HEADING = re.compile(
+    r"[ \t#*_-]*+(?:(?:sample|example)s?[ \t]*)?(input|output|explanation|note|constraints?|samples?|examples?)[ \t]*+(?:sample|example)?"
+    r"[ \t]*+#?\d*+[ \t]*+[:*_#]*+[ \t]*+\Z",
+    re.IGNORECASE,
+)
+_WORD_LITERALS = {"true": "True", "false": "False", "null": "None", "none": "None", "nil": "None"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Tests as they were written, before anything is resolved."""
+
+    kind: SuiteKind
+    path: str
+    """"prompt", "reference" or the column path they came from."""
+    confidence: float
+    tests: tuple[str, ...] = ()
+    setup: str = ""
+    called: tuple[str, ...] = ()
+    """Functions or classes that the tests expect from the program, the likely entry point first."""
+    loose: frozenset[str] = frozenset()
+    """Names that the tests read, never call, and nothing binds."""
+    pairs: tuple[tuple[Any, Any], ...] = ()
+    entry_hint: str | None = None
+    functional: bool = False
+    """The pairs say that they are calls, not stdin and stdout."""
+
+
+@dataclass(slots=True)
+class Leaves:
+    """What a walk through a row's values meets on the way."""
+
+    found: list[Found] = field(default_factory=list)
+    names: list[tuple[str, str]] = field(default_factory=list)
+    """(path, text) of strings that are one identifier."""
+    codes: list[tuple[str, str]] = field(default_factory=list)
+    """(path, text) of strings that may be Python."""
+
+
+def walk(value: Any, path: str, leaves: Leaves, depth: int = 0) -> None:
+    """Collect every suite, identifier and code text below a JSON value (also inside strings that hold JSON)."""
+    if isinstance(value, str):
+        _walk_text(value, path, leaves, depth)
+    elif depth > 6:
+        return
+    elif isinstance(value, dict):
+        suite = _parallel_lists(value, path)
+        if suite is not None:
+            leaves.found.append(suite)
+            return
+        for key, item in value.items():
+            if isinstance(item, str | dict | list):
+                walk(item, f"{path}.{key}", leaves, depth + 1)
+    elif isinstance(value, list) and value:
+        suite = _assert_list(value, path) or _pair_list(value, path)
+        if suite is not None:
+            leaves.found.append(suite)
+            return
+        for item in value[:MAX_CASES]:
+            if isinstance(item, str | dict | list):
+                walk(item, path, leaves, depth + 1)
+
+
+def _walk_text(text: str, path: str, leaves: Leaves, depth: int) -> None:
+    size = len(text)
+    if size < 3:
+        return
+    if size < 120 and (_IDENTIFIER.match(text) or _METHOD.match(text)):
+        leaves.names.append((path, text))
+        return
+    asserts = "assert" in text or "unittest" in text
+    opening = text[:40].lstrip()[:1]
+    if opening and opening in "[{" and (asserts or _mentions_pairs(text)):
+        parsed = _json(text)
+        if isinstance(parsed, dict | list):
+            walk(parsed, path, leaves, depth + 1)
+            return
+    if asserts:
+        suite = suite_of_code(text, path) or _first(suite_of_code(block.code, path) for block in python_blocks(text))
+        if suite is not None:
+            leaves.found.append(suite)
+            return
+    if "def " in text or "import " in text or "class " in text or "=" in text:
+        leaves.codes.append((path, text))
+
+
+def _mentions_pairs(text: str) -> bool:
+    return "input" in text or "stdin" in text or "args" in text or "params" in text
+
+
+def _json(text: str) -> Any:
+    if len(text) > MAX_JSON_CHARACTERS:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return literal(text)[1]
+
+
+def _first(items: Iterator[Found | None]) -> Found | None:
+    return next((item for item in items if item is not None), None)
+
+
+# ------------------------------------------------------------------------------------------ input/output pairs
+
+
+def _parallel_lists(value: dict[str, Any], path: str) -> Found | None:
+    """{"inputs": [...], "outputs": [...]}, perhaps with the function's name."""
+    inputs = outputs = None
+    for key, item in value.items():
+        if not isinstance(key, str):
+            return None
+        if isinstance(item, str) and item[:1] == "[" and (_INPUT_KEY.match(key) or _OUTPUT_KEY.match(key)):
+            item = _json(item)
+        if not isinstance(item, list):
+            continue
+        if inputs is None and _INPUT_KEY.match(key):
+            inputs = item
+        elif outputs is None and _OUTPUT_KEY.match(key):
+            outputs = item
+    if not inputs or not outputs or len(inputs) != len(outputs):
+        return None
+    return _pairs(list(zip(inputs, outputs, strict=True)), path, _function_name(value), False)
+
+
+def _function_name(value: dict[str, Any]) -> str | None:
+    for key, item in value.items():
+        if isinstance(item, str) and _NAME_KEY.search(key) and (_IDENTIFIER.match(item) or _METHOD.match(item)):
+            return item
+    return None
+
+
+def _pair_list(value: list[Any], path: str) -> Found | None:
+    """[{"input": ..., "output": ...}, ...] or [[input, output], ...] (texts)."""
+    pairs: list[tuple[Any, Any]] = []
+    functional = False
+    name: str | None = None
+    for item in value:
+        if isinstance(item, str) and item[:1] == "{":
+            item = _json(item)
+        if isinstance(item, dict):
+            into = [key for key in item if isinstance(key, str) and _INPUT_KEY.match(key)]
+            out = [key for key in item if isinstance(key, str) and _OUTPUT_KEY.match(key)]
+            if len(into) != 1 or len(out) != 1:
+                return None
+            pairs.append((item[into[0]], item[out[0]]))
+            functional = functional or "functional" in (item.get("testtype"), item.get("type"))
+            name = name or _function_name(item)
+        elif isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) and "\n" in part for part in item):
+            pairs.append((item[0], item[1]))
+        else:
+            return None
+    return _pairs(pairs, path, name, functional)
+
+
+def _pairs(pairs: Sequence[tuple[Any, Any]], path: str, name: str | None, functional: bool) -> Found | None:
+    step = -(-len(pairs) // MAX_CASES)
+    kept = tuple(pairs[::step])
+    if not kept or all(output in ("", None) for _, output in kept):
+        return None
+    kind: SuiteKind = "calls" if name or functional or not all(_is_stdio_text(one) for one, _ in kept) else "stdio"
+    return Found(
+        kind=kind,
+        path=path,
+        confidence=0.95 if name or functional else 0.8,
+        pairs=kept,
+        entry_hint=name,
+        functional=functional,
+    )
+
+
+def _is_stdio_text(value: Any) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
+    )
+
+
+# ------------------------------------------------------------------------------------------ asserts and checks
+
+
+def _assert_list(value: list[Any], path: str) -> Found | None:
+    if not all(isinstance(item, str) for item in value) or not any("assert" in item for item in value):
+        return None
+    if sum("assert" in item for item in value) * 2 < len(value):
+        return None
+    whole = suite_of_code("\n".join(item.strip("\r\n") for item in value), path)
+    if whole is not None:
+        return whole
+    readable = [item.strip() for item in value if parse_python(item.strip()) is not None]
+    return suite_of_code("\n".join(readable), path) if readable else None
+
+
+def suite_of_code(code: str, path: str) -> Found | None:
+    """The suite that a text of Python is: a check function, unittest classes, or asserts (one by one, or as a script)."""
+    if "assert" not in code and "unittest" not in code:
+        return None
+    tree = parse_python(code.replace("\r\n", "\n").strip("\n"))
+    if tree is None:
+        return None
+    return _check_suite(tree, path) or _unittest_suite(tree, path) or _asserts_suite(tree, path)
+
+
+def _check_suite(tree: ast.Module, path: str) -> Found | None:
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef) or not node.args.args:
+            continue
+        candidate = node.args.args[0].arg
+        inner = list(all_nodes(node))
+        calls = any(isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == candidate for n in inner)
+        passed_on = any(isinstance(n, ast.Name) and n.id == candidate for n in inner)
+        asserts = any(isinstance(n, ast.Assert) for n in inner)
+        if (
+            not ((calls and asserts) or (node.name == "check" and passed_on))
+            or len(node.args.args) - len(node.args.defaults) > 1
+        ):
+            continue
+        body, hint = _without_final_call(tree.body, node.name)
+        if node.name != "check":
+            body = [*body, *_parsed(f"check = {node.name}")]
+        module = ast.Module(body=body, type_ignores=[])
+        free = free_names(module)
+        called = tuple(name for name in dict.fromkeys(called_names(module)) if name in free)
+        return Found(
+            "check", path, 0.98, (unparse(body),), called=called, loose=frozenset(free - set(called)), entry_hint=hint
+        )
+    return None
+
+
+def _parsed(code: str) -> list[ast.stmt]:
+    tree = parse_python(code)
+    return tree.body if tree is not None else []
+
+
+def _without_final_call(body: list[ast.stmt], check: str) -> tuple[list[ast.stmt], str | None]:
+    """The statements without `check(f)` calls, and the f that they name."""
+    kept, hint = [], None
+    for node in body:
+        call = node.value if isinstance(node, ast.Expr) else None
+        if (
+            isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Name)
+            and call.func.id == check
+            and len(call.args) == 1
+        ):
+            hint = unparse([call.args[0]])
+        else:
+            kept.append(node)
+    return kept, hint
+
+
+def _unittest_suite(tree: ast.Module, path: str) -> Found | None:
+    classes = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        and any(unparse([base]).split(".")[-1].endswith("TestCase") for base in node.bases)
+    ]
+    if not classes:
+        return None
+    body = [node for node in tree.body if not _is_main_guard(node)]
+    module = ast.Module(body=body, type_ignores=[])
+    free = free_names(module)
+    called = tuple(name for name in dict.fromkeys(called_names(module)) if name in free)
+    return Found("unittest", path, 0.9, (unparse(body),), called=called, loose=frozenset(free - set(called)))
+
+
+def _is_main_guard(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return unparse([node.value.func]) == "unittest.main"
+    return isinstance(node, ast.If) and "__name__" in unparse([node.test])
+
+
+def _asserts_suite(tree: ast.Module, path: str) -> Found | None:
+    body = [node for node in tree.body if not _is_main_guard(node)]
+    nodes = [all_nodes(node) for node in body]
+    if not any(isinstance(node, ast.Assert) for inner in nodes for node in inner):
+        return None
+    free = names_read(node for inner in nodes for node in inner)
+    calls = [names_called(inner) for inner in nodes]
+    defines = [isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in body]
+    test_functions = [
+        node.name
+        for node in body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test") and not node.args.args
+    ]
+    started = {name for names, defined in zip(calls, defines, strict=True) if not defined for name in names}
+    run = [
+        names
+        for node, names, defined in zip(body, calls, defines, strict=True)
+        if not defined or node.name in test_functions  # type: ignore[attr-defined]
+    ]
+    for name in test_functions:
+        if name not in started:
+            body = [*body, *_parsed(f"{name}()")]
+            calls.append([name])
+            run.append([name])
+    counted: dict[str, int] = {}
+    for names in run:
+        for rank, name in enumerate(name for name in names if name in free):
+            counted[name] = counted.get(name, 0) + (1 if rank else 1000)  # the outermost call is what is tested
+    if not counted:
+        return None
+    called = tuple(sorted(counted, key=lambda name: -counted[name]))
+    loose = frozenset(free.difference(*calls))
+    return Found("asserts", path, 0.97, *_split_asserts(body, free), called=called, loose=loose)
+
+
+def _split_asserts(body: list[ast.stmt], free: set[str]) -> tuple[tuple[str, ...], str]:
+    """(tests, setup) where the asserts stand alone; else ((whole script,), "")."""
+    asserts = [node for node in body if isinstance(node, ast.Assert)]
+    others = [node for node in body if not isinstance(node, ast.Assert)]
+    last_setup = max((index for index, node in enumerate(body) if not isinstance(node, ast.Assert)), default=-1)
+    first_assert = next((index for index, node in enumerate(body) if isinstance(node, ast.Assert)), len(body))
+    movable = last_setup < first_assert or all(
+        isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef) for node in others
+    )
+    uses_program = any(
+        isinstance(node, ast.Name) and node.id in free
+        for other in others
+        if not isinstance(other, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom)
+        for node in all_nodes(other)
+    )
+    if not asserts or not movable or uses_program:
+        return (unparse(body),), ""
+    return tuple(dict.fromkeys(unparse([node]) for node in asserts)), unparse(others)
+
+
+# ------------------------------------------------------------------------------------------ prompts
+
+
+def suites_of_prompt(prompt: str) -> list[Found]:
+    """The suites written into a prompt: code blocks, assert lines, JSON lists of asserts, doctests, worked examples."""
+    found: list[Found] = []
+    if "assert" in prompt or "unittest" in prompt:
+        for block in fenced_blocks(prompt):
+            suite = suite_of_code(block.code, "prompt")
+            if suite is not None:
+                found.append(suite)
+        check = prompt.find("def check(")
+        if not found and check >= 0:
+            suite = suite_of_code(_longest_code(prompt[prompt.rfind("\n", 0, check) + 1 :]), "prompt")
+            found.extend([suite] if suite is not None else [])
+        lines = suite_of_code("\n".join(_assert_lines(prompt)), "prompt") if not found else None
+        found.extend([lines] if lines is not None else [])
+    if not found and ">>>" in prompt:
+        suite = _doctests(prompt)
+        found.extend([suite] if suite is not None else [])
+    return found
+
+
+def _longest_code(text: str) -> str:
+    """The longest run of lines from the start that parses."""
+    lines = text.split("\n")[:400]
+    for end in range(len(lines), 0, -1):
+        if parse_python("\n".join(lines[:end])) is not None:
+            return "\n".join(lines[:end])
+    return ""
+
+
+def _assert_lines(prompt: str) -> list[str]:
+    """Assert statements that stand on lines of their own (also bulleted, quoted, over several lines) or in backticks."""
+    statements = list(_INLINE_ASSERT.findall(prompt))
+    lines = [match[1].strip() for match in _ASSERT_LINE.finditer(prompt)]
+    if not statements and _one_a_line(lines):
+        return list(dict.fromkeys(lines))
+    position = 0
+    while match := _ASSERT_LINE.search(prompt, position):
+        position = match.end()
+        statement = _readable(match[1])
+        if statement is None:
+            lines = prompt[match.start(1) : match.start(1) + 8000].split("\n")[:40]
+            for end in range(2, len(lines) + 1):
+                if lines[end - 1].lstrip().startswith("assert"):
+                    break
+                statement = _readable("\n".join(lines[:end]))
+                if statement is not None:
+                    position = match.start(1) + len("\n".join(lines[:end]))
+                    break
+        if statement is not None:
+            statements.append(statement)
+    return list(dict.fromkeys(statements))
+
+
+def _one_a_line(lines: list[str]) -> bool:
+    """Whether every line is one assert statement by itself: the usual case, told by parsing once."""
+    tree = parse_python("\n".join(lines))
+    return (
+        tree is not None
+        and len(tree.body) == len(lines)
+        and all(
+            isinstance(node, ast.Assert) and node.lineno == node.end_lineno == number
+            for number, node in enumerate(tree.body, start=1)
+        )
+    )
+
+
+def _readable(text: str) -> str | None:
+    stripped = text.strip()
+    for attempt in (stripped, stripped.rstrip("`\"',;]"), stripped.rstrip("`\"',;")):
+        tree = parse_python(attempt)
+        if tree is not None and len(tree.body) >= 1 and isinstance(tree.body[0], ast.Assert):
+            return attempt
+    return None
+
+
+def _doctests(prompt: str) -> Found | None:
+    lines = prompt.split("\n")
+    tests: list[str] = []
+    for index, line in enumerate(lines[:-1]):
+        call = line.strip()
+        if not call.startswith(">>>"):
+            continue
+        expected = (
+            lines[index + 1].strip().rstrip('"').rstrip("'") if '"""' in lines[index + 1] else lines[index + 1].strip()
+        )
+        test = _equality(call[3:].strip(), expected)
+        if test is not None:
+            tests.append(test)
+    suite = suite_of_code("\n".join(tests), "prompt") if tests else None
+    return (
+        None if suite is None else Found("asserts", "prompt", 0.6, suite.tests, suite.setup, suite.called, suite.loose)
+    )
+
+
+def worked_examples(prompt: str) -> Found | None:
+    """Lines such as `f(1) == 2` or `f(1) -> 2`; only worth a look when the prompt asks for a program."""
+    tests = [test for match in _EXAMPLE_LINE.finditer(prompt) if (test := _equality(match[1], match[2])) is not None]
+    suite = suite_of_code("\n".join(dict.fromkeys(tests)), "prompt") if tests else None
+    return (
+        None if suite is None else Found("asserts", "prompt", 0.55, suite.tests, suite.setup, suite.called, suite.loose)
+    )
+
+
+def sample_runs(prompt: str) -> Found | None:
+    """ "Sample Input ... Sample Output ..." sections; only worth a look when the prompt asks for a whole program."""
+    sections: list[tuple[str, list[str]]] = []
+    for line in prompt[:60_000].split("\n"):
+        heading = _HEADING.match(line) if len(line) < 60 else None
+        if heading is not None:
+            sections.append((heading[1].lower(), []))
+        elif sections:
+            sections[-1][1].append(line)
+    pairs = []
+    for (kind, given_lines), (after, expected_lines) in pairwise(sections):
+        if kind == "input" and after == "output":
+            given, expected = _sample_body(given_lines), _sample_body(expected_lines)
+            # What describes the format ("The first line holds n.") is no sample.
+            if expected and not _SENTENCE.search(given[:2000]) and not _SENTENCE.search(expected[:2000]):
+                pairs.append((f"{given}\n", f"{expected}\n"))
+    return Found("stdio", "prompt", 0.6, pairs=tuple(dict.fromkeys(pairs))[:20]) if pairs else None
+
+
+def _sample_body(lines: list[str]) -> str:
+    """A section's sample: what its fence holds, else its first paragraph."""
+    text = "\n".join(lines).strip("\n")
+    if text.lstrip().startswith("```"):
+        blocks = fenced_blocks(text)
+        return blocks[0].code.strip("\n") if blocks else ""
+    return text.split("\n\n", 1)[0].strip("\n")
+
+
+_SENTENCE = re.compile(
+    r"\b(?:the|lines?|contains?|integers?|print|output|single)\b[^\n]{0,200}\b(?:the|of|an?|is|line|integers?|number)\b",
+    re.IGNORECASE,
+)
+
+
+def _equality(call: str, expected: str) -> str | None:
+    """`assert call == expected` when the call is one of a plain name with literals and the value is a literal."""
+    expected = _WORD_LITERALS.get(expected.strip().rstrip(".").lower(), expected.strip())
+    if re.search(r"[\d\])}'\"]\.\Z", expected):
+        expected = expected[:-1]  # the end of a sentence
+    known, _ = literal(expected)
+    if not known and expected.endswith((".", ",", ";")):
+        expected = expected[:-1]
+        known, _ = literal(expected)
+    if not known and expected.split("#")[0].strip() != expected:
+        expected = expected.split("#")[0].strip()
+        known, _ = literal(expected)
+    if not known:
+        return None
+    tree = parse_python(call)
+    if tree is None or len(tree.body) != 1:
+        return None
+    value = tree.body[0].value if isinstance(tree.body[0], ast.Expr) else None
+    if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Name) or free_names(tree) != {value.func.id}:
+        return None
+    return f"assert {unparse([value])} == {expected}"

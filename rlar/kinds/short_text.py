@@ -1,0 +1,289 @@
+"""Is the short answer one of the accepted ones?
+
+Equal means equal after folding case, width, punctuation, white space and a leading article; a number equals its words,
+a date its other spellings. An answer may stand in a sentence, but a short one, that lists no alternatives, adds no other
+number and does not deny it: naming many answers, or pasting the passage, does not win.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from functools import lru_cache
+from typing import ClassVar
+
+from rlar.kinds.number import claimed_number, read_reference, same_number
+from rlar.text.answers import Claims, body, claims, clean, fold, reference_answer, tidy, visible_answer
+from rlar.tool import LibraryTool
+from rlar.types import AnswerKind, Sample, Score, abstain, ok
+
+MAX_EXTRA_WORDS = 12
+"""A claim may hold so many words more than the accepted answer (a restated question), and at most four times as many
+plus this."""
+MAX_NOVEL_WORDS = 5
+"""Of these, so many may be neither in the question nor function words."""
+MAX_CLAIM = 600
+MAX_REFERENCE_WORDS = 30
+MAX_ALIASES = 64
+
+_LATEX_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\s*\{([^{}]{0,300})\}")
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f"
+_TOKEN = re.compile(rf"[{_CJK}]|\d+(?:[.,]\d+)*|[^\W\d_{_CJK}]+(?:['’][^\W\d_]+)?")
+_LINKING_WORDS = """
+is was are were be been it its this that he she they his her their in on at of by to from for with as and the
+a an i think believe called named known answer would has have had did does do because es est ist war il elle
+der die das la le el los les de du des von en y et und è é o um uma era fue 是 为 的 は が です 이 는
+"""
+_ARTICLE_WORDS = """
+a an the le la les un une des der die das den dem ein eine einen einem el los las una unos unas il lo gli uno
+i o os as um uma het de een en ett
+"""
+_LINKING = frozenset(_LINKING_WORDS.split())
+_ARTICLES = frozenset(_ARTICLE_WORDS.split())
+_NEGATION = re.compile(
+    r"\b(?:not|never|isn't|wasn't|aren't|neither|nor|rather than|instead of|nicht|kein\w*|pas|no es)\s+(?:\w+\s+)?$",
+    re.I,
+)
+_ALTERNATIVES = re.compile(
+    r"\bor\b|\boder\b|\bou\b|[;|]|\s/\s|或者|または|またはは|\beither\b|\bpossibly\b|\bmaybe\b", re.I
+)
+_MONTHS = {
+    name: index
+    for index, names in enumerate(
+        ("january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug",
+         "september sept sep", "october oct", "november nov", "december dec"), start=1
+    )
+    for name in names.split()
+}  # fmt: skip
+_DATE = re.compile(
+    r"\b(?:(?P<y1>\d{4})-(?P<m1>\d{1,2})-(?P<d1>\d{1,2})"
+    r"|(?P<mon2>[a-z]{3,9})\.?\s+(?P<d2>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<y2>\d{4})"
+    r"|(?P<d3>\d{1,2})(?:st|nd|rd|th)?(?:\s+of)?\s+(?P<mon3>[a-z]{3,9})\.?,?\s+(?P<y3>\d{4}))\b",
+    re.I,
+)
+_CJK_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """Folded words (characters in Chinese, Japanese, Thai), without punctuation and accents that only NFKC removes."""
+    folded = fold(_LATEX_TEXT.sub(r"\1", text)).replace("’", "'")
+    found = []
+    for token in _TOKEN.findall(folded):
+        if token[0].isdigit():
+            found.append(token.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", token) else token)
+        else:
+            found.append(token.removesuffix("'s"))
+    return tuple(found)
+
+
+def without_article(words: tuple[str, ...]) -> tuple[str, ...]:
+    return words[1:] if len(words) > 1 and words[0] in _ARTICLES else words
+
+
+def dates(text: str) -> set[tuple[int, int, int]]:
+    """The full dates of a text as (year, month, day): ISO, "July 4, 1776", "4 July 1776", 1776年7月4日."""
+    found = set()
+    for match in _DATE.finditer(text):
+        if match["y1"]:
+            found.add((int(match["y1"]), int(match["m1"]), int(match["d1"])))
+        else:
+            month = _MONTHS.get((match["mon2"] or match["mon3"]).lower())
+            if month:
+                found.add((int(match["y2"] or match["y3"]), month, int(match["d2"] or match["d3"])))
+    for year, month_, day in _CJK_DATE.findall(text):
+        found.add((int(year), int(month_), int(day)))
+    return found
+
+
+_SYMBOLS = r"\\^$*+{}\[\]|<>=~@#_"
+_SYMBOL = re.compile(f"[{_SYMBOLS}]")
+_ATTACHED = re.compile(r"\w[+#^=~]|[\\^=~<]\w")
+_CODE_SPAN = re.compile(r"`([^`\n]{1,400})`")
+
+
+class _Target:
+    """One accepted answer, prepared."""
+
+    def __init__(self, answer: str) -> None:
+        self.text = tidy(answer)
+        self.words = without_article(tokens(self.text))
+        self.literal = "".join(fold(self.text).split())
+        self.number = read_reference(answer) if len(answer) <= 60 and len(self.words) <= 4 else None
+        self.dates = dates(self.text)
+        self.numerals = {word for word in self.words if word[0].isdigit()}
+        self.symbols = bool(_SYMBOL.search(self.text))
+        self.lists = bool(_ALTERNATIVES.search(self.text)) or self.text.count(",") >= 2
+
+    def meets(self, claim: str, asked: frozenset[str] = frozenset()) -> bool:
+        """Does this claim give this answer, and no other beside it? `asked`: the words of the question."""
+        text = tidy(claim)
+        if self.symbols:
+            return self._literally(claim, text)
+        if self.number is None and _ATTACHED.search(_LATEX_TEXT.sub(r"\1", text)):
+            return False  # C++ is not C
+        if not self.words:
+            return bool(self.literal) and "".join(fold(text).split()) == self.literal
+        words = without_article(tokens(text))
+        if words == self.words:
+            return self._same_signs(text)
+        if not words or len(words) > min(len(self.words) + MAX_EXTRA_WORDS, 4 * len(self.words) + MAX_EXTRA_WORDS):
+            return False
+        if self.dates:
+            return dates(text) == self.dates
+        if self.number is not None and (claimed := claimed_number(text)) is not None:
+            unit = {word for word in self.words if not word[0].isdigit()}
+            said_unit = {word for word in words if not word[0].isdigit()}
+            return all(same_number(number, self.number) for number in claimed) and (
+                not unit or not said_unit or bool(unit & said_unit)
+            )
+        return self._stands_in(text, words, asked)
+
+    def _literally(self, claim: str, text: str) -> bool:
+        """An answer with symbols (a pattern, C#, a formula) must stand there sign by sign; case counts beside a backslash."""
+        flags = 0 if "\\" in self.text else re.I
+        pieces = r"\s*".join(
+            re.escape(character) for character in unicodedata.normalize("NFKC", self.text) if not character.isspace()
+        )
+        for said in (claim.strip(), text, *_CODE_SPAN.findall(claim)):
+            if re.fullmatch(pieces, unicodedata.normalize("NFKC", said).strip(), flags):
+                return True
+        if len(tokens(text)) > len(self.words) + MAX_EXTRA_WORDS or _ALTERNATIVES.search(text.replace(self.text, " ")):
+            return False
+        found = re.search(
+            rf"(?<![\w{_SYMBOLS}/-]){pieces}(?![\w{_SYMBOLS}]|\s*[-+*/]\s*\w)",
+            unicodedata.normalize("NFKC", text),
+            flags,
+        )
+        return found is not None and not _NEGATION.search(text[max(0, found.start() - 40) : found.start()])
+
+    def _same_signs(self, text: str) -> bool:
+        """Signs and operators are no words, but they change a number: -5 is not 5."""
+        if not self.numerals:
+            return True
+        return re.sub(r"[^-+*/^<>=−]", "", text).replace("−", "-") == re.sub(r"[^-+*/^<>=−]", "", self.text).replace(
+            "−", "-"
+        )
+
+    def _stands_in(self, text: str, words: tuple[str, ...], asked: frozenset[str]) -> bool:
+        size = len(self.words)
+        start = next((at for at in range(len(words) - size + 1) if words[at : at + size] == self.words), None)
+        if start is None:
+            return False
+        if not self.lists and (_ALTERNATIVES.search(text) or text.count(",") + text.count("、") >= 2):
+            return False
+        if self.numerals and {word for word in words if word[0].isdigit()} - self.numerals:
+            return False
+        if _NEGATION.search(" ".join(words[max(0, start - 4) : start]) + " "):
+            return False
+        rest = words[:start] + words[start + size :]
+        linking = sum(word in _LINKING or word in asked for word in rest)
+        if len(rest) - linking > MAX_NOVEL_WORDS:
+            return False
+        # Without a word that links, more than one word beside the answer is a list of guesses.
+        return bool(linking) or len(rest) <= 1 or (bool(re.search(r"[(,:–—]", text)) and start == 0 and len(rest) <= 3)
+
+
+@lru_cache(maxsize=8192)
+def answer_in_words(answer: str) -> _Target:
+    """One accepted answer, ready to be matched with `meets(claim)`."""
+    return _Target(answer)
+
+
+def accepted(sample: Sample) -> list[_Target]:
+    """The row's accepted answers that are short enough to be matched."""
+    found = []
+    for reference in (sample.references or ((sample.reference,) if sample.reference else ()))[:MAX_ALIASES]:
+        answer = (
+            reference_answer(reference) if "\\boxed" in reference or "####" in reference else clean(reference).strip()
+        )
+        if answer and len(answer) <= 400:
+            target = answer_in_words(answer)
+            if (target.words or target.literal) and len(target.words) <= MAX_REFERENCE_WORDS:
+                found.append(target)
+    return found
+
+
+_SENTENCE_END = re.compile(r"(?<=[^\W\d_]{2}[.!?])\s+(?=[^\Wa-z])|(?<=\d[.!?])\s+(?=[^\Wa-z])|(?<=[。！？])|\n")
+
+
+def pieces(text: str) -> list[str]:
+    """Sentences and lines that say something."""
+    return [piece for piece in _SENTENCE_END.split(text) if piece.strip(" \t*_`#>-=|")]
+
+
+class ShortTextMatch(LibraryTool):
+    """1.0 when the answer that the completion claims is an accepted one, else 0.0."""
+
+    name = "short_text"
+    answer_kinds: ClassVar[frozenset[AnswerKind]] = frozenset({AnswerKind.SHORT_TEXT})
+    role = "verifier"
+    runs = "inline"
+    summary = "claimed answer is an accepted one (folded, articles, numerals, dates; no lists of guesses, no dumps)"
+
+    def score_one(self, sample: Sample) -> Score:
+        targets = accepted(sample)
+        if not targets:
+            return abstain("no short reference")
+        text = visible_answer(sample.completion, sample.prompt)
+        if not text:
+            return ok(0.0, "no answer")
+        asked = frozenset(tokens(sample.prompt[-2000:])) - {word for target in targets for word in target.words}
+
+        def meets(claim: str) -> bool:
+            said = pieces(claim[:MAX_CLAIM])[:1]
+            return any(target.meets(claim, asked) or (said and target.meets(said[0], asked)) for target in targets)
+
+        found = claims(text)
+        if tier := found.boxed or found.final or found.cued:
+            return ok(1.0, "an accepted answer") if all(map(meets, tier)) else ok(0.0, "another answer, or several")
+        if uncued(text, found, meets):
+            return ok(1.0, "an accepted answer")
+        return ok(0.0, "another answer, or several")
+
+
+def uncued(text: str, found: Claims, meets: Callable[[str], bool]) -> bool:
+    """Does a completion without any cue say it: whole, in bold, or in its first or last sentence?
+
+    Fragments (lines or sentences of at most three words) are guesses: all of them must be right.
+    """
+    if len(text) <= MAX_CLAIM and meets(text) and len(pieces(text)) == 1:
+        return True
+    parts = pieces(text)
+    fragments = [part for part in parts if len(tokens(part[:80])) <= 3]
+    if len(fragments) > 64 or not all(map(meets, fragments)):
+        return False
+    if found.bold and len(parts) <= 1 and all(map(meets, found.bold)):
+        return True
+    return any(len(part) <= MAX_CLAIM and meets(part) for part in (parts[:1] + parts[-1:]))
+
+
+class ShortTextF1(LibraryTool):
+    """Word overlap (F1) of the claimed answer with the nearest accepted one, in [0, 1]."""
+
+    name = "short_text_f1"
+    answer_kinds: ClassVar[frozenset[AnswerKind]] = frozenset({AnswerKind.SHORT_TEXT})
+    role = "quality"
+    runs = "inline"
+    summary = "token F1 of the claimed answer against the nearest accepted one"
+
+    def score_one(self, sample: Sample) -> Score:
+        targets = accepted(sample)
+        if not targets:
+            return abstain("no short reference")
+        text = visible_answer(sample.completion, sample.prompt)
+        if not text:
+            return ok(0.0, "no answer")
+        found = claims(text)
+        tier = found.boxed or found.final or found.cued or (body(text),)
+        words = without_article(tokens(tidy(" ".join(dict.fromkeys(tier))[:4000])))
+        return ok(max(overlap_f1(words, target.words) for target in targets), "token F1")
+
+
+def overlap_f1(words: tuple[str, ...], wanted: tuple[str, ...]) -> float:
+    """Harmonic mean of precision and recall over the two bags of words."""
+    if not words or not wanted:
+        return 0.0
+    shared = sum((Counter(words) & Counter(wanted)).values())
+    return 2 * shared / (len(words) + len(wanted))

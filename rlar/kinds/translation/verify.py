@@ -1,0 +1,143 @@
+"""How good is a translation, against one reference and against its source?
+
+Three views of the distance to the reference are averaged with equal weights: character edits (indel similarity), word
+edits (1 - TER without shifts; characters in Chinese, Japanese, Thai) and character n-grams (chrF with beta 1, so that
+padding costs as much as leaving out). What unrelated texts of one language share by chance is subtracted. Then the source
+has its say: numbers that the source and the reference agree on must be there, words may not be left untranslated,
+length and repetition must fit. Texts are compared after folding tokenisation, quotes and width.
+
+0.0 without looking further: nothing, the source copied, another language, a refusal, an answer instead of a translation
+(it shares nothing with the reference).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from rapidfuzz.distance import Levenshtein
+
+from rlar.kinds.prose.overlap import (
+    MAX_COMPARED,
+    above_chance,
+    folded,
+    length_fit,
+    mostly_unspaced,
+    numbers,
+    repetition,
+    similarity,
+    words,
+)
+from rlar.text.answers import body, refuses, visible_answer
+from rlar.text.language import identify
+from rlar.text.language_names import canonical_language, easily_confused
+from rlar.tool import LibraryTool
+from rlar.types import AnswerKind, Sample, Score, abstain, ok
+
+_KANA = re.compile("[\u3040-\u30ff]")
+
+
+def copied(text: str, source: str, reference: str) -> bool:
+    """Is a text the source, rather than a translation that shares names with it?"""
+    said, asked = words(text[:MAX_COMPARED]), words(source[:MAX_COMPARED])
+    if not said or text == reference:
+        return False
+    to_source = Levenshtein.normalized_similarity(said, asked)
+    wanted = words(reference[:MAX_COMPARED])
+    # A line of names is nearly its own translation: then the reference is near the source as well.
+    return to_source > max(
+        0.8, Levenshtein.normalized_similarity(said, wanted), 0.15 + Levenshtein.normalized_similarity(wanted, asked)
+    )
+
+
+def numbers_kept(text: str, source: str, reference: str) -> float:
+    """Share of the numbers that source and reference agree on which the text has too (at least one digit each)."""
+    wanted = numbers(source) & numbers(reference) if source else numbers(reference)
+    total = sum(wanted.values())
+    if not total:
+        return 1.0
+    return sum((wanted & numbers(text)).values()) / total
+
+
+def untranslated(text: str, source: str, reference: str) -> float:
+    """Share of the text's longer words that stand in the source in lower case but not in the reference."""
+    said = [word for word in re.findall(r"[^\W\d_]{5,}", text) if word.islower()]
+    if not said or not source:
+        return 0.0
+    foreign = set(re.findall(r"[^\W\d_]{5,}", source)) - set(re.findall(r"[^\W\d_]{5,}", reference.lower()))
+    return sum(word in foreign for word in said) / len(said)
+
+
+def same_language(one: str, other: str) -> bool:
+    """Equal codes ("zh-Hant" is "zh"), or languages that an identifier confuses on a sentence."""
+    a, b = (canonical_language(re.split("[-_]", code.lower())[0]) for code in (one, other))
+    return easily_confused(a, b)
+
+
+def in_other_language(text: str, target: str, reference: str) -> bool:
+    """Is a text surely in another language than wanted? False when it is too short, or the reference looks foreign too."""
+    head = text[:800]
+    if sum(character.isalpha() for character in head) < (20 if head.isascii() else 8):
+        return False
+    if mostly_unspaced(head) and mostly_unspaced(reference[:800]):
+        # The identifier takes Chinese with Latin punctuation for English.
+        return bool(_KANA.search(head)) != bool(_KANA.search(reference[:800])) and len(head) > 20
+    found = identify(text)
+    if not found.code or found.confidence < 0.6:
+        return False
+    wanted = target or identify(reference).code
+    if not wanted or same_language(found.code, wanted):
+        return False
+    expected = identify(reference)
+    return same_language(expected.code, wanted) and not same_language(expected.code, found.code)
+
+
+class TranslationQuality(LibraryTool):
+    """Graded closeness to the reference translation, gated on being a translation at all."""
+
+    name = "translation"
+    answer_kinds: ClassVar[frozenset[AnswerKind]] = frozenset({AnswerKind.TRANSLATION})
+    role = "quality"
+    runs = "pool"
+    summary = (
+        "edits and character n-grams against the reference; numbers, untranslated words, length against the source"
+    )
+
+    def score_one(self, sample: Sample) -> Score:
+        references = [
+            one for one in sample.references or ((sample.reference,) if sample.reference else ()) if one.strip()
+        ]
+        if not references:
+            return abstain("no reference translation")
+        raw = body(visible_answer(sample.completion, sample.prompt))[: 4 * MAX_COMPARED]
+        text = folded(raw)
+        source = folded(_text(sample.binding, "source"))
+        if not text:
+            return ok(0.0, "no translation")
+        target = _text(sample.binding, "target_language")
+        best, why = max(
+            (self._against(raw, text, one, source, target) for one in references[:8]), key=lambda pair: pair[0]
+        )
+        return ok(best, why)
+
+    def _against(self, raw: str, text: str, raw_reference: str, source: str, target: str) -> tuple[float, str]:
+        reference = folded(raw_reference)
+        views = similarity(text, reference)
+        if source and copied(text, source, reference):
+            return 0.0, "the source is copied"
+        if views.mean < 0.6 and in_other_language(raw, target, raw_reference):
+            return 0.0, "written in another language"
+        if views.mean < 0.6 and refuses(raw) and not refuses(raw_reference):
+            return 0.0, "a refusal"
+        value = above_chance(views.mean, reference)
+        found = words(text)
+        value *= length_fit(text, reference)
+        value *= 0.7 + 0.3 * numbers_kept(text, source, reference)
+        value *= 1.0 - 0.5 * untranslated(text, source, reference)
+        value *= 1.0 - max(0.0, repetition(found) - repetition(words(reference)) - 0.1)
+        return min(1.0, max(0.0, value)), f"chrF {views.ngrams:.2f}, edits {views.edits:.2f}"
+
+
+def _text(binding: dict[str, Any], key: str) -> str:
+    value = binding.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,305 @@
+"""From rows to what scores them: the stored assignment of that very row, else the learned router's, with the row's binding.
+
+A Route is made once for a row and kept, so that scoring the completions of a group costs a look-up each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from rlar.errors import RegistryError, boundary
+from rlar.registry.records import RegistrySnapshot, Standing, tool_ids
+from rlar.scoring.cache import LruCache
+from rlar.scoring.combine import combine, tool_score
+from rlar.types import (
+    Assignment,
+    Calibration,
+    Example,
+    Frozen,
+    JsonObject,
+    Recipe,
+    Reward,
+    Sample,
+    Score,
+    ToolScore,
+    abstain,
+    canonical_json,
+    digest,
+    failed,
+)
+from rlar.visible import is_visible
+
+if TYPE_CHECKING:
+    from rlar.registry.registry import Registry
+
+KEY_BYTES = 16
+NOTHING = Calibration(x=(0.0,), y=(0.0,))
+"""Whatever a tool says to a completion of which a person sees nothing, it is worth nothing."""
+NOT_STORED = Assignment(fingerprint=None, confidence=0.0, reason="the registry holds no row router")
+PROMPTLESS = Assignment(
+    fingerprint=None,
+    confidence=0.0,
+    reason="it came without a prompt, and neither its row key nor its fingerprint is known here",
+)
+UNREADABLE = "registry"
+"""Stands in the place of a tool where the registry could not be asked about a row."""
+
+
+class RoutedSample(Frozen):
+    """A completion with the row that it answers.
+
+    Its task is, in this order: what is stored for the row; what is stored under `row_key`; without a reference what
+    is stored for the prompt; `fingerprint`, where that is a known task; what the learned router says. A row without
+    a prompt is told its task all the same, but every tool abstains: an answer that only repeats the question can't
+    be told from a right one.
+    """
+
+    example: Example
+    completion: str
+    fingerprint: str | None = None
+    """The row's task, as whoever prepared the data knew it."""
+    row_key: str | None = None
+    """Example.key of the row as it was stored, where a host hands over a changed prompt."""
+
+    @property
+    def identity(self) -> str:
+        """What makes its row a row of its own: content, and what it was told."""
+        if not self.fingerprint and not self.row_key:
+            return self.example.identity
+        return digest(self.example.identity, self.fingerprint or "", self.row_key or "", size=32)
+
+
+class Serving:
+    """How one task is scored: its recipe, or for an uncovered task the guards that are listed with its completions."""
+
+    __slots__ = ("calibrations", "fingerprint", "recipe", "tools")
+
+    def __init__(self, fingerprint: str, recipe: Recipe | None, snapshot: RegistrySnapshot, guards: Sequence[str]):
+        self.fingerprint = fingerprint
+        self.recipe = recipe
+        self.tools: tuple[str, ...] = tool_ids(recipe) if recipe is not None else tuple(guards)
+        self.calibrations = tuple((tool, snapshot.calibration(fingerprint, tool)) for tool in self.tools)
+
+
+class Route:
+    """What is known of one row."""
+
+    __slots__ = ("_hasher", "assignment", "binding", "example", "nothing", "serving")
+
+    def __init__(self, example: Example, assignment: Assignment, binding: JsonObject | None) -> None:
+        self.example = example
+        self.assignment = assignment
+        self.binding = binding
+        """As stored for this row; None where it has to be made."""
+        self.serving: Serving | None = None
+        """None until `prepare`, and where no tool is asked."""
+        self.nothing: Reward | None = Reward(reward=None, status="unknown")
+        """What every completion of the row gets; None where tools decide."""
+        self._hasher = blake2b(digest_size=KEY_BYTES)
+
+    def prepare(self, servings: Mapping[str, Serving], snapshot: RegistrySnapshot) -> None:
+        """Find the recipe and make the binding."""
+        fingerprint = self.assignment.fingerprint
+        serving = servings.get(fingerprint) if fingerprint is not None else None
+        if serving is None:
+            return
+        if not serving.tools:
+            self.nothing = Reward(reward=None, status="uncovered", fingerprint=fingerprint)
+            return
+        if not self.example.text:
+            # What could be bound is in the prompt, and a certificate was made with one.
+            self.nothing = _broken(serving.tools, abstain("the row came without its prompt"), serving)
+            return
+        if self.binding is None:
+            from rlar.kinds.bind import bind
+
+            contract = snapshot.tasks[serving.fingerprint].contract
+            found = boundary(lambda: bind(self.example, contract), _unbindable)
+            if isinstance(found, Score):
+                self.nothing = _broken(serving.tools, found, serving)
+                return
+            self.binding = found
+        hasher = blake2b(digest_size=KEY_BYTES)
+        for part in (self.example.key, canonical_json(self.binding)):
+            data = part.encode("utf-8", "surrogatepass")
+            hasher.update(len(data).to_bytes(8, "little"))
+            hasher.update(data)
+        self._hasher = hasher
+        self.serving = serving
+        self.nothing = None  # last: other threads may be here, too
+
+    def key(self, completion: str) -> bytes:
+        """Content key of all that a tool may look at: prompt, references, binding, completion."""
+        hasher = self._hasher.copy()
+        hasher.update(completion.encode("utf-8", "surrogatepass"))
+        return hasher.digest()
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The tools that are asked."""
+        return self.serving.tools if self.serving is not None else ()
+
+    def calibrated(self, scores: Mapping[str, Score], completion: str) -> dict[str, ToolScore]:
+        """Every tool's score with its calibrated value, by tool id; all 0.0 where nothing was answered."""
+        assert self.serving is not None, self.example.id
+        is_answer = is_visible(completion)
+        return {
+            tool: tool_score(tool, scores[tool], calibration if is_answer else NOTHING)
+            for tool, calibration in self.serving.calibrations
+        }
+
+    def sample(self, completion: str) -> Sample:
+        """What the tools are handed."""
+        assert self.binding is not None, self.example.id
+        example = self.example
+        return Sample(
+            prompt=example.text,
+            completion=completion,
+            reference=example.reference,
+            references=example.references,
+            binding=self.binding,
+        )
+
+    @staticmethod
+    def unreadable(example: Example, why: str) -> Route:
+        """A row about which the registry could not be asked: no reward, and no guess in its place."""
+        route = Route(example, Assignment(fingerprint=None, confidence=0.0, reason=why), None)
+        route.nothing = _broken((UNREADABLE,), failed(why), None)
+        return route
+
+
+class Routes:
+    """The routes of rows under one state of a registry. Thread-safe."""
+
+    def __init__(
+        self, registry: Registry, snapshot: RegistrySnapshot, standings: Mapping[str, Standing], router: Any, size: int
+    ) -> None:
+        """
+        Args:
+            standings: by fingerprint, as they are served here.
+            router: a RowRouter, or None.
+            size: rows that are remembered.
+        """
+        self._registry = registry
+        self._snapshot = snapshot
+        self._router = router
+        self._known: LruCache[str, Route] = LruCache(size)
+        self._servings = {
+            fingerprint: Serving(fingerprint, found.recipe, snapshot, _guards(snapshot, fingerprint))
+            for fingerprint, found in standings.items()
+        }
+
+    def assign(self, examples: Sequence[Example]) -> list[Assignment]:
+        """The task of every row. Raises RegistryError where the registry cannot be read."""
+        found = self._find({example.identity: RoutedSample(example=example, completion="") for example in examples})
+        return [found[example.identity].assignment for example in examples]
+
+    def of(self, samples: Sequence[RoutedSample]) -> list[Route]:
+        """The route of every sample's row, ready to score; equal rows have the same one."""
+        identities = [sample.identity for sample in samples]
+        rows = dict(zip(identities, samples, strict=True))
+        try:
+            found = self._find(rows)
+        except RegistryError as error:
+            found = self._without_registry(rows, str(error))
+        for route in found.values():
+            if route.serving is None and route.assignment.fingerprint is not None:
+                route.prepare(self._servings, self._snapshot)
+        return [found[identity] for identity in identities]
+
+    def _without_registry(self, rows: Mapping[str, RoutedSample], why: str) -> dict[str, Route]:
+        """Rows that were seen before go on; the others wait for the registry."""
+        known = zip(rows.items(), self._known.get_many(rows), strict=True)
+        return {identity: route or Route.unreadable(sample.example, why) for (identity, sample), route in known}
+
+    def _find(self, rows: Mapping[str, RoutedSample]) -> dict[str, Route]:
+        found: dict[str, Route] = {}
+        missing: dict[str, RoutedSample] = {}
+        for (identity, sample), known in zip(rows.items(), self._known.get_many(rows), strict=True):
+            if known is None:
+                missing[identity] = sample
+            else:
+                found[identity] = known
+        if missing:
+            new = self._look_up(missing)
+            self._known.put_many(new)
+            found |= new
+        return found
+
+    def _look_up(self, samples: Mapping[str, RoutedSample]) -> dict[str, Route]:
+        found: dict[str, Route] = {}
+        told_keys = {sample.row_key for sample in samples.values() if sample.row_key and _is_key(sample.row_key)}
+        by_key = self._registry.rows(told_keys | {sample.example.key for sample in samples.values()})
+        stored = {
+            identity: by_key.get(sample.example.key) or by_key.get(sample.row_key or "")
+            for identity, sample in samples.items()
+        }
+        bare = {
+            identity: sample.example.prompt_key
+            for identity, sample in samples.items()
+            if stored[identity] is None and sample.example.reference is None
+        }
+        by_prompt = self._registry.rows_by_prompt(bare.values())
+        rest: dict[str, Example] = {}
+        for identity, sample in samples.items():
+            example, row = sample.example, stored[identity] or by_prompt.get(bare.get(identity, ""))
+            if row is not None:
+                told = Assignment(fingerprint=row.fingerprint, confidence=row.confidence, reason="stored for this row")
+                found[identity] = Route(example, told, row.binding if row.fingerprint is not None else None)
+            elif sample.fingerprint in self._snapshot.tasks:
+                told = Assignment(fingerprint=sample.fingerprint, confidence=1.0, reason="told with the row")
+                found[identity] = Route(example, told, None)
+            elif not example.text:
+                found[identity] = Route(example, PROMPTLESS, None)
+            else:
+                rest[identity] = example
+        if rest and self._router is None:
+            return found | {identity: Route(example, NOT_STORED, None) for identity, example in rest.items()}
+        if rest:
+            for (identity, example), assignment in zip(rest.items(), self._routed(list(rest.values())), strict=True):
+                found[identity] = Route(example, assignment, None)
+        return found
+
+    def _routed(self, examples: Sequence[Example]) -> list[Assignment]:
+        def broke(error: Exception) -> list[Assignment]:
+            if len(examples) > 1:
+                return [assignment for example in examples for assignment in self._routed([example])]
+            why = f"the router broke on this row: {type(error).__name__}: {error}"
+            return [Assignment(fingerprint=None, confidence=0.0, reason=why)]
+
+        found: list[Assignment] = boundary(lambda: self._router.assign(examples), broke)
+        return found
+
+
+def _guards(snapshot: RegistrySnapshot, fingerprint: str) -> tuple[str, ...]:
+    """Admitted guards of a task: what is listed with its completions while it is uncovered."""
+    from rlar.scoring import runner as runs
+
+    return tuple(
+        tool_id
+        for tool_id, certificate in snapshot.certificates.get(fingerprint, {}).items()
+        if certificate.admitted and certificate.role == "guard" and not runs.unusable(snapshot.tools[tool_id])
+    )
+
+
+def _unbindable(error: Exception) -> JsonObject | Score:
+    return failed(f"this row's binding cannot be made: {type(error).__name__}: {error}")
+
+
+def _broken(tools: Sequence[str], score: Score, serving: Serving | None) -> Reward:
+    """The reward where every tool says the same, without being asked."""
+    found = {tool: tool_score(tool, score) for tool in tools}
+    if serving is not None and serving.recipe is not None:
+        return combine(serving.recipe, found)
+    return Reward(
+        reward=None,
+        status="uncovered" if serving is not None else "failed",
+        fingerprint=serving.fingerprint if serving is not None else None,
+        scores=tuple(found.values()),
+    )
+
+
+def _is_key(text: str) -> bool:
+    return len(text) == 32 and all(letter in "0123456789abcdef" for letter in text)

@@ -1,0 +1,161 @@
+"""What a reward tool is, and how one is built from its ToolSpec.
+
+New reward from text: a file in `rlar/tools/` (or `rlar/kinds/`) and a line in TOOL_KINDS (or LIBRARY).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, cast, runtime_checkable
+
+from rlar.errors import ToolError
+from rlar.network import Network
+from rlar.types import AnswerKind, Sample, Score, ToolKind, ToolSpec
+
+if TYPE_CHECKING:
+    from rlar.sandbox import Pool
+
+
+@runtime_checkable
+class RewardTool(Protocol):
+    """Scores completions, a batch a call. Thread-safe; never raises because of a sample."""
+
+    spec: ToolSpec
+
+    def score(self, samples: Sequence[Sample]) -> list[Score]:
+        """One Score per sample, in order."""
+        ...
+
+
+class LibraryTool:
+    """A vetted verifier of ours: one file in `rlar/kinds/`, pure apart from the sandbox."""
+
+    name: ClassVar[str]
+    answer_kinds: ClassVar[frozenset[AnswerKind]]
+    role: ClassVar[Literal["verifier", "quality", "guard"]] = "verifier"
+    runs: ClassVar[Literal["inline", "pool", "sandbox"]] = "pool"
+    """inline: under about 0.3 ms a call, never handed over. pool: worth a worker process. sandbox: drives the sandbox pool itself."""
+    summary: ClassVar[str]
+    """One line for `rlar tools list`."""
+
+    def __init__(self, spec: ToolSpec, resources: Resources) -> None:
+        self.spec = spec
+        self.resources = resources
+
+    def score(self, samples: Sequence[Sample]) -> list[Score]:
+        """One Score per sample, in order."""
+        return [self.score_one(sample) for sample in samples]
+
+    def score_one(self, sample: Sample) -> Score:
+        """The score of one sample; 0.0 for a wrong or malformed completion, abstain when it cannot tell."""
+        raise NotImplementedError
+
+
+class Closeable(Protocol):
+    """Something that holds processes or files until it is closed."""
+
+    def close(self) -> None: ...
+
+
+SharedT = TypeVar("SharedT", bound=Closeable)
+
+
+class Resources:
+    """What tools may share: made once by whoever scores, closed by them. The sandbox pool starts on first use."""
+
+    def __init__(self, sandbox: Callable[[], Pool] | None = None, *, network: Network | None = None) -> None:
+        """
+        Args:
+            network: hosts that tools may talk to, and secrets bound to them; None: as the environment says.
+
+        Raises:
+            ConfigError: the environment says it in a way that cannot be read.
+        """
+        self.network = network if network is not None else Network.of_user()
+        self._make_sandbox = sandbox
+        self._sandbox: Pool | None = None
+        self._shared: dict[str, Closeable] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def sandbox(self) -> Pool:
+        """The sandbox pool (started on first use)."""
+        if self._sandbox is None:
+            if self._make_sandbox is None:
+                from rlar.sandbox import Pool
+
+                self._make_sandbox = Pool
+            self._sandbox = self._make_sandbox()
+        return self._sandbox
+
+    def shared(self, name: str, make: Callable[[], SharedT]) -> SharedT:
+        """What `make` gives, made on first use and then the same for every tool that asks for this name."""
+        with self._lock:
+            if name not in self._shared:
+                self._shared[name] = make()
+            return cast(SharedT, self._shared[name])
+
+    def close(self) -> None:
+        with self._lock:
+            while self._shared:
+                self._shared.popitem()[1].close()
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
+
+    def __enter__(self) -> Resources:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+
+def _load_library(spec: ToolSpec, resources: Resources) -> RewardTool:
+    from rlar.kinds import is_shipped, library_class
+
+    if not is_shipped(spec):
+        raise ToolError(f"library tool {spec.name!r} ({spec.source}) is not in this version of rlar")
+    return library_class(spec.name)(spec, resources)
+
+
+def _load_judge(spec: ToolSpec, resources: Resources) -> RewardTool:
+    from rlar.tools.judge import load_judge
+
+    return load_judge(spec, resources)
+
+
+def _load_http(spec: ToolSpec, resources: Resources) -> RewardTool:
+    from rlar.tools.http import load_http_tool
+
+    return load_http_tool(spec, resources)
+
+
+def _load_generated(spec: ToolSpec, resources: Resources) -> RewardTool:
+    from rlar.tools.generated import GeneratedTool
+
+    return GeneratedTool(spec, resources)
+
+
+def _load_reward_model(spec: ToolSpec, resources: Resources) -> RewardTool:
+    from rlar.tools.reward_model.tool import load_reward_model
+
+    return load_reward_model(spec, resources)
+
+
+TOOL_KINDS: dict[ToolKind, Callable[[ToolSpec, Resources], RewardTool]] = {
+    ToolKind.LIBRARY: _load_library,
+    ToolKind.JUDGE: _load_judge,
+    ToolKind.HTTP: _load_http,
+    ToolKind.GENERATED: _load_generated,
+    ToolKind.REWARD_MODEL: _load_reward_model,
+}
+"""One loader a kind."""
+
+
+def load_tool(spec: ToolSpec, resources: Resources) -> RewardTool:
+    """A live tool from its spec. Raises ToolError where this version or machine cannot load it."""
+    loader = TOOL_KINDS.get(spec.kind)
+    if loader is None:
+        raise ToolError(f"tools of kind {spec.kind.value!r} ({spec.id}) cannot be loaded by this version of rlar")
+    return loader(spec, resources)

@@ -1,1 +1,0 @@
-"""The registry's migrations, run by `rlar.tools.migrations`."""

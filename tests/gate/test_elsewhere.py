@@ -1,0 +1,50 @@
+"""The second process of the determinism check: answers, dies and hangs without taking the build along."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from rlar.gate import OtherProcess
+from rlar.kinds import library_spec
+from rlar.types import Sample, ToolSpec
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    with OtherProcess() as process:
+        yield process
+
+
+def sample(completion: str, reference: str = "4") -> Sample:
+    return Sample(prompt="What is 2 + 2?", completion=completion, reference=reference, references=(reference,))
+
+
+def test_it_scores_what_this_process_scores(elsewhere: OtherProcess):
+    ran = elsewhere.score(library_spec("number"), [sample("4"), sample("5"), sample("é 4\u2028\ud83d\ude00")], 60)
+
+    assert ran.problem == ""
+    assert [score.value for score in ran.scores][:2] == [1.0, 0.0]
+
+
+def test_a_tool_that_it_cannot_load_is_a_problem_and_not_a_score(elsewhere: OtherProcess):
+    gone = ToolSpec(kind="library", name="gone", source="rlar.kinds.gone:Gone")
+
+    ran = elsewhere.score(gone, [sample("4")], 60)
+
+    assert "ToolError" in ran.problem and ran.scores[0].status == "failed"
+
+
+def test_it_starts_again_after_it_was_killed(elsewhere: OtherProcess):
+    os.kill(elsewhere._started().pid, signal.SIGKILL)
+
+    elsewhere.score(library_spec("number"), [sample("4")], 60)  # may or may not notice in time
+    assert elsewhere.score(library_spec("number"), [sample("4")], 60).scores[0].value == 1.0
+
+
+def test_it_loads_only_library_tools_that_do_not_drive_the_sandbox(elsewhere: OtherProcess):
+    assert elsewhere.can_load(library_spec("number"))
+    assert not elsewhere.can_load(library_spec("code_tests"))
+    assert not elsewhere.can_load(ToolSpec(kind="generated", name="mine", source="def compute(): ..."))
