@@ -9,7 +9,8 @@ import pytest
 
 from rlar.sandbox import Limits, Pool, Status, probe
 
-SECONDS = 0.5
+SECONDS = 1.5
+"""A verifier has a fifth of it left after its programs ran out of time: enough to answer on a busy machine."""
 LOOP = "while True: pass"
 MARK = "def mark(answer):\n    return float(answer['status'] == 'passed')\n"
 """Generated verifiers score what `run_program` says about the completion."""
@@ -18,7 +19,7 @@ MARK = "def mark(answer):\n    return float(answer['status'] == 'passed')\n"
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
     report = probe()
-    if report.best in (None, "wasm"):
+    if report.best is None:
         pytest.skip("no native tier on this machine")
     with Pool(tier=report.best, workers=2) as made:  # type: ignore[arg-type]
         made.run_verifier(MARK + "def compute(x): return mark(run_program('1'))", "compute", [["warm up"]])
@@ -40,16 +41,23 @@ def timed(
 
 
 @pytest.mark.parametrize("mode", ["forked", "warm"])
-@pytest.mark.parametrize("runs", [1, 2, 30])
+@pytest.mark.parametrize("runs", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(30, marks=pytest.mark.slow)])
 def test_programs_that_never_end_are_wrong_and_take_no_more_than_an_items_time(pool: Pool, mode: str, runs: int):
     source = f"def compute(x):\n    return max([mark(run_program(x)) for _ in range({runs})])\n"
-    found, seconds = timed(pool, source, [[LOOP]] * 4, mode)
-    assert found == [(0.0, Status.PASSED)] * 4  # the completion's fault is the completion's
-    assert seconds < 4 * SECONDS + 2.0
+    found, seconds = timed(pool, source, [[LOOP]] * 2, mode)
+    assert found == [(0.0, Status.PASSED)] * 2  # the completion's fault is the completion's
+    assert seconds < 2 * SECONDS + 2.0
 
 
 @pytest.mark.parametrize("mode", ["forked", "warm"])
-@pytest.mark.parametrize("before", ["", "    run_program(x)\n", "    [run_program('1') for _ in range(5)]\n"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param("", marks=pytest.mark.slow),
+        "    run_program(x)\n",
+        pytest.param("    [run_program('1') for _ in range(5)]\n", marks=pytest.mark.slow),
+    ],
+)
 def test_a_verifier_that_hangs_around_its_programs_ends_at_its_deadline(pool: Pool, mode: str, before: str):
     source = f"def compute(x):\n{before}    while True: pass\n"
     found, seconds = timed(pool, source, [[LOOP]] * 3, mode)
@@ -76,7 +84,7 @@ def test_only_so_many_programs_are_run_for_an_item_and_the_verifier_hears_of_it(
 
 
 def test_loading_counts_towards_the_item_in_a_process_of_its_own(pool: Pool):
-    loading = "import time\ntime.sleep(0.35)\n"
-    source = loading + "def compute(x):\n    time.sleep(0.35)\n    return 1.0\n"
+    loading = f"import time\ntime.sleep({0.7 * SECONDS})\n"
+    source = loading + f"def compute(x):\n    time.sleep({0.7 * SECONDS})\n    return 1.0\n"
     found, seconds = timed(pool, source, [["x"]], "forked")
     assert found == [(None, Status.TIMEOUT)] and seconds < SECONDS + 2.0
