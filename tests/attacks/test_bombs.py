@@ -28,7 +28,7 @@ from rlar.errors import ChatUnavailable, DatasetError, RegistryError, ToolError
 from rlar.tasks.data import read_objects
 from rlar.tools.base import Resources, load_tool
 from rlar.tools.chat import OpenAIChat, parse_endpoint
-from rlar.tools.content import LARGEST_ARRAYS, pack_arrays, unpack_arrays
+from rlar.tools.content import LARGEST_ARRAYS, arrays_digest, pack_arrays, unpack_arrays
 from rlar.tools.http_body import LARGEST_ANSWER
 from rlar.tools.http_tool import http_spec
 from rlar.tools.judge import Criterion, judge_spec
@@ -355,7 +355,7 @@ def test_a_row_router_unfolds_only_so_far(name: str):
     body = ROUTERS[name]()
     assert len(body) < 2_000_000
     with bounded(mb=100, seconds=20), pytest.raises(RegistryError, match="damaged") as caught:
-        unpack_arrays(body, "foreign.db")
+        unpack_arrays(body, "", "foreign.db")
     assert "foreign.db" in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -369,7 +369,7 @@ def test_a_router_comes_back_as_it_was_packed():
         "d": np.asfortranarray(np.arange(6).reshape(2, 3)),
         "e": np.array(3.5),
     }
-    found = unpack_arrays(pack_arrays(arrays), "r.db")
+    found = unpack_arrays(pack_arrays(arrays), arrays_digest(arrays), "r.db")
     assert found.keys() == arrays.keys()
     for name, array in arrays.items():
         assert found[name].dtype == array.dtype and np.array_equal(found[name], array)

@@ -153,7 +153,7 @@ def test_a_certificate_of_a_tool_that_is_gone_is_named(whole: Path, tmp_path: Pa
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("DELETE FROM rlar_tools WHERE name = 'guard'")
     connection.close()
-    with pytest.raises(RegistryError, match=rf"holds a certificate of {GUARD.id} for {FINGERPRINT}.*damaged"):
+    with pytest.raises(RegistryError, match=rf"a certificate of {GUARD.id} for {FINGERPRINT}.*damaged"):
         Scorer(str(path), workers=0)
 
 
