@@ -191,7 +191,7 @@ def test_cut_huge_and_foreign_routers_are_named():
     huge = bytearray(content.pack_arrays({"a": np.zeros(3)}))
     for at in (index for index in range(len(huge)) if huge[index : index + 4] in (b"PK\x01\x02",)):
         huge[at + 24 : at + 28] = struct.pack("<I", 2**32 - 2)  # the size when unpacked
-    with pytest.raises(RegistryError, match=r"damaged \(4,294,967,294 bytes\)"):
+    with pytest.raises(RegistryError, match=r"damaged .*unfold into 4,294,967,294"):
         content.unpack_arrays(bytes(huge), key, "r.db")
     for damaged in bodies:
         with pytest.raises(RegistryError, match=r"the row router in r\.db is damaged"):
