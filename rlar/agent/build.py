@@ -20,6 +20,7 @@ from rlar.agent.persistence import open_checkpoints, trace_path
 from rlar.agent.workbench import Workbench
 from rlar.config import BuildConfig
 from rlar.errors import ApprovalNeeded, BuildStopped, ConfigError, DatasetError
+from rlar.tasks.files import checked_file
 from rlar.tasks.fingerprint import FINGERPRINT_VERSION
 from rlar.tools.engine import database_errors, keep_secrets, place
 from rlar.types import canonical_json
@@ -31,11 +32,11 @@ NOT_IDENTITY = frozenset({"parallel_tasks", "report"})
 
 
 def datasets_digest(paths: tuple[str, ...]) -> str:
-    """SHA-256 over the bytes of the datasets. Raises DatasetError for a file that cannot be read."""
+    """SHA-256 over the bytes of the datasets. Raises DatasetError for a file that cannot be used."""
     hasher = hashlib.sha256()
     for path in paths:
         try:
-            with Path(path).open("rb") as file:
+            with checked_file(Path(path)).open("rb") as file:
                 hasher.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:
             raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
