@@ -23,7 +23,7 @@ import unittest
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from .codec import CodecError, decode, encode
+from .codec import CodecError, ForeignType, decode, encode
 from .frames import MAX_FRAME, MAX_REPLY, FrameError, read_frame, write_frame
 from .program import describe, seed_generators
 from .suite import CHECK, ENTERED, Kind, Suite, read_suite
@@ -84,9 +84,11 @@ class Link:
         try:
             request["a"] = encode(list(arguments), self._export)
             request["k"] = encode(named or {}, self._export)
-        except CodecError as error:
+        except ForeignType as error:
             self.fault = CannotSplit(str(error))
             raise self.fault from None
+        except CodecError as error:  # too deep or too long, which an answer of the program that is handed back may be
+            self.refuse(f"they pass what is too large ({error})")
         try:
             reply = self._exchange(request)
             if "raised" not in reply:
@@ -141,7 +143,7 @@ class Link:
         if kind in (types.FunctionType, types.MethodType, types.BuiltinFunctionType) and not is_builtin:
             self.callbacks.append(value)
             return ["k", len(self.callbacks) - 1]
-        raise CodecError(f"the tests pass a {kind.__module__}.{kind.__qualname__}")
+        raise ForeignType(f"the tests pass a {kind.__module__}.{kind.__qualname__}")
 
     def _resolve(self, data: list[Any]) -> Any:
         tag, key = data
