@@ -21,7 +21,7 @@ _MAX_REPLY = 16 << 20
 _TESTS_MEMORY_MB = 1024
 _MAX_DEATHS = 3
 _Kind = Literal[
-    "ended", "raised", "fault", "died", "loading", "memory", "unreadable", "inseparable", "looked", "timeout"
+    "ended", "raised", "fault", "died", "loading", "memory", "unreadable", "inseparable", "looked", "unrun", "timeout"
 ]
 
 
@@ -303,6 +303,8 @@ class _Report:
             return Status.MEMORY, self.text or f"more than {limits.memory_mb} MB"
         if self.kind == "looked":
             return Status.UNDECIDED, f"the tests cannot be split: {self.text}"
+        if self.kind == "unrun":
+            return Status.UNDECIDED, f"not all tests were run: {self.text}"
         if self.kind in _PREFIXES:
             return Status.FAILED, f"{_PREFIXES[self.kind]}{self.text}"
         if self.kind != "ended":

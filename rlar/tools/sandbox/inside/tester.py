@@ -44,6 +44,10 @@ class Looked(BaseException):
     """The tests looked at what stands in for the program here: they cannot tell."""
 
 
+class Unrun(BaseException):
+    """The suite has tests that nobody has run: they cannot tell."""
+
+
 class Link:
     """The channel to the program during one run of a suite."""
 
@@ -300,11 +304,8 @@ class Checks:
         """Checks about the program that were executed after it had answered something, and held."""
         self.broken = 0
         """Assertions that did not hold."""
-        self.entered = False
-        """Whether the tests have called their `check` themselves."""
-
-    def enter(self) -> None:
-        self.entered = True
+        self.entered: set[str] = set()
+        """Which of `Suite.named` have been called, by the tests themselves or by `run_suite`."""
 
     def check(self, value: Any, about: bool, kind: Kind) -> Any:
         """Pass on the value of an expression. `about`: the check can fail and reads what the program may have made."""
@@ -373,10 +374,11 @@ def run_suite(
 ) -> None:
     """Run a suite in `namespace`; returns when everything held.
 
-    Asserts run as they stand, then `check(candidate)` if the suite defines it and has not called it, else `unittest`
-    cases and `test_...` functions. `keep` puts the program's own names back over the prelude's.
+    Asserts run as they stand, then what the suite has not called itself: `check(candidate)`, `unittest` cases, `test_...`
+    functions without parameters and those of `Test...` classes. Unrun where a test is left. `keep` puts the program's own
+    names back over the prelude's.
     """
-    namespace[CHECK], namespace[ENTERED] = checks.check, checks.enter
+    namespace[CHECK], namespace[ENTERED] = checks.check, checks.entered.add
     if suite.prelude is not None:
         exec(suite.prelude, namespace)
         if keep is not None:
@@ -384,20 +386,47 @@ def run_suite(
     if entry is not None and "." not in entry:
         namespace[entry] = candidate
     before = set(namespace)
-    exec(suite.tests, namespace)
+    try:
+        exec(suite.tests, namespace)
+    except SystemExit as leaving:
+        if leaving.code:
+            raise
+        raise Unrun("they leave by exit, which says nothing") from None
     defined = {name: value for name, value in namespace.items() if name not in before or name == "check"}
     functions = {name: value for name, value in defined.items() if type(value) is types.FunctionType}
-    if entry is not None and entry != "check" and "check" in functions:
-        if not checks.entered:
-            functions["check"](candidate)
-        return
+    if entry is not None and entry != "check" and "check" in functions and "check" not in checks.entered:
+        functions["check"](candidate)
     classes = [value for value in defined.values() if issubclass(type(value), type) and type(value) is not _RemoteClass]
     cases = [value for value in classes if issubclass(value, unittest.TestCase)]
     if cases:
         _run_cases(cases)
     for name, function in functions.items():
-        if name.startswith("test") and not function.__code__.co_argcount:
+        if name.startswith("test") and name not in checks.entered and not _wants_arguments(function):
             function()
+    for plain in classes:
+        if plain not in cases:
+            _run_methods(plain, suite.named - checks.entered)
+    by_unittest = {case.__name__ for case in cases}
+    left = sorted(label for label in suite.named - checks.entered if label.partition(".")[0] not in by_unittest)
+    if left:
+        raise Unrun(f"nothing runs {', '.join(left)}")
+
+
+def _wants_arguments(function: types.FunctionType, given: int = 0) -> bool:
+    code, defaults, named = function.__code__, function.__defaults__ or (), function.__kwdefaults__ or {}
+    return code.co_argcount - len(defaults) > given or code.co_kwonlyargcount > len(named)
+
+
+def _run_methods(kind: type, labels: set[str]) -> None:
+    """Run the tests of a plain class, each on an instance of its own."""
+    for name, function in list(vars(kind).items()):
+        is_one = f"{kind.__name__}.{name}" in labels and type(function) is types.FunctionType
+        if is_one and not _wants_arguments(function, 1):
+            case = kind()
+            for step in ("setup_method", name, "teardown_method"):
+                method = getattr(case, step, None)
+                if method is not None:
+                    method(*[None] * (step != name and _wants_arguments(method.__func__, 1)))
 
 
 def _run_cases(cases: list[type[unittest.TestCase]]) -> None:
@@ -474,6 +503,8 @@ def report_of(error: BaseException | None, checks: Checks, *, helped: bool = Fal
         return checks.report("ended", helped=helped)
     if isinstance(error, Looked):
         return checks.report("looked", str(error))
+    if isinstance(error, Unrun):
+        return checks.report("unrun", str(error))
     if isinstance(error, CannotSplit):
         return checks.report("inseparable", str(error))
     if isinstance(error, ProgramFault):
