@@ -266,3 +266,20 @@ def test_a_suite_that_checks_nothing_is_an_abstention_of_the_tool(pool: Pool) ->
     assert score(meets, loops) == (1.0, "ok")
     assert score(avoids, loops) == (None, "abstain")
     assert score(avoids, loops, meets) == (0.0, "ok")
+
+
+@pytest.mark.parametrize(
+    "tests",
+    ["import os\nos._exit(0)", "import os\nos.abort()", "import os\nos.write(3, b'x' * 50)", "import os\nos.close(3)",
+     "assert add(1 ==", "assert add(1, 2) == '\0'", "assert add(1, 2) == " + "9" * 5000],
+    ids=["exit", "abort", "garbage", "close", "syntax", "null", "number"],
+)  # fmt: skip
+def test_whatever_a_rows_tests_do_to_themselves_the_tool_is_not_broken(pool: Pool, tests: str) -> None:
+    """Many rows of that kind would quarantine it for everybody."""
+    tool = library_class("code_tests")(library_spec("code_tests"), Resources(lambda: pool))
+    suite = {"kind": "asserts", "tests": [tests], "entry_point": "add", "source": "columns"}
+    for reference in (None, GOOD):
+        made = tool.score_one(
+            Sample(prompt="Write add.", completion=GOOD, reference=reference, binding={"suite": suite})
+        )
+        assert made.status == "abstain", made

@@ -75,7 +75,7 @@ class NativeSession:
         seconds = time.monotonic() - started
         if report is None:
             tests_ending.check_not_killed_from_outside()
-            return self._result(Status.REFUSED, "the process of the tests died", seconds, None, "")
+            return self._result(Status.UNDECIDED, "the process of the tests died", seconds, None, "")
         if report.inseparable:
             if job.mode == "auto":
                 return self._run_same(job)
@@ -301,7 +301,7 @@ class _Report:
         if self.kind == "died":
             return ending.verdict()
         if self.kind == "unreadable":
-            return Status.REFUSED, f"the tests cannot be compiled: {self.text}"
+            return Status.UNDECIDED, f"the tests cannot be compiled: {self.text}"
         if self.kind == "memory":
             return Status.MEMORY, self.text or f"more than {limits.memory_mb} MB"
         if self.kind == "looked":

@@ -19,7 +19,7 @@ class Status(StrEnum):
     """The tests cannot tell: they executed no check of the program, went on after one that did not hold, or looked into
     the program, which is in another process."""
     REFUSED = "refused"
-    """Nothing was judged: the tests are no Python or cannot be split, or the sandbox itself was lost."""
+    """Nothing was judged: the tests cannot be split, or the sandbox itself was lost."""
 
 
 @dataclass(frozen=True, slots=True)
