@@ -417,7 +417,7 @@ def _wants_arguments(function: types.FunctionType, given: int = 0) -> bool:
     return code.co_argcount - len(defaults) > given or code.co_kwonlyargcount > len(named)
 
 
-def _run_methods(kind: type, labels: set[str]) -> None:
+def _run_methods(kind: type, labels: frozenset[str]) -> None:
     """Run the tests of a plain class, each on an instance of its own."""
     for name, function in list(vars(kind).items()):
         is_one = f"{kind.__name__}.{name}" in labels and type(function) is types.FunctionType
