@@ -22,6 +22,7 @@ from rlar.config import BuildConfig
 from rlar.discover.fingerprint import FINGERPRINT_VERSION
 from rlar.errors import ApprovalNeeded, BuildStopped, ConfigError, DatasetError
 from rlar.registry.engine import database_errors, keep_secrets, place
+from rlar.rows.files import checked_file
 from rlar.types import canonical_json
 
 NAMESPACE = uuid.UUID("5f0f3b7e-6f0e-5d0c-9a53-7c1a52f0a1ce")
@@ -31,11 +32,11 @@ NOT_IDENTITY = frozenset({"parallel_tasks", "report"})
 
 
 def datasets_digest(paths: tuple[str, ...]) -> str:
-    """SHA-256 over the bytes of the datasets. Raises DatasetError for a file that cannot be read."""
+    """SHA-256 over the bytes of the datasets. Raises DatasetError for a file that cannot be used."""
     hasher = hashlib.sha256()
     for path in paths:
         try:
-            with Path(path).open("rb") as file:
+            with checked_file(Path(path)).open("rb") as file:
                 hasher.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:
             raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from rlar.llm.http_body import PLAIN, BodyLate, BodyRefused, read_body
+from rlar.llm.http_body import PLAIN, BodyLate, BodyRefused, answered_until, read_body, watch_reads
 
 
 def timeout(seconds: float) -> Any:
@@ -36,18 +36,21 @@ def bounded_client(seconds: float, *, without: tuple[str, ...] = ()) -> Any:
             for name in without:
                 request.headers.pop(name, None)
             request.headers.update(PLAIN)
+            request.extensions = {**request.extensions, "trace": watch_reads}
             until = time.monotonic() + seconds
-            response = super().send(request, stream=True, **options)
-            if stream:
-                return response
             try:
-                content = read_body(response, until=until)
+                with answered_until(until):
+                    response = super().send(request, stream=True, **options)
+                    if stream:
+                        return response
+                    try:
+                        content = read_body(response, until=until)
+                    finally:
+                        response.close()
             except BodyRefused as error:
                 raise httpx.RemoteProtocolError(f"the answer {error}", request=request) from None
             except BodyLate:
                 raise httpx.ReadTimeout("the answer took too long", request=request) from None
-            finally:
-                response.close()
             return httpx.Response(
                 response.status_code,
                 headers=response.headers,

@@ -33,8 +33,10 @@ class ForeignConnection(sqlite3.Connection):
             self.execute("PRAGMA trusted_schema = OFF")
             self.execute("PRAGMA cell_size_check = ON")
             self.execute("PRAGMA mmap_size = 0")
-            for kind, name, text in self.execute("SELECT type, name, sql FROM sqlite_master").fetchall():
-                if found := self._computing(kind, name, text):
+            for kind, name, table, text in self.execute(
+                "SELECT type, name, tbl_name, sql FROM sqlite_master"
+            ).fetchall():
+                if found := self._computing(kind, name, table, text):
                     raise sqlite3.DatabaseError(f"{NOT_OURS}: its schema has {found}")
         except BaseException:
             self.close()
@@ -46,16 +48,18 @@ class ForeignConnection(sqlite3.Connection):
         if found != "ok":
             raise sqlite3.DatabaseError(f"malformed: {' '.join(found.split())[:200]}")
 
-    def _computing(self, kind: str, name: str, text: str | None) -> str:
+    def _computing(self, kind: str, name: str, table: str, text: str | None) -> str:
         """What computes in one entry of the schema; "" where nothing does."""
         shown = ascii(str(name)[:60])
         if kind not in ("table", "index"):
             return f"the {ascii(str(kind)[:20])[1:-1]} {shown}"
         if kind == "index":
             columns = self.execute("SELECT cid FROM pragma_index_xinfo(?)", (name,)).fetchall()
-            partial = " where " in f" {' '.join(str(text).lower().split())} "
+            partial = self.execute(
+                "SELECT 1 FROM pragma_index_list(?) WHERE name = ? AND partial", (table, name)
+            ).fetchone()
             return f"an index on an expression, {shown}" if (-2,) in columns or partial else ""
-        if str(text).lstrip().upper().startswith("CREATE VIRTUAL"):
+        if not str(text).startswith("CREATE TABLE "):  # as SQLite itself stores it for a plain table, letter by letter
             return f"the virtual table {shown}"
         hidden = self.execute("SELECT name FROM pragma_table_xinfo(?) WHERE hidden != 0", (name,)).fetchone()
         return f"a generated column in {shown}" if hidden else ""

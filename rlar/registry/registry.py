@@ -537,6 +537,8 @@ class Registry:
 def _check_path(path: Path, *, create: bool) -> None:
     if path.is_dir():
         raise RegistryError(f"{path} is a folder; name a file, e.g. {path / 'registry.db'}")
+    if path.exists() and not path.is_file():
+        raise RegistryError(f"{path} is a pipe, a socket or a device; name a file")
     if not path.parent.is_dir():
         raise RegistryError(f"the folder {path.parent} does not exist; make it, or name another file")
     if not create and not path.exists():

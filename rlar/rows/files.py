@@ -90,6 +90,8 @@ def checked_file(path: Path) -> Path:
         raise DatasetError(f"{path}: no such file")
     if path.is_dir():
         raise DatasetError(f"{path} is a directory; name the files in it")
+    if not path.is_file():  # a pipe can be read once, a device such as /dev/zero has no end
+        raise DatasetError(f"{path} is a pipe or a device; write its rows to a file")
     if not name.endswith(SUFFIXES):
         raise DatasetError(f"{path}: unknown kind of file; expected one of {', '.join(SUFFIXES)}")
     try:

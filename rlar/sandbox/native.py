@@ -21,7 +21,7 @@ _MAX_REPLY = 16 << 20
 _TESTS_MEMORY_MB = 1024
 _MAX_DEATHS = 3
 _Kind = Literal[
-    "ended", "raised", "fault", "died", "loading", "memory", "unreadable", "inseparable", "looked", "timeout"
+    "ended", "raised", "fault", "died", "loading", "memory", "unreadable", "inseparable", "looked", "unrun", "timeout"
 ]
 
 
@@ -75,7 +75,7 @@ class NativeSession:
         seconds = time.monotonic() - started
         if report is None:
             tests_ending.check_not_killed_from_outside()
-            return self._result(Status.REFUSED, "the process of the tests died", seconds, None, "")
+            return self._result(Status.UNDECIDED, "the process of the tests died", seconds, None, "")
         if report.inseparable:
             if job.mode == "auto":
                 return self._run_same(job)
@@ -179,19 +179,21 @@ class NativeSession:
         """The function's value for each argument list; a call that kills the process costs a new process."""
         results: list[CallResult] = []
         deaths = 0
+        self._server.start()  # which is nobody's time
+        until = time.monotonic() + limits.whole_seconds
         while len(results) < len(arguments):
-            if deaths >= _MAX_DEATHS:
+            if deaths >= _MAX_DEATHS or (results and time.monotonic() >= until):
                 last = results[-1]
                 results += [self._call_result(last.status, "not run: the program died before")] * (
                     len(arguments) - len(results)
                 )
                 break
             deaths += 1
-            results += self._call_until_death(program, entry_point, arguments[len(results) :], limits)
+            results += self._call_until_death(program, entry_point, arguments[len(results) :], limits, until)
         return results
 
     def _call_until_death(
-        self, program: str, entry_point: str, arguments: Sequence[Sequence[Any]], limits: Limits
+        self, program: str, entry_point: str, arguments: Sequence[Sequence[Any]], limits: Limits, until: float
     ) -> list[CallResult]:
         results: list[CallResult] = []
         fault: tuple[Status, str] | None = None
@@ -206,13 +208,14 @@ class NativeSession:
                 return [self._call_result(Status.FAILED, f"loading: {text}")] * len(arguments)
             for values in arguments:
                 started = time.monotonic()
-                deadline = started + limits.seconds
+                deadline = min(started + limits.seconds, until)
                 request = {"op": "call", "name": entry_point, "a": encode_arguments(values), "k": ["d", []]}
                 child.channel.send(request, deadline)
                 reply = child.channel.receive(deadline, _MAX_REPLY)
                 results.append(self._read_call(reply, time.monotonic() - started))
         except ChannelTimeout:
-            fault = (Status.TIMEOUT, f"still running after {limits.seconds:g} s")
+            limit = limits.whole_seconds if time.monotonic() >= until else limits.seconds
+            fault = (Status.TIMEOUT, f"still running after {limit:g} s")
         except ChannelGarbage:
             fault = (Status.FAILED, "returned too much, or wrote to the channel")
         except ChannelClosed:
@@ -298,11 +301,13 @@ class _Report:
         if self.kind == "died":
             return ending.verdict()
         if self.kind == "unreadable":
-            return Status.REFUSED, f"the tests cannot be compiled: {self.text}"
+            return Status.UNDECIDED, f"the tests cannot be compiled: {self.text}"
         if self.kind == "memory":
             return Status.MEMORY, self.text or f"more than {limits.memory_mb} MB"
         if self.kind == "looked":
             return Status.UNDECIDED, f"the tests cannot be split: {self.text}"
+        if self.kind == "unrun":
+            return Status.UNDECIDED, f"not all tests were run: {self.text}"
         if self.kind in _PREFIXES:
             return Status.FAILED, f"{_PREFIXES[self.kind]}{self.text}"
         if self.kind != "ended":

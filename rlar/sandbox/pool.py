@@ -163,14 +163,22 @@ class Pool:
         """One result per (stdin, expected stdout), compared outside the jail.
 
         Args:
-            limits: per case.
+            limits: per case; cases that begin after `total_seconds` are timeouts.
             compare: "exact", "lines" (trailing white space and blank lines at the end do not count), "tokens" (any
                 white space separates), "numbers" (tokens, numbers equal within 1e-6) or a function of (printed, expected).
             stop_after_failure: the list then ends with the first case that did not pass.
         """
         results: list[RunResult] = []
+        asked = limits or self.limits
+        left = asked.whole_seconds
         for stdin, expected in cases:
-            result = self.run_program(program, stdin, limits=limits, image=image)
+            if left > 0:
+                bounds = replace(asked, seconds=min(asked.seconds, left))
+                result = self.run_program(program, stdin, limits=bounds, image=image)
+                left -= result.seconds
+            else:
+                why = f"not run: the cases before took {asked.whole_seconds:g} s"
+                result = RunResult(Status.TIMEOUT, why, tier=self.tier, unsafe=self.unsafe)
             if result.passed and not same_output(result.output, expected, compare):
                 result = replace(result, status=Status.FAILED, explanation="printed something else than expected")
             results.append(result)
@@ -189,6 +197,7 @@ class Pool:
     ) -> list[CallResult]:
         """What a program's function returns for each argument list: for comparing two programs.
 
+        `limits` are per call; calls after `total_seconds` are timeouts.
         The calls share one process, in order. Values are plain builtin data (see CallResult); arguments must be too,
         else ValueError.
         """

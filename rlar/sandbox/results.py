@@ -19,7 +19,7 @@ class Status(StrEnum):
     """The tests cannot tell: they executed no check of the program, went on after one that did not hold, or looked into
     the program, which is in another process."""
     REFUSED = "refused"
-    """Nothing was judged: the tests are no Python or cannot be split, or the sandbox itself was lost."""
+    """Nothing was judged: the tests cannot be split, or the sandbox itself was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,9 @@ class Limits:
     """What one call may use."""
 
     seconds: float = 5.0
-    """Wall clock, enforced from outside by killing. A program with its tests; one case; one item of a verifier."""
+    """Wall clock, enforced from outside by killing. A program with its tests; one case or call; one item of a verifier."""
+    total_seconds: float | None = None
+    """Wall clock of all cases or calls of a program together; by default twelve times `seconds`."""
     cpu_seconds: float | None = None
     """Processor time; by default one second more than `seconds`."""
     memory_mb: int = 512
@@ -35,6 +37,11 @@ class Limits:
     output_bytes: int = 1 << 20
     """What it may print; a write past it fails."""
     open_files: int = 64
+
+    @property
+    def whole_seconds(self) -> float:
+        """What all cases or calls of a program may take together."""
+        return 12 * self.seconds if self.total_seconds is None else self.total_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ def open_lock(address: str | Path) -> LockFile:
         with Registry.open(address, readonly=True) as registry:
             return make_lock(registry)
     path = Path(address)
-    if not path.is_file():
+    if not path.exists():
         raise RegistryError(f"{path} does not exist; name a registry or a lock file (`rlar tools lock` writes one)")
     if is_lock_file(path):
         return LockFile.read(path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import resource
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rlar.server.pace import HEAD_SECONDS, STOPPING_SECONDS, Pace
@@ -83,7 +84,18 @@ class Connection(H11Protocol):
             self.transport.abort()
 
     def _make_room(self) -> None:
-        """Cut the connection that has had nothing to do for longest; one that never asked anything first."""
-        idle = [other for other in self.connections if isinstance(other, Connection) and not other._is_asking]
-        if idle:
-            min(idle, key=lambda other: (other._has_asked, other._idle_since)).transport.abort()
+        """Cut the other connection that has had nothing to do for longest; first one that never asked or was refused.
+
+        This one is new and had no time to ask. One that was answered before its body came is as good as silent.
+        """
+        others = [
+            other
+            for other in self.connections
+            if isinstance(other, Connection) and other is not self and not other._is_asking
+        ]
+        if others:
+            min(others, key=lambda other: (other._is_kept_alive, other._idle_since)).transport.abort()
+
+    @property
+    def _is_kept_alive(self) -> bool:
+        return self._has_asked and self.conn.their_state is not h11.SEND_BODY

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from rlar.errors import ConfigError, ToolError
-from rlar.llm.http_body import PLAIN, BodyLate, BodyRefused, read_body
+from rlar.llm.http_body import PLAIN, BodyLate, BodyRefused, answered_until, read_body, watch_reads
 from rlar.network import TOKEN_VARIABLE, Network, host_of
 from rlar.scoring.batch import Slots
 from rlar.text.answers import clean, squeeze, visible_answer
@@ -219,7 +219,9 @@ class _Server:
         left = max(0.05, deadline - time.monotonic())
         where = f"{self.address}{path}"
         try:
-            with self._client.stream(method, where, json=body, timeout=httpx.Timeout(left)) as response:
+            timeout, watch = httpx.Timeout(left), {"trace": watch_reads}
+            asked = self._client.stream(method, where, json=body, timeout=timeout, extensions=watch)
+            with answered_until(deadline), asked as response:
                 return self._read(response, read_body(response, until=deadline), where)
         except BodyRefused as error:
             raise _Trouble(f"the answer of {where} {error}") from None

@@ -202,10 +202,17 @@ def schemas(table: str, column: str) -> dict[str, Callable[[sqlite3.Connection],
         connection.execute(f"CREATE INDEX computed ON \"{table}\" (length(printf('%.*c', 9, {column})))")
 
     def partial(connection: sqlite3.Connection) -> None:
-        connection.execute(f'CREATE INDEX computed ON "{table}" ("{column}") WHERE length("{column}") > 5')
+        connection.execute(f'CREATE INDEX computed ON "{table}" ("{column}")WHERE(length("{column}") > 5)')
 
     def virtual(connection: sqlite3.Connection) -> None:
         connection.execute("CREATE VIRTUAL TABLE searched USING fts5(words)")
+
+    def disguised(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE VIRTUAL TABLE searched USING rtree(id, lowest, highest)")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, 'CREATE VIRTUAL', 'CREATE  VIRTUAL') WHERE name = 'searched'"
+        )
 
     return {
         "a view": view,
@@ -215,6 +222,7 @@ def schemas(table: str, column: str) -> dict[str, Callable[[sqlite3.Connection],
         "an index on an expression": on_expression,
         "a partial index": partial,
         "a virtual table": virtual,
+        "a virtual table, disguised": disguised,
     }
 
 

@@ -153,7 +153,7 @@ def test_a_certificate_of_a_tool_that_is_gone_is_named(whole: Path, tmp_path: Pa
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("DELETE FROM rlar_tools WHERE name = 'guard'")
     connection.close()
-    with pytest.raises(RegistryError, match=rf"there is a certificate of {GUARD.id} for {FINGERPRINT}.*damaged"):
+    with pytest.raises(RegistryError, match=rf"a certificate of {GUARD.id} for {FINGERPRINT}.*damaged"):
         Scorer(str(path), workers=0)
 
 
@@ -191,7 +191,7 @@ def test_cut_huge_and_foreign_routers_are_named():
     huge = bytearray(content.pack_arrays({"a": np.zeros(3)}))
     for at in (index for index in range(len(huge)) if huge[index : index + 4] in (b"PK\x01\x02",)):
         huge[at + 24 : at + 28] = struct.pack("<I", 2**32 - 2)  # the size when unpacked
-    with pytest.raises(RegistryError, match=r"damaged .*4,294,967,294"):
+    with pytest.raises(RegistryError, match=r"damaged .*unfold into 4,294,967,294"):
         content.unpack_arrays(bytes(huge), key, "r.db")
     for damaged in bodies:
         with pytest.raises(RegistryError, match=r"the row router in r\.db is damaged"):

@@ -88,3 +88,18 @@ def test_loading_counts_towards_the_item_in_a_process_of_its_own(pool: Pool):
     source = loading + f"def compute(x):\n    time.sleep({0.7 * SECONDS})\n    return 1.0\n"
     found, seconds = timed(pool, source, [["x"]], "forked")
     assert found == [(None, Status.TIMEOUT)] and seconds < SECONDS + 2.0
+
+
+def test_a_program_that_is_slow_in_every_case_ends_for_all_of_them(pool: Pool):
+    assert Limits(seconds=5).whole_seconds == 60
+    limits = Limits(seconds=0.5, total_seconds=1.0)
+    cases = 100
+    started = time.monotonic()
+    runs = pool.run_stdio("import time\ntime.sleep(0.1)\nprint(input())", [("1", "1")] * cases, limits=limits)
+    program = "import time\ndef f(x):\n    time.sleep(0.1)\n    return x\n"
+    calls = pool.call(program, "f", [[1]] * cases, limits=limits)
+    assert time.monotonic() - started < 2 * limits.whole_seconds + 2.0
+    for results in (runs, calls):
+        assert len(results) == cases and results[-1].status is Status.TIMEOUT
+        assert results[0].status is Status.PASSED
+    assert pool.call(program, "f", [[1]] * 3)[-1].value == 1

@@ -25,9 +25,11 @@ from foreign_samples import (
     schemas,
     torch_zip,
 )
+from rlar.tools.reward_model.tool.files import count_parameters, read_json
 from small_policies import policy
 from test_checkpoint import made
 from test_registry import fill
+from thinning import thinned
 
 from rlar.config import read_config
 from rlar.discover.row_router import RowRouter
@@ -40,7 +42,6 @@ from rlar.rows.read import RowStats, usable_rows
 from rlar.scoring.cache import DiskCache
 from rlar.scoring.lock_file import open_lock
 from rlar.scoring.unknown import UnknownQueue
-from rlar.tools.reward_model.files import count_parameters, read_json
 from rlar.trainer.config import TrainConfig, read_train_config
 from rlar.trainer.record.checkpoint import load_checkpoint, save_checkpoint
 from rlar.trainer.record.metrics import read_metrics
@@ -114,7 +115,7 @@ FINE = {
 }
 
 
-@pytest.mark.parametrize("label", SAMPLES)
+@pytest.mark.parametrize("label", thinned(SAMPLES, every=4))
 @pytest.mark.parametrize("reader", READERS)
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, monkeypatch, reader: str, label: str):
     name, read = READERS[reader]
@@ -217,7 +218,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("label", schemas("t", "c"))
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", thinned(TABLES, every=6))
 @pytest.mark.parametrize("read", [read_everything, write_registry], ids=["read", "write"])
 def test_a_registry_whose_schema_computes_is_refused(registry_file: Path, table: str, label: str, read: Any):
     with sqlite3.connect(registry_file) as connection:
@@ -251,7 +252,7 @@ VALUES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("label", VALUES)
+@pytest.mark.parametrize("label", thinned(VALUES, every=5))
 def test_a_stored_value_of_another_kind_is_refused_or_means_nothing(
     filled: Path, tmp_path: Path, monkeypatch, label: str
 ):
@@ -336,7 +337,7 @@ def test_damaged_pages_are_refused_or_change_nothing_that_is_read(filled: Path, 
 # -------------------------------------------------------------------------------- what scoring can do without
 
 
-@pytest.mark.parametrize("label", [*SAMPLES, *schemas("scores", "body")])
+@pytest.mark.parametrize("label", thinned([*SAMPLES, *schemas("scores", "body")], every=4))
 def test_a_foreign_cache_is_one_warning_and_no_score(tmp_path: Path, monkeypatch, caplog, label: str):
     monkeypatch.chdir(tmp_path)
     path, key = tmp_path / "scores.db", b"k" * 16
@@ -412,7 +413,7 @@ def saved(folder: Path) -> Path:
     return save_checkpoint(folder, 1, *made(0, 1), {"place": 7}, keep=1)
 
 
-@pytest.mark.parametrize("label", [*SAMPLES, *safe_headers(), *STATES])
+@pytest.mark.parametrize("label", thinned([*SAMPLES, *safe_headers(), *STATES], every=4))
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json"])
 def test_a_foreign_checkpoint_is_refused_even_with_sums_that_fit(tmp_path: Path, monkeypatch, name: str, label: str):
     if (name == "state.json") != (label in STATES) and label not in SAMPLES:
@@ -497,7 +498,7 @@ MODELS: dict[str, Callable[[Path], None]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("label", MODELS)
+@pytest.mark.parametrize("label", thinned(MODELS, every=3))
 def test_a_foreign_model_or_tokenizer_runs_nothing(model_folder: Path, tmp_path: Path, monkeypatch, label: str):
     folder = Path(shutil.copytree(model_folder, tmp_path / "small"))
     monkeypatch.chdir(tmp_path)

@@ -15,6 +15,7 @@ import pytest
 from foreign_samples import METADATA, page_used_twice, schemas, typed_values
 from langgraph.checkpoint.serde import jsonplus
 from test_build import small_mix, write_rows
+from thinning import thinned
 
 from rlar.agent.build import Stop, build_tools
 from rlar.agent.persistence import TRACE_VARIABLE, TraceError, make_checkpointer, open_checkpoints, trace_path
@@ -111,7 +112,7 @@ def test_the_untouched_file_is_read_by_every_reader(folder: Path):
 SAMPLES = {label: (kind, value) for label, kind, value in typed_values(Path(MARKER))}
 
 
-@pytest.mark.parametrize("label", SAMPLES)
+@pytest.mark.parametrize("label", thinned(SAMPLES, every=5))
 @pytest.mark.parametrize("table", ["checkpoints", "writes"])
 def test_a_value_that_no_build_writes_is_refused_by_every_reader(folder: Path, table: str, label: str):
     kind, value = SAMPLES[label]
@@ -122,7 +123,7 @@ def test_a_value_that_no_build_writes_is_refused_by_every_reader(folder: Path, t
         refused(read, folder)
 
 
-@pytest.mark.parametrize("label", METADATA)
+@pytest.mark.parametrize("label", thinned(METADATA, every=4))
 def test_metadata_that_no_build_writes_is_refused_by_every_reader(folder: Path, label: str):
     poison(folder / "registry.db.trace", "UPDATE checkpoints SET metadata = ?", METADATA[label])
     for read in READERS.values():
@@ -186,14 +187,14 @@ SHAPES: dict[str, Callable[[dict[str, Any]], None]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("label", SHAPES)
+@pytest.mark.parametrize("label", thinned(SHAPES, every=4))
 def test_a_state_of_another_shape_is_refused_by_every_reader(folder: Path, label: str):
     good_checkpoint(folder / "registry.db.trace", SHAPES[label])
     for read in READERS.values():
         refused(read, folder)
 
 
-@pytest.mark.parametrize("label", [*SHAPES, *SAMPLES])
+@pytest.mark.parametrize("label", thinned([*SHAPES, *SAMPLES], every=6))
 def test_a_poisoned_build_is_not_continued(in_place: Path, label: str):
     if label in SHAPES:
         good_checkpoint(in_place / "registry.db.trace", SHAPES[label])
@@ -205,7 +206,7 @@ def test_a_poisoned_build_is_not_continued(in_place: Path, label: str):
 
 
 @pytest.mark.parametrize("table", ["checkpoints", "writes"])
-@pytest.mark.parametrize("label", schemas("t", "c"))
+@pytest.mark.parametrize("label", thinned(schemas("t", "c"), every=3))
 def test_a_schema_that_computes_is_refused_before_a_row_is_read(folder: Path, table: str, label: str):
     column = "checkpoint" if table == "checkpoints" else "value"
     with sqlite3.connect(folder / "registry.db.trace") as connection:
@@ -232,7 +233,9 @@ def test_a_blob_past_the_limit_is_refused(folder: Path):
         refused(read, folder)
 
 
-@pytest.mark.parametrize("body", [b"", b"no database", b"SQLite format 3\x00", "flipped", "cut"], ids=str)
+@pytest.mark.parametrize(
+    "body", thinned([b"", b"no database", b"SQLite format 3\x00", "flipped", "cut"], every=3), ids=str
+)
 def test_a_damaged_file_is_one_line_for_the_command_line(folder: Path, body: bytes | str):
     trace = folder / "registry.db.trace"
     if isinstance(body, str):

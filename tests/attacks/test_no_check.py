@@ -64,6 +64,24 @@ IDLE = {
     ),
     "suppressed": "import contextlib\nwith contextlib.suppress(Exception):\n    add(1, 2)",
 }
+# Tests that nothing runs, beside a check that holds for right and wrong programs.
+UNRUN = {
+    "a parametrized test": (
+        "import pytest\n@pytest.mark.parametrize('a', [1, 2])\ndef test_it(a):\n    assert add(a, 2) == a + 2"
+    ),
+    "a test of a fixture": "def test_it(numbers):\n    assert add(*numbers) == 3",
+    "an async test": "async def test_it():\n    assert add(1, 2) == 3",
+    "a generator": "def test_it():\n    yield\n    assert add(1, 2) == 3",
+    "a method with a parameter": "class TestAdd:\n    def test_it(self, a):\n        assert add(a, 2) == a + 2",
+    "an async method": "class TestAdd:\n    async def test_it(self):\n        assert add(1, 2) == 3",
+    "a test whose name is taken": "def test_it():\n    assert add(1, 2) == 3\ntest_it = None",
+    "check whose name is taken": "def check(c):\n    assert c(1, 2) == 3\ncheck = None",
+    "check as a generator": "def check(c):\n    yield\n    assert c(1, 2) == 3",
+    "after exit": "import sys\nsys.exit()\nassert add(1, 2) == 3",
+    "behind unittest.main": (
+        "import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(add(1, 2), 3)\nunittest.main()"
+    ),
+}  # fmt: skip
 UNITTEST_MAY_FAIL = {"unittest without tests"}  # a case without tests is an error of the suite by itself
 SWALLOWED = {
     "by except": "try:\n    assert add(1, 2) == 3\nexcept AssertionError:\n    pass",
@@ -110,6 +128,20 @@ HONEST = {
         "    def test_it(self):\n        self.assertEqual(self.got, 3)"
     ),
     "a class that helps": "class Runner:\n    def run(self, a, b):\n        return add(a, b)\nassert Runner().run(1, 2) == 3",
+    "a test class": "class TestAdd:\n    def test_it(self):\n        assert add(1, 2) == 3",
+    "a test class that is set up": (
+        "class TestAdd:\n    def setup_method(self, method):\n        self.got = add(1, 2)\n"
+        "    def test_it(self):\n        assert self.got == 3\n    def teardown_method(self):\n        assert self.got == 3"
+    ),
+    "a test class beside check": (
+        "def check(c):\n    assert c(0, 0) == 0\nclass TestAdd:\n    def test_it(self):\n        assert add(1, 2) == 3"
+    ),
+    "a test class of unittest with a mixin": (
+        "import unittest\nclass TestMixin:\n    def test_it(self):\n        self.assertEqual(add(1, 2), 3)\n"
+        "class TestAdd(TestMixin, unittest.TestCase):\n    pass"
+    ),
+    "a test with a default": "def test_it(a=1, *, b=2):\n    assert add(a, b) == 3",
+    "a helper by the name of test": "def test(a, b, want):\n    assert add(a, b) == want\ntest(1, 2, 3)",
     "all of": "assert all(add(a, 2) == a + 2 for a in range(3))",
     "walrus": "assert (got := add(1, 2)) == 3, got",
     "any of": "assert add(1, 2) in (3,) or add(1, 2) == 3",
@@ -157,6 +189,21 @@ def test_a_suite_without_an_executed_check_cannot_tell(pool: Pool, idle: str, mo
             tests,
             result,
         )
+
+
+@pytest.mark.parametrize("mode", ["split", "same"])
+@pytest.mark.parametrize("unrun", UNRUN, ids=str)
+def test_a_suite_with_a_test_that_is_not_run_cannot_tell(pool: Pool, unrun: str, mode: str) -> None:
+    for program in (GOOD, WRONG):
+        result = judge(pool, program, f"assert add(0, 0) == 0\n{UNRUN[unrun]}", mode)
+        assert result.status is Status.UNDECIDED, result
+
+
+def test_a_helper_in_the_prelude_may_be_called_check(pool: Pool) -> None:
+    prelude = "def check(got, want):\n    assert got == want\n"
+    for program, status in ((GOOD, Status.PASSED), (WRONG, Status.FAILED)):
+        result = pool.run_tests(program, "check(add(1, 2), 3)\nassert add(2, 2) == 4", "add", prelude=prelude)
+        assert result.status is status, result
 
 
 @pytest.mark.parametrize("mode", ["split", "same"])
@@ -219,3 +266,20 @@ def test_a_suite_that_checks_nothing_is_an_abstention_of_the_tool(pool: Pool) ->
     assert score(meets, loops) == (1.0, "ok")
     assert score(avoids, loops) == (None, "abstain")
     assert score(avoids, loops, meets) == (0.0, "ok")
+
+
+@pytest.mark.parametrize(
+    "tests",
+    ["import os\nos._exit(0)", "import os\nos.abort()", "import os\nos.write(3, b'x' * 50)", "import os\nos.close(3)",
+     "assert add(1 ==", "assert add(1, 2) == '\0'", "assert add(1, 2) == " + "9" * 5000],
+    ids=["exit", "abort", "garbage", "close", "syntax", "null", "number"],
+)  # fmt: skip
+def test_whatever_a_rows_tests_do_to_themselves_the_tool_is_not_broken(pool: Pool, tests: str) -> None:
+    """Many rows of that kind would quarantine it for everybody."""
+    tool = library_class("code_tests")(library_spec("code_tests"), Resources(lambda: pool))
+    suite = {"kind": "asserts", "tests": [tests], "entry_point": "add", "source": "columns"}
+    for reference in (None, GOOD):
+        made = tool.score_one(
+            Sample(prompt="Write add.", completion=GOOD, reference=reference, binding={"suite": suite})
+        )
+        assert made.status == "abstain", made

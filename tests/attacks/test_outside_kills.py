@@ -136,12 +136,21 @@ CALLS: dict[str, Callable[[Pool], Any]] = {
 }
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_right_answer_killed_once_is_run_again(pool: Pool, call: Callable[[Pool], Any], number: int) -> None:
     with Killer(pool, 1, number) as killer:
         assert call(pool) is Status.PASSED
     assert killer.killed
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU])
+def test_whatever_an_operator_sends_is_nobodys_verdict(pool: Pool, number: int) -> None:
+    with Killer(pool, 1, number) as killer:
+        assert CALLS["a whole program"](pool) is Status.PASSED
+    assert killer.killed
+    program = f"import os\nos.kill(os.getpid(), {int(number)})\n"
+    assert pool.run_program(program).status in (Status.FAILED, Status.CRASHED)  # nor what a program asks for
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

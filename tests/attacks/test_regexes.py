@@ -12,6 +12,7 @@ import pytest
 import regex_attacks
 
 import rlar
+from rlar.kinds.sql import rows as sql_rows
 
 PACKAGE = Path(rlar.__file__).parent
 
@@ -70,3 +71,9 @@ def test_no_expression_is_worse_than_quadratic():
 def test_quadratic_expressions_are_cheap_on_the_longest_texts_they_get():
     # 40 ms for 2,048 characters are 4 s for the 20,000 to which prompts and completions are cut.
     assert _slow_ones(2048, 0.04) == []
+
+
+def test_a_reference_too_long_for_a_query_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """200,000 parentheses cost every dialect seconds, in this process."""
+    monkeypatch.setattr(sql_rows, "parse_sql", lambda *_: pytest.fail("parsed"))
+    assert sql_rows.read_query("(" * 200_000) is None

@@ -142,7 +142,7 @@ def test_nobody_is_contacted_whom_the_user_did_not_allow(name: str, spy: ModelSe
     assert spy.requests == []
 
 
-@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "model" else n for n in TOOLS])
 def test_an_allowed_host_gets_no_secret_whatever_the_registry_names(name: str, spy: ModelServer):
     with Resources(network=Network.of_user([spy.url])) as resources:
         try:

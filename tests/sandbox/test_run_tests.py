@@ -260,8 +260,8 @@ def test_a_suite_that_never_calls_the_program_passes_nothing(any_pool: Pool, tes
 
 
 def test_tests_that_are_no_python_are_refused(any_pool: Pool) -> None:
-    assert any_pool.run_tests(GOOD, "assert (", "add").status is Status.REFUSED
-    assert any_pool.run_tests(GOOD, "x" + "(" * 5000, "add").status is Status.REFUSED
+    assert any_pool.run_tests(GOOD, "assert (", "add").status is Status.UNDECIDED
+    assert any_pool.run_tests(GOOD, "x" + "(" * 5000, "add").status is Status.UNDECIDED
     assert any_pool.run_tests(GOOD, CHECK, "add").passed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -103,6 +104,19 @@ def ended_within(clients: list[socket.socket], seconds: float) -> bool:
 def test_honest_requests_are_answered_beside_200_that_never_end(server: Server, name: str):
     with connected(server, [STALLED[name]] * 200):
         assert honest_seconds(server) < HONEST_SECONDS
+
+
+def test_honest_requests_are_answered_by_a_server_without_room_for_all_connections(registry: Path):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))  # so many for the server, too; it uses half of them
+    try:
+        with serving(registry) as server:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            for sent in STALLED.values():
+                with connected(server, [sent] * 150):
+                    assert honest_seconds(server) < HONEST_SECONDS
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_clients_that_hurry_and_then_stall_do_not_fill_the_memory_for_others(server: Server):

@@ -114,7 +114,9 @@ def bare_query(text: str) -> str:
 
 
 def read_query(text: str, dialect: str | None = None) -> tuple[exp.Expression, str | None] | None:
-    """The parsed query with the dialect that read it; None for what is not exactly one read-only query."""
+    """The parsed query with the dialect that read it; None for what is not exactly one read-only query, or too long."""
+    if len(text) > MAX_SQL_CHARACTERS:
+        return None
     for name in DIALECTS if dialect is None else (dialect, *DIALECTS):
         statements = parse_sql(text, name)
         if statements is not None and len(statements) == 1 and _is_query(statements[0]):

@@ -26,6 +26,10 @@ class CodecError(Exception):
     """A value that cannot cross, or bytes that are no encoded value."""
 
 
+class ForeignType(CodecError):
+    """A value of a type that nothing decodes to: whoever sends it made it."""
+
+
 _PLAIN_TYPES = {
     name: getattr(builtins, name)
     for name in """
@@ -119,7 +123,7 @@ def _encode_rare(value: Any, kind: Any, export: Callable[[Any], Encoded] | None,
         return ["t", [encode(item, export, depth) for item in tuple.__iter__(value)]]
     if export is not None:
         return export(value)
-    raise CodecError(f"a value of type {kind.__module__}.{kind.__qualname__} cannot cross the process boundary")
+    raise ForeignType(f"a value of type {kind.__module__}.{kind.__qualname__} cannot cross the process boundary")
 
 
 def _is_builtin_function(value: Any) -> bool:
@@ -146,13 +150,14 @@ def _encode_numpy(value: Any, depth: int) -> Encoded:
         return encode(value.item(), None, depth)
     dtype = getattr(value, "dtype", None)
     if dtype is None or dtype.kind not in "biufcU":
-        raise CodecError(f"a numpy {type(value).__name__} cannot cross the process boundary")
+        raise ForeignType(f"a numpy {type(value).__name__} cannot cross the process boundary")
     return ["y", dtype.str, encode(value.tolist(), None, depth)]
 
 
 def decode(data: Encoded, resolve: Callable[[list[Any]], Any] | None = None, depth: int = 0) -> Any:
     """The value of encoded data. `resolve` gets what carries none of the codec's own tags.
 
+    What comes out can be encoded again, but for its size: a program's answers never look like the tests' own objects.
     Raises CodecError for everything that `encode` cannot have written.
     """
     if type(data) is not list:
@@ -201,7 +206,10 @@ def _decode_tagged(data: list[Any], resolve: Callable[[list[Any]], Any] | None, 
     if tag == "a":
         return fractions.Fraction(decode(data[1]), decode(data[2]))
     if tag == "w" and data[1] in ("datetime", "date", "time"):
-        return getattr(datetime, data[1]).fromisoformat(data[2])
+        moment = getattr(datetime, data[1]).fromisoformat(data[2])
+        if getattr(moment, "tzinfo", None) is not None:
+            raise CodecError("a time zone")
+        return moment
     if tag == "e":
         return datetime.timedelta(data[1], data[2], data[3])
     if tag == "o" and (
@@ -239,4 +247,7 @@ def _decode_numpy(dtype: str, items: Any) -> Any:
     except ImportError:
         return items
 
-    return numpy.array(items, dtype=dtype)
+    array = numpy.array(items, dtype=dtype)
+    if array.dtype.kind not in "biufcU":  # "<i4,<i4" is a record
+        raise CodecError("an unknown array type")
+    return array

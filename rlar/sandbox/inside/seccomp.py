@@ -50,7 +50,7 @@ _CHILD_PRCTLS = [3, 15, 16, 0x53564D41]  # GET_DUMPABLE SET_NAME GET_NAME SET_VM
 _CHILD_FCNTLS = [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034]
 
 # Whoever dies of these was killed by somebody else, which is not held against its code.
-_DENIED_SIGNALS = [9, 15]  # KILL TERM
+_DENIED_SIGNALS = [1, 2, 3, 9, 15, 24]  # HUP INT QUIT KILL TERM XCPU
 _RLIMIT_CPU = 0  # past its hard limit the kernel sends SIGKILL
 
 _PID_MARK = 0x7EADBEEF

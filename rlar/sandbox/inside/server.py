@@ -300,6 +300,9 @@ def main() -> None:
     """Entry of the process: descriptor of the control socket, then a JSON configuration, on the command line."""
     control, config = int(sys.argv[1]), json.loads(sys.argv[2])
     sys.argv = [""]
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # it comes from outside, so it must not look like a program's exception
     parent = os.getppid()
     try:
         layers = layers_of(config["tier"])

@@ -23,6 +23,7 @@ _BUILTINS = frozenset(vars(builtins))
 _ALIASES = {"np": "numpy", "pd": "pandas"}
 CHECK, ENTERED = "__rlar_check__", "__rlar_entered__"
 """What the rewritten suite calls: `tester.Checks`."""
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 Kind = Literal["asserted", "caught", "passed"]
 """What tells of itself: the condition of an assert, an exception in its handler, or a point that was reached."""
 _INSPECTING = frozenset(["inspect", "mock", "unittest.mock", "gc", "ctypes", "contextlib.redirect_stdout"])
@@ -42,6 +43,8 @@ class Suite:
     """Modules that it imports."""
     inseparable: str = ""
     """Why program and tests need one interpreter; empty where they do not."""
+    named: frozenset[str] = frozenset()
+    """Its tests by their make: `check`, `test_...`, and `Test....test_...` of plain classes. Each has to be entered."""
     helped: bool = False
     """One of the program's functions is judged by means of another one, which the program may have changed."""
 
@@ -67,8 +70,13 @@ def read_suite(tests: str, prelude: str | None, entry: str | None, *, shared: bo
         if module in sys.stdlib_module_names or module in _ALIASES.values():
             modules[name] = module
     telling = _Telling(frozenset(read - _BUILTINS) if shared else _about_program(trees, wanted - set(modules)))
+    named = _named_tests(tests_tree)
+    given = {} if prelude_tree is None else _named_tests(prelude_tree)
+    for node, label in (named | given).items():
+        _tell_of_entering(node, label)
     return Suite(
         wanted=frozenset(wanted),
+        named=frozenset(named.values()) - {entry or ""},
         modules=modules,
         imports=frozenset(
             name for tree in trees for node in _walk(tree) for name in _imported(node) if _is_module(name)
@@ -79,6 +87,24 @@ def read_suite(tests: str, prelude: str | None, entry: str | None, *, shared: bo
         prelude=_compile(prelude_tree, "<prelude>", telling) if prelude_tree else None,
         tests=_compile(tests_tree, "<tests>", telling),
     )
+
+
+def _named_tests(tree: ast.Module) -> dict[_Function, str]:
+    """What a runner of tests collects by its name, or a caller of `check` calls."""
+    found: dict[_Function, str] = {}
+    for node in tree.body:
+        if isinstance(node, _Function) and (node.name == "check" or node.name.startswith("test")):
+            found[node] = node.name
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+            methods = [each for each in node.body if isinstance(each, _Function)]
+            if all(each.name != "__init__" for each in methods):
+                found |= {each: f"{node.name}.{each.name}" for each in methods if each.name.startswith("test")}
+    return found
+
+
+def _tell_of_entering(node: _Function, label: str) -> None:
+    call = ast.Call(ast.Name(ENTERED, ast.Load()), [ast.Constant(label)], [])
+    node.body.insert(0, ast.fix_missing_locations(ast.copy_location(ast.Expr(call), node)))
 
 
 def _is_helped(tree: ast.AST, wanted: set[str]) -> bool:
@@ -290,13 +316,6 @@ class _Telling(ast.NodeTransformer):
         self.generic_visit(node)
         for handler in node.handlers:
             handler.body.insert(0, self._tell_of(handler.body[0], about, "caught"))
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        self.generic_visit(node)
-        if node.name == "check":
-            call = ast.Call(_placed(ast.Name(ENTERED, ast.Load()), node), [], [])
-            node.body.insert(0, _placed(ast.Expr(_placed(call, node)), node))
         return node
 
 

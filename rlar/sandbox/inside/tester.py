@@ -23,7 +23,7 @@ import unittest
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from .codec import CodecError, decode, encode
+from .codec import CodecError, ForeignType, decode, encode
 from .frames import MAX_FRAME, MAX_REPLY, FrameError, read_frame, write_frame
 from .program import describe, seed_generators
 from .suite import CHECK, ENTERED, Kind, Suite, read_suite
@@ -42,6 +42,10 @@ class CannotSplit(BaseException):
 
 class Looked(BaseException):
     """The tests looked at what stands in for the program here: they cannot tell."""
+
+
+class Unrun(BaseException):
+    """The suite has tests that nobody has run: they cannot tell."""
 
 
 class Link:
@@ -84,9 +88,11 @@ class Link:
         try:
             request["a"] = encode(list(arguments), self._export)
             request["k"] = encode(named or {}, self._export)
-        except CodecError as error:
+        except ForeignType as error:
             self.fault = CannotSplit(str(error))
             raise self.fault from None
+        except CodecError as error:  # too deep or too long, which an answer of the program that is handed back may be
+            self.refuse(f"they pass what is too large ({error})")
         try:
             reply = self._exchange(request)
             if "raised" not in reply:
@@ -141,7 +147,7 @@ class Link:
         if kind in (types.FunctionType, types.MethodType, types.BuiltinFunctionType) and not is_builtin:
             self.callbacks.append(value)
             return ["k", len(self.callbacks) - 1]
-        raise CodecError(f"the tests pass a {kind.__module__}.{kind.__qualname__}")
+        raise ForeignType(f"the tests pass a {kind.__module__}.{kind.__qualname__}")
 
     def _resolve(self, data: list[Any]) -> Any:
         tag, key = data
@@ -298,11 +304,8 @@ class Checks:
         """Checks about the program that were executed after it had answered something, and held."""
         self.broken = 0
         """Assertions that did not hold."""
-        self.entered = False
-        """Whether the tests have called their `check` themselves."""
-
-    def enter(self) -> None:
-        self.entered = True
+        self.entered: set[str] = set()
+        """Which of `Suite.named` have been called, by the tests themselves or by `run_suite`."""
 
     def check(self, value: Any, about: bool, kind: Kind) -> Any:
         """Pass on the value of an expression. `about`: the check can fail and reads what the program may have made."""
@@ -371,10 +374,11 @@ def run_suite(
 ) -> None:
     """Run a suite in `namespace`; returns when everything held.
 
-    Asserts run as they stand, then `check(candidate)` if the suite defines it and has not called it, else `unittest`
-    cases and `test_...` functions. `keep` puts the program's own names back over the prelude's.
+    Asserts run as they stand, then what the suite has not called itself: `check(candidate)`, `unittest` cases, `test_...`
+    functions without parameters and those of `Test...` classes. Unrun where a test is left. `keep` puts the program's own
+    names back over the prelude's.
     """
-    namespace[CHECK], namespace[ENTERED] = checks.check, checks.enter
+    namespace[CHECK], namespace[ENTERED] = checks.check, checks.entered.add
     if suite.prelude is not None:
         exec(suite.prelude, namespace)
         if keep is not None:
@@ -382,20 +386,47 @@ def run_suite(
     if entry is not None and "." not in entry:
         namespace[entry] = candidate
     before = set(namespace)
-    exec(suite.tests, namespace)
+    try:
+        exec(suite.tests, namespace)
+    except SystemExit as leaving:
+        if leaving.code:
+            raise
+        raise Unrun("they leave by exit, which says nothing") from None
     defined = {name: value for name, value in namespace.items() if name not in before or name == "check"}
     functions = {name: value for name, value in defined.items() if type(value) is types.FunctionType}
-    if entry is not None and entry != "check" and "check" in functions:
-        if not checks.entered:
-            functions["check"](candidate)
-        return
+    if entry is not None and entry != "check" and "check" in functions and "check" not in checks.entered:
+        functions["check"](candidate)
     classes = [value for value in defined.values() if issubclass(type(value), type) and type(value) is not _RemoteClass]
     cases = [value for value in classes if issubclass(value, unittest.TestCase)]
     if cases:
         _run_cases(cases)
     for name, function in functions.items():
-        if name.startswith("test") and not function.__code__.co_argcount:
+        if name.startswith("test") and name not in checks.entered and not _wants_arguments(function):
             function()
+    for plain in classes:
+        if plain not in cases:
+            _run_methods(plain, suite.named - checks.entered)
+    by_unittest = {case.__name__ for case in cases}
+    left = sorted(label for label in suite.named - checks.entered if label.partition(".")[0] not in by_unittest)
+    if left:
+        raise Unrun(f"nothing runs {', '.join(left)}")
+
+
+def _wants_arguments(function: types.FunctionType, given: int = 0) -> bool:
+    code, defaults, named = function.__code__, function.__defaults__ or (), function.__kwdefaults__ or {}
+    return code.co_argcount - len(defaults) > given or code.co_kwonlyargcount > len(named)
+
+
+def _run_methods(kind: type, labels: frozenset[str]) -> None:
+    """Run the tests of a plain class, each on an instance of its own."""
+    for name, function in list(vars(kind).items()):
+        is_one = f"{kind.__name__}.{name}" in labels and type(function) is types.FunctionType
+        if is_one and not _wants_arguments(function, 1):
+            case = kind()
+            for step in ("setup_method", name, "teardown_method"):
+                method = getattr(case, step, None)
+                if method is not None:
+                    method(*[None] * (step != name and _wants_arguments(method.__func__, 1)))
 
 
 def _run_cases(cases: list[type[unittest.TestCase]]) -> None:
@@ -472,6 +503,8 @@ def report_of(error: BaseException | None, checks: Checks, *, helped: bool = Fal
         return checks.report("ended", helped=helped)
     if isinstance(error, Looked):
         return checks.report("looked", str(error))
+    if isinstance(error, Unrun):
+        return checks.report("unrun", str(error))
     if isinstance(error, CannotSplit):
         return checks.report("inseparable", str(error))
     if isinstance(error, ProgramFault):
