@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rlar._version import __version__
+
 if TYPE_CHECKING:
     from rlar.scoring.scorer import RoutedSample, Scorer
     from rlar.scoring.scorer import load as load
-
-__version__ = "0.1.0"
 
 __all__ = ["RoutedSample", "Scorer", "__version__", "load"]
 

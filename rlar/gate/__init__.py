@@ -3,11 +3,9 @@
 from rlar.gate.compare import compare_certificates
 from rlar.gate.elsewhere import OtherProcess
 from rlar.gate.gate import certify, rejected_certificate
-from rlar.gate.probes import LabelledPair
 from rlar.gate.recipe import build_recipe, rank, why_uncovered
 
 __all__ = [
-    "LabelledPair",
     "OtherProcess",
     "build_recipe",
     "certify",
