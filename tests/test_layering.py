@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,11 @@ def circles(graph: dict[str, set[str]]) -> list[set[str]]:
 
 GRAPH = import_graph(PACKAGE)
 FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__init__.py" or path.parent != PACKAGE]
+FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")})
+
+
+def name_of(folder: Path) -> str:
+    return str(folder.relative_to(PACKAGE.parent))
 
 
 @pytest.mark.parametrize("name", GRAPH)
@@ -126,6 +132,28 @@ def test_a_circle_is_found_however_its_imports_are_written(tmp_path: Path):
     graph = import_graph(package)
     assert graph["deep.alone"] == {"deep.low"}
     assert circles(graph) == [{"deep", "deep.low", "top"}]
+
+
+def test_the_readme_draws_the_rooms_in_the_order_of_the_layers():
+    text = (PACKAGE.parent / "README.md").read_text("utf-8")
+    drawn = text.partition("```\nrlar/\n")[2].partition("\ntests/")[0].splitlines()
+    lines = [re.split(r" {3,}", line[2:])[0] for line in drawn if re.match(r"  \S", line)]
+    assert [{name.rstrip("/") for name in line.split()} for line in lines] == [set(rooms) for rooms in LAYERS]
+    assert {name.partition(".")[0] for name in GRAPH} == LAYER_OF.keys()
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_a_folder_holds_at_most_16_files(folder: Path):
+    files = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert len(files) <= 16, files
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_a_folder_says_what_comes_in_what_goes_out_and_what_it_leaves_out(folder: Path):
+    told = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
+    title, _, rest = told.partition("\n\n")
+    assert title.endswith(".") and "\n" not in title
+    assert re.match(r"In: \S.*?\.\sOut: \S.*?\.\nLeaves out: \S.*?\.(\n\n|\Z)", rest, re.DOTALL), told
 
 
 def imported_modules(path: Path) -> set[str]:

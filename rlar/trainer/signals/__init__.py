@@ -1,7 +1,9 @@
 """Credit that needs the rollout, its group or the policy instead of the text's meaning.
 
-New signal: a file here and a line in SIGNALS. It says what was good per rollout, per turn or per token; `rlar train`
-normalises it within the group before adding it with its weight (`rlar.trainer.credit`).
+In: a Context. Out: Credit: what was good, per rollout, per turn or per token.
+Leaves out: normalising and weighing it (rlar.trainer.credit).
+
+New signal: a file here and a line in SIGNALS.
 """
 
 from __future__ import annotations
