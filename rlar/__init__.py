@@ -1,17 +1,18 @@
 """rlar: rewards you can trust for reinforcement learning on a mix of tasks.
 
-`rlar.load("registry.db")` gives a Scorer. Nothing heavy is imported before it is used.
+In: rows and completions. Out: a Scorer from `rlar.load("registry.db")`, whose rewards carry their reasons.
+Leaves out: importing anything heavy before it is used.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rlar._version import __version__
+
 if TYPE_CHECKING:
     from rlar.scoring.scorer import RoutedSample, Scorer
     from rlar.scoring.scorer import load as load
-
-__version__ = "0.1.0"
 
 __all__ = ["RoutedSample", "Scorer", "__version__", "load"]
 

@@ -55,7 +55,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout i
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from rlar import __version__
+        from rlar._version import __version__
 
         say(f"rlar {__version__}")
         raise typer.Exit
@@ -379,7 +379,7 @@ def tools_lock_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="The lock file to write.")] = Path("rlar.lock"),
 ) -> None:
     """Write every tool id, code hash, recipe and calibration to a lock file."""
-    from rlar.report.table import write_lock
+    from rlar.scoring.lock_file import write_lock
 
     _guard(lambda: _tell(write_lock(registry, output)))
 
@@ -403,11 +403,11 @@ def tools_diff_command(
 
     Example: rlar tools diff old.lock registry.db --on rollouts.jsonl
     """
-    from rlar.report.table import diff
+    from rlar.scoring.lock_file import show_difference
 
     def run() -> None:
         if on is None:
-            listing = diff(old, new)
+            listing = show_difference(old, new)
         else:
             from rlar.scoring.rescore import rescore
 

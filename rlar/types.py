@@ -308,6 +308,17 @@ class Reward(Frozen):
 # ------------------------------------------------------------------------------------------ evidence
 
 
+class LabelledPair(Frozen):
+    """Two completions of one prompt of which a person (or an official checker) found one better."""
+
+    prompt: str
+    better: str
+    worse: str
+    reference: str | None = None
+    references: tuple[str, ...] = ()
+    binding: JsonObject = Field(default_factory=dict)
+
+
 class CheckResult(Frozen):
     """One row of the admission table (design section 7)."""
 

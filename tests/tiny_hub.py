@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from rlar.gate import LabelledPair
 from rlar.gate.policy import load_policy
 from rlar.network import Network
 from rlar.tool import Resources
@@ -16,7 +15,7 @@ from rlar.tools.reward_model.families import Reading, readings
 from rlar.tools.reward_model.files import INDEX, file_hashes, read_json, small_files, snapshot_folder, weight_files
 from rlar.tools.reward_model.store import SHARED_NAME, ModelStore
 from rlar.tools.reward_model.tool import RewardModelParams, code_hash
-from rlar.types import AnswerKind, Contract, Example, Message, TaskSpec, ToolKind, ToolSpec
+from rlar.types import AnswerKind, Contract, Example, LabelledPair, Message, TaskSpec, ToolKind, ToolSpec
 from tests.standins import toy_task
 from tests.standins.tiny_models import make_models
 

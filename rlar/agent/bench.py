@@ -20,11 +20,10 @@ from rlar.agent.sources import (
 from rlar.config import BuildConfig, SandboxTier
 from rlar.network import Network
 from rlar.tool import Resources
-from rlar.types import AnswerKind, TaskSpec, canonical_json
+from rlar.types import AnswerKind, LabelledPair, TaskSpec, canonical_json
 
 if TYPE_CHECKING:
     from rlar.gate.labelled import Labelled
-    from rlar.gate.probes import LabelledPair
     from rlar.llm.ledger import Llm
     from rlar.registry.registry import Registry
     from rlar.sandbox import Pool

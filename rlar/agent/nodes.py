@@ -37,14 +37,14 @@ from rlar.discover.stream import WORTH_PROCESSES, assign_stream, processors
 from rlar.errors import HostRefused, ToolError
 from rlar.gate import build_recipe, certify, rejected_certificate, why_uncovered
 from rlar.gate.policy import load_policy
-from rlar.gate.probes import LabelledPair, pairs_digest
+from rlar.gate.probes import pairs_digest
 from rlar.kinds.outdated import what_is_outdated
 from rlar.llm.budget import Spent
 from rlar.llm.ledger import Llm, MeteredChat
 from rlar.registry.registry import Registry, RowRecord
 from rlar.rows.read import ColumnMap, RowStats, usable_rows
 from rlar.tool import Resources, load_tool
-from rlar.types import AnswerKind, Certificate, Example, TaskSpec, ToolKind, ToolSpec
+from rlar.types import AnswerKind, Certificate, Example, LabelledPair, TaskSpec, ToolKind, ToolSpec
 
 CHUNK = 2_000
 """Rows assigned and committed at a time."""

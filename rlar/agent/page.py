@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 
-from rlar import __version__
+from rlar._version import __version__
 from rlar.registry.registry import Registry
 from rlar.rows.atomic import write_errors, write_text_atomic
 

@@ -13,11 +13,10 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from rlar.agent.sources import Found, Tried
 from rlar.errors import BudgetSpent, ChatError, ToolError
-from rlar.gate.probes import LabelledPair
 from rlar.llm.chat import Endpoint
 from rlar.llm.ledger import Answer, Llm
 from rlar.tools.judge import MOST_CRITERIA, Criterion, Form, judge_spec
-from rlar.types import AnswerKind, Certificate, JsonObject, TaskSpec, ToolSpec, digest
+from rlar.types import AnswerKind, Certificate, JsonObject, LabelledPair, TaskSpec, ToolSpec, digest
 
 ROWS_SHOWN = 6
 FAILURES_SHOWN = 10

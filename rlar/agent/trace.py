@@ -14,7 +14,7 @@ from typing import Any
 
 import jinja2
 
-from rlar import __version__
+from rlar._version import __version__
 from rlar.agent.bench import Workbench
 from rlar.agent.graph import Graph, make_graph
 from rlar.agent.persistence import open_checkpoints, trace_errors, trace_path

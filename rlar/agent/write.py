@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from rlar.agent.sources import Found, PassedOver, Tried
 from rlar.errors import BudgetSpent, ChatError, ChatUnreadable, SandboxError
 from rlar.gate.policy import Policy, load_policy
-from rlar.gate.probes import LabelledPair, make_probes
+from rlar.gate.probes import make_probes
 from rlar.gate.probes.make import MAKERS
 from rlar.kinds.rule.probes import provable, same_text
 from rlar.llm.ledger import Llm
@@ -29,6 +29,7 @@ from rlar.types import (
     Certificate,
     Example,
     JsonObject,
+    LabelledPair,
     Sample,
     Score,
     TaskSpec,

@@ -21,8 +21,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from rlar.discover.frames import read_frame, write_frame
 from rlar.discover.row_router import RowRouter
-from rlar.discover.stream_worker import read_frame, write_frame
 from rlar.errors import RlarError
 from rlar.kinds.bind import bind
 from rlar.kinds.parsed import Parsed

@@ -1,1 +1,5 @@
-"""Measures: labelled sets, baselines and bounds, the gate's mutants, simulated tools, reports. Never imported by training."""
+"""Measures: baselines and bounds, mutants of tools, simulated tools, reports.
+
+In: labelled sets and registries. Out: figures with their intervals, and what they were measured on.
+Leaves out: changing anything; training never imports it.
+"""

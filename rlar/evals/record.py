@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from rlar import __version__
+from rlar._version import __version__
 from rlar.errors import DatasetError
 from rlar.foreign import read_json
 from rlar.registry.engine import without_secrets

@@ -1,13 +1,15 @@
-"""The admission gate: probes x tool -> Certificate, certificates -> Recipe (design sections 7 and 9)."""
+"""The admission gate.
+
+In: a task, a tool and a policy. Out: a Certificate with every check, and recipes of the tools that passed.
+Leaves out: making tools (rlar.agent) and serving them (rlar.scoring).
+"""
 
 from rlar.gate.compare import compare_certificates
 from rlar.gate.elsewhere import OtherProcess
 from rlar.gate.gate import certify, rejected_certificate
-from rlar.gate.probes import LabelledPair
 from rlar.gate.recipe import build_recipe, rank, why_uncovered
 
 __all__ = [
-    "LabelledPair",
     "OtherProcess",
     "build_recipe",
     "certify",

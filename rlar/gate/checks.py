@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rlar.gate.policy import Limits, Policy
-from rlar.gate.probes import Probe, ProbeSet
+from rlar.gate.probe import Probe, ProbeSet
 from rlar.gate.stats import interval
 from rlar.types import CheckResult, JsonObject, Score
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from rlar.gate.probes import Probe
+from rlar.gate.probe import Probe
 from rlar.tool import RewardTool
 from rlar.types import Sample, Score
 

@@ -17,14 +17,25 @@ from rlar.gate.checks import Measured, is_first_right, mean
 from rlar.gate.duels import Duels, opponents
 from rlar.gate.elsewhere import Elsewhere, elsewhere_of
 from rlar.gate.policy import Limits, Policy, Role, RunClass
-from rlar.gate.probes import LabelledPair, ProbeSet, make_probes, pairs_digest
+from rlar.gate.probe import ProbeSet
+from rlar.gate.probes import make_probes, pairs_digest
 from rlar.gate.probes.make import Binder
 from rlar.gate.run import Clock, Memory, Ran, score_all
 from rlar.gate.stats import fit_calibration, own_scale, row_offsets
 from rlar.gate.trials import Timed, determinism, sanity
 from rlar.tool import LibraryTool, RewardTool
 from rlar.tools.groups import needs_whole_groups
-from rlar.types import Calibration, Certificate, CheckResult, JsonObject, Sample, TaskSpec, ToolKind, ToolSpec
+from rlar.types import (
+    Calibration,
+    Certificate,
+    CheckResult,
+    JsonObject,
+    LabelledPair,
+    Sample,
+    TaskSpec,
+    ToolKind,
+    ToolSpec,
+)
 
 _ALWAYS = ("rlar", "pydantic", "numpy")
 _LIBRARY = (

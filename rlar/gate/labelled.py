@@ -7,10 +7,9 @@ from typing import Any
 
 from rlar.discover.row_router import RowRouter
 from rlar.errors import DatasetError
-from rlar.gate.probes import LabelledPair
 from rlar.kinds.bind import bind
 from rlar.rows.read import RejectedRow, read_objects, row_to_example
-from rlar.types import Example, TaskSpec
+from rlar.types import Example, LabelledPair, TaskSpec
 
 MAX_LABEL = 1e300
 """A label that is larger, or NaN, is none."""

@@ -9,7 +9,7 @@ from random import Random
 from rlar.errors import boundary
 from rlar.gate.elsewhere import Elsewhere
 from rlar.gate.policy import Budget, Policy, RunClass
-from rlar.gate.probes import Probe
+from rlar.gate.probe import Probe
 from rlar.gate.run import Clock, Ran, call, score_all
 from rlar.gate.stats import quantile
 from rlar.tool import RewardTool

@@ -1,4 +1,10 @@
-"""The vetted verifiers, one a file. LIBRARY maps a tool's name to its class; nothing is imported until it is used."""
+"""The kinds of answer, a folder or a file each, with their vetted verifiers.
+
+In: rows of one kind, and completions. Out: bindings, material for probes, scores.
+Leaves out: choosing a row's kind (rlar.discover) and trusting a verifier (rlar.gate).
+
+LIBRARY maps a tool's name to its class; nothing is imported until it is used.
+"""
 
 from __future__ import annotations
 

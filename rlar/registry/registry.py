@@ -29,8 +29,6 @@ from rlar.types import Certificate, JsonObject, Recipe, TaskSpec, ToolSpec, dige
 if TYPE_CHECKING:
     import numpy as np
 
-    from rlar.scoring.lock_file import LockFile
-
 __all__ = ["Build", "Event", "LlmCall", "Registry", "RegistrySnapshot", "RowRecord", "Standing"]
 
 CHUNK = 20_000
@@ -526,12 +524,6 @@ class Registry:
             rows = connection.execution_options(yield_per=10_000).execute(select(sql.ROWS).order_by(sql.ROWS.c.row_key))
             parts.append(content.rows_digest(tuple(row) for row in rows))
             return digest(*parts, size=32)
-
-    def lock(self) -> LockFile:
-        """What is served, as a lock file (see `rlar.scoring.lock_file`)."""
-        from rlar.scoring.lock_file import make_lock
-
-        return make_lock(self)
 
 
 def _check_path(path: Path, *, create: bool) -> None:

@@ -7,7 +7,6 @@ import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TextIO
 
 from rich.table import Table
@@ -15,7 +14,6 @@ from rich.text import Text
 
 from rlar.errors import RegistryError
 from rlar.kinds.outdated import what_is_outdated
-from rlar.registry.engine import shown
 from rlar.registry.registry import Registry
 from rlar.terminal import console
 from rlar.types import Certificate, CheckResult, ToolKind, ToolSpec
@@ -216,29 +214,11 @@ def check_row(check: CheckResult) -> tuple[str, ...]:
     return (check.name, verdict, number(check.value), number(check.threshold), str(check.probes), check.note)
 
 
-def write_lock(address: str, output: Path) -> str:
-    """Write the lock file of a registry; returns what to tell."""
-    from rlar.scoring.lock_file import make_lock
-
-    with Registry.open(address, readonly=True) as registry:
-        lock = make_lock(registry)
-    lock.write(output)
-    return f"{shown(address)} -> {output}: {len(lock.tools)} tools, {len(lock.recipes)} recipes"
-
-
-def diff(old: str, new: str) -> Listing:
-    """What changed between two registries or lock files."""
-    from rlar.scoring.lock_file import diff_locks, open_lock
-
-    found = diff_locks(open_lock(old), open_lock(new))
-    lines = found.lines()
-    return Listing(found.model_dump(mode="json"), heading=lines or ["no difference"], changed=bool(lines))
-
-
 def doctor() -> Listing:
     """This machine: sandbox tiers and versions."""
-    from rlar import __version__
+    from rlar._version import __version__
     from rlar.sandbox import probe
+    from rlar.sandbox.doctor import report_lines
 
     report = probe()
     versions = {"rlar": __version__, "python": platform.python_version()}
@@ -251,6 +231,6 @@ def doctor() -> Listing:
         {"sandbox": report.to_json(), "versions": versions, "platform": platform.platform()},
         ("package", "version"),
         list(versions.items()),
-        heading=[f"{platform.platform()}, {sys.executable}", "", *report.lines(), ""],
+        heading=[f"{platform.platform()}, {sys.executable}", "", *report_lines(report), ""],
     )
     return listing

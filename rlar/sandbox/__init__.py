@@ -1,6 +1,7 @@
 """Runs code that nobody vetted: verifiers, programs, tests. `Pool` is all that most callers need.
 
-Light to import; nothing is started before the first call. What each tier stops and does not stop: docs/sandbox.md.
+In: source text, tests or inputs, and limits. Out: results with a status; nothing is started before the first call.
+Leaves out: what a result is worth. What each tier stops and does not stop: docs/sandbox.md.
 """
 
 from __future__ import annotations

@@ -137,12 +137,6 @@ class TierReport:
         ]
         return {"best": self.best, "platform": self.platform, "python": self.python, "tiers": tiers}
 
-    def lines(self) -> list[str]:
-        """The report for a person, as `rlar doctor` prints it."""
-        from rlar.sandbox.doctor import report_lines
-
-        return report_lines(self)
-
     def state(self, tier: str) -> TierState:
         """The entry of one tier."""
         return next(state for state in self.tiers if state.tier == tier)

@@ -12,14 +12,16 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from rlar import __version__
+from rlar._version import __version__
 from rlar.errors import RegistryError
 from rlar.foreign import read_json
 from rlar.registry import migrations
 from rlar.registry.content import stable_certificate
+from rlar.registry.engine import shown
 from rlar.registry.records import RegistrySnapshot, Standing, tool_ids
 from rlar.registry.registry import Registry
 from rlar.registry.tables import to_json
+from rlar.report.table import Listing
 from rlar.rows.atomic import write_text_atomic
 from rlar.scoring import runner as runs
 from rlar.types import Calibration, Frozen, JsonObject, Recipe, ToolKind, ToolSpec, canonical_json, digest
@@ -164,6 +166,21 @@ def diff_locks(old: LockFile | Registry, new: LockFile | Registry) -> LockDiff:
     """What changed from old to new: tools, recipes, calibrations, evidence. A recipe's version number is no change."""
     a, b = _as_lock(old), _as_lock(new)
     return LockDiff(changes=(*_tool_changes(a, b), *_task_changes(a, b)))
+
+
+def write_lock(address: str, output: Path) -> str:
+    """Write the lock file of a registry; returns what to tell."""
+    with Registry.open(address, readonly=True) as registry:
+        lock = make_lock(registry)
+    lock.write(output)
+    return f"{shown(address)} -> {output}: {len(lock.tools)} tools, {len(lock.recipes)} recipes"
+
+
+def show_difference(old: str, new: str) -> Listing:
+    """What changed between two registries or lock files."""
+    difference = diff_locks(open_lock(old), open_lock(new))
+    lines = difference.lines()
+    return Listing(difference.model_dump(mode="json"), heading=lines or ["no difference"], changed=bool(lines))
 
 
 def verify_lock(registry: Registry, lock: LockFile) -> LockDiff:

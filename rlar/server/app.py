@@ -18,7 +18,7 @@ from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-import rlar
+from rlar._version import __version__
 from rlar.errors import RlarError
 from rlar.rows.example import MAX_DEPTH, too_deep
 from rlar.scoring import hosts
@@ -167,7 +167,7 @@ def create_app(settings: ServeSettings, *, scorer: Scorer | None = None, metrics
 
     app = FastAPI(
         title="rlar",
-        version=rlar.__version__,
+        version=__version__,
         description="Rewards for completions. A broken tool is never a number on /score.",
         lifespan=lifespan,
         docs_url=None,

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field, ValidationError, field_validator
 
 from rlar.errors import ChatError, RlarError, ToolError
-from rlar.scoring.batch import Slots
 from rlar.text.answers import clean, squeeze, visible_answer
 from rlar.tool import Resources
 from rlar.tools.groups import group_indices
+from rlar.tools.slots import Slots
 from rlar.types import (
     Frozen,
     JsonObject,

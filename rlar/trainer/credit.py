@@ -7,6 +7,7 @@ leaks into another (arXiv:2601.05242).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,11 @@ class Credit:
     values: Tensor
     """(N,), (N, K) with K at least the number of turns, or (N, T), as `per` says."""
     per: Literal["rollout", "turn", "token"] = "rollout"
+
+    def mean(self) -> float | None:
+        """The mean of what it has something to say of; None where that is nothing."""
+        given = self.values[~self.values.isnan()].tolist()
+        return math.fsum(given) / len(given) if given else None
 
 
 def token_advantages(credit: Credit, turns_N_T: Tensor, *, group_size: int, estimator: Estimator = "grpo") -> Tensor:

@@ -16,16 +16,15 @@ from rlar.errors import RlarError
 from rlar.trainer.advantage import counted_rollouts
 from rlar.trainer.collect import Batch
 from rlar.trainer.config import TrainConfig
+from rlar.trainer.context import Context
 from rlar.trainer.credit import Credit, token_advantages
 from rlar.trainer.distributed import ALONE, Ranks, share_groups
 from rlar.trainer.loss import LossStats, policy_loss_backward
 from rlar.trainer.model.logprob import completion_logprobs
 from rlar.trainer.model.policy import Policy
 from rlar.trainer.record.checkpoint import latest_checkpoint
-from rlar.trainer.record.metrics import mean
 from rlar.trainer.rollout import Rollouts
 from rlar.trainer.sampling.server import Mismatch, sampler_mismatch
-from rlar.trainer.signals import Context
 from rlar.trainer.signals import signal as find_signal
 
 
@@ -101,7 +100,7 @@ class Updater:
         means: dict[str, float | None] = {}
         for name, (measure, weight) in self.signals.items():
             credit = _of_scored(measure(context), rewards_P_G)
-            means[name] = mean(credit.values[~credit.values.isnan()].tolist())
+            means[name] = credit.mean()
             advantages_N_T = advantages_N_T + weight * token_advantages(credit, turns_N_T, group_size=group_size)
         return advantages_N_T, means
 

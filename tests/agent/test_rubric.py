@@ -13,14 +13,24 @@ from rlar.agent.rubric import NOT_PROVABLE, JudgeWriter
 from rlar.agent.sources import Tried
 from rlar.gate import certify
 from rlar.gate.policy import Policy, load_policy
-from rlar.gate.probes import LabelledPair
 from rlar.llm.chat import OpenAIChat, parse_endpoint
 from rlar.llm.ledger import Llm, MeteredChat
 from rlar.network import Network
 from rlar.testing.openai_server import Asked, Fault, Reply, ScriptedOpenAI
 from rlar.tool import Resources, load_tool
 from rlar.tools.judge import Criterion, judge_spec, share_chat
-from rlar.types import Certificate, CheckResult, Example, JsonObject, Message, Sample, TaskSpec, ToolKind, ToolSpec
+from rlar.types import (
+    Certificate,
+    CheckResult,
+    Example,
+    JsonObject,
+    LabelledPair,
+    Message,
+    Sample,
+    TaskSpec,
+    ToolKind,
+    ToolSpec,
+)
 
 pytest.importorskip("uvicorn", reason="the scripted server needs rlar[serve]")
 

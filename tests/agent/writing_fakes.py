@@ -11,11 +11,10 @@ from rlar.agent.sources import Found, Tried
 from rlar.agent.write import VerifierWriter
 from rlar.gate import certify
 from rlar.gate.policy import Policy, load_policy
-from rlar.gate.probes import LabelledPair
 from rlar.llm.chat import ChatReply, Endpoint
 from rlar.llm.ledger import Llm
 from rlar.tool import Resources, load_tool
-from rlar.types import JsonObject, Message, TaskSpec
+from rlar.types import JsonObject, LabelledPair, Message, TaskSpec
 
 POLICY = load_policy()
 

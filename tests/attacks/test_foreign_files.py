@@ -40,7 +40,7 @@ from rlar.registry.content import pack_arrays
 from rlar.registry.registry import Registry
 from rlar.rows.read import RowStats, usable_rows
 from rlar.scoring.cache import DiskCache
-from rlar.scoring.lock_file import open_lock
+from rlar.scoring.lock_file import make_lock, open_lock
 from rlar.scoring.unknown import UnknownQueue
 from rlar.trainer.config import TrainConfig, read_train_config
 from rlar.trainer.record.checkpoint import load_checkpoint, save_checkpoint
@@ -203,7 +203,7 @@ def read_everything(path: Path) -> None:
         registry.llm_calls()
         registry.snapshot()
         registry.content_digest()
-        registry.lock()
+        make_lock(registry)
 
 
 TABLES = {

@@ -52,7 +52,7 @@ def other(tmp_path: Path) -> Registry:
 
 
 def test_a_lock_names_revisions_hashes_and_calibrations(registry: Registry):
-    lock = registry.lock()
+    lock = make_lock(registry)
     assert sorted(lock.tools) == sorted([MODEL.id, CODE.id])
     assert (lock.tools[MODEL.id].revision, lock.tools[MODEL.id].code_hash) == ("a" * 40, "h1")
     assert (lock.tools[CODE.id].source, lock.tools[CODE.id].revision) == ("", None)

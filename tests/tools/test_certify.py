@@ -10,7 +10,6 @@ from probing_tasks import TASKS, example, number_task, open_task, task
 
 from rlar.errors import SandboxRefused
 from rlar.gate import (
-    LabelledPair,
     OtherProcess,
     build_recipe,
     certify,
@@ -29,6 +28,7 @@ from rlar.types import (
     CheckResult,
     Contract,
     Example,
+    LabelledPair,
     Sample,
     TaskSpec,
     ToolSpec,

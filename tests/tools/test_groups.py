@@ -12,8 +12,8 @@ from probing_tasks import long_text_task
 from rlar.gate.duels import Duels, opponents
 from rlar.gate.policy import load_policy
 from rlar.gate.probes import make_probes
-from rlar.scoring.batch import Slots
 from rlar.tools.groups import group_indices, needs_whole_groups, pieces
+from rlar.tools.slots import Slots
 from rlar.types import Sample, Score, ToolKind, ToolSpec, ok
 
 COMPARES = ToolSpec(kind=ToolKind.COMPOSITE, name="c", params={"whole_groups": True})

@@ -31,7 +31,6 @@ from scripted_judges import (
 from rlar.errors import ChatDenied, ChatUnavailable, ToolError
 from rlar.gate import build_recipe, certify
 from rlar.gate.policy import Policy, load_policy
-from rlar.gate.probes import LabelledPair
 from rlar.llm.chat import ChatReply, UnusableReply
 from rlar.network import Network
 from rlar.registry.registry import Registry, RowRecord
@@ -43,7 +42,7 @@ from rlar.text.answers import visible_answer
 from rlar.tool import Resources, load_tool
 from rlar.tools import judge as judge_module
 from rlar.tools.judge import NO_PEERS, Criterion, Judge, fenced, judge_spec
-from rlar.types import Certificate, JsonObject, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec
+from rlar.types import Certificate, JsonObject, LabelledPair, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec
 
 pytest.importorskip("uvicorn", reason="the scripted server needs rlar[serve]")
 

@@ -7,9 +7,10 @@ from probing_tasks import example
 from rule_tasks import BY, bracket_task, ladder_task, rule_task, target_task
 
 from rlar.gate.policy import load_policy
-from rlar.gate.probes import LabelledPair, ProbeSet, make_probes
+from rlar.gate.probe import ProbeSet
+from rlar.gate.probes import make_probes
 from rlar.kinds.rule.probes import BY_USER, provable
-from rlar.types import TaskSpec, Witness
+from rlar.types import LabelledPair, TaskSpec, Witness
 
 POLICY = load_policy()
 

@@ -7,7 +7,8 @@ import torch
 from small_policies import policy, rollouts_of
 
 from rlar.errors import ConfigError
-from rlar.trainer.signals import SIGNALS, Context, signal
+from rlar.trainer.context import Context
+from rlar.trainer.signals import SIGNALS, signal
 
 
 def context(made=None, **more):

@@ -39,17 +39,15 @@ from rlar.tools.reward_model.files import (
     snapshot_folder,
     told,
 )
-from rlar.types import AnswerKind, JsonObject, TaskSpec, ToolKind, ToolSpec
+from rlar.types import AnswerKind, JsonObject, LabelledPair, TaskSpec, ToolKind, ToolSpec
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-    from rlar.gate.probes import LabelledPair
-
 Approve = Literal["ask", "never", "auto"]
 WebModels = Callable[[TaskSpec], tuple[tuple[str, ...], tuple[str, ...]]]
 """Names of models for a task, and notes (rlar.agent.hub.web.find_models)."""
-PairsOf = Callable[[TaskSpec], "Sequence[LabelledPair]"]
+PairsOf = Callable[[TaskSpec], Sequence[LabelledPair]]
 ValueT = TypeVar("ValueT")
 
 EXPAND = [

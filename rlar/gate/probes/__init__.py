@@ -1,5 +1,9 @@
-"""What a tool is tried with before it may score anything (design section 7), made from the task's own rows."""
+"""What a tool is tried with before it may score anything.
 
-from rlar.gate.probes.make import LabelledPair, Probe, ProbeSet, make_probes, pairs_digest
+In: a task's own rows, or labelled pairs. Out: a ProbeSet: completions with what a good tool makes of them.
+Leaves out: the material of each kind of answer (rlar.kinds) and the verdict (rlar.gate.checks).
+"""
 
-__all__ = ["LabelledPair", "Probe", "ProbeSet", "make_probes", "pairs_digest"]
+from rlar.gate.probes.make import make_probes, pairs_digest
+
+__all__ = ["make_probes", "pairs_digest"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-from rlar.gate.probes.make import Probe, ProbeSet
+from rlar.gate.probe import Probe, ProbeSet
 from rlar.kinds.texts import NATURAL, OTHER_LANGUAGES, REFUSALS
 from rlar.text.language import identify
 from rlar.types import Example, JsonObject, Sample, TaskSpec

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from pydantic import Field
-
 from rlar.errors import boundary
 from rlar.gate.policy import Budget
+from rlar.gate.probe import Check, Expectation, Probe, ProbeSet
+from rlar.gate.probes.guards import guard_probes
 from rlar.gate.probes.panel import general_floor, general_hacks
 from rlar.kinds.material import Material, Notes, Row, Tried, accepted_answers, equals_any
 from rlar.kinds.rule.probes import provable, right_answers
 from rlar.text.shapes import final_answer
-from rlar.types import AnswerKind, Example, Frozen, JsonObject, Sample, TaskSpec, canonical_json, digest
+from rlar.types import AnswerKind, Example, JsonObject, LabelledPair, Sample, TaskSpec, canonical_json, digest
 
-Expectation = Literal["high", "low", "below", "same"]
-Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "labelled"]
 MOST_ROWS_TRIED = 4
 """Times the budget's rows, where rows offer no material."""
 
@@ -28,50 +25,6 @@ LONGEST_ROW = 100_000
 
 Binder = Callable[[Example], JsonObject]
 Maker = Callable[[Row, Notes], Material | None]
-
-
-@dataclass(frozen=True)
-class Probe:
-    """One completion, what is tried with it, and what a good tool makes of it."""
-
-    check: Check
-    kind: str
-    sample: Sample
-    expectation: Expectation
-    """high, low; below or same: compared with the probe `anchor` of the same row."""
-    example_id: str
-    row: int
-    anchor: str = "plain"
-    """Kind of the probe that it is compared with."""
-    may_loop: bool = False
-    """May run into the tool's time limit: tried once, neither timed nor repeated."""
-
-
-class LabelledPair(Frozen):
-    """Two completions of one prompt of which a person (or an official checker) found one better."""
-
-    prompt: str
-    better: str
-    worse: str
-    reference: str | None = None
-    references: tuple[str, ...] = ()
-    binding: JsonObject = Field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ProbeSet:
-    """The probes of one task for one budget, and what could not be tried."""
-
-    probes: tuple[Probe, ...]
-    rows: int
-    """Distinct rows that gave probes."""
-    notes: tuple[str, ...]
-    labelled: tuple[LabelledPair, ...] = ()
-    """The user's pairs among its evidence."""
-
-    def of(self, check: Check) -> list[int]:
-        """Indices of the probes of one check."""
-        return [index for index, probe in enumerate(self.probes) if probe.check == check]
 
 
 MAKERS: dict[AnswerKind, str] = {
@@ -127,8 +80,6 @@ def make_probes(
     bind = bind or _binder(task)
     notes = Notes()
     if role == "guard":
-        from rlar.gate.probes.guards import guard_probes
-
         return guard_probes(task, examples, bind=bind, seed=seed)
     maker = maker_of(task.contract.answer_kind)
     probes: list[Probe] = []

@@ -7,14 +7,10 @@ pairs count as witnesses, too, and win where they contradict the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from rlar.kinds import material as dress
 from rlar.kinds.material import Material, Notes, Row, Tried
-from rlar.types import Example, Message, TaskSpec, Witness
-
-if TYPE_CHECKING:
-    from rlar.gate.probes.make import LabelledPair
+from rlar.types import Example, LabelledPair, Message, TaskSpec, Witness
 
 RIGHT_TRIED = 3
 """Right answers tried of one row; all of them are left out where a wrong answer is wanted."""

@@ -74,7 +74,7 @@ def _exception_reply(error: BaseException) -> dict[str, Any]:
     return {"raised": names, "arguments": arguments, "text": describe(error)}
 
 
-class _Program:
+class Program:
     """The definitions of one program and the objects that its callers hold references to."""
 
     def __init__(self, channel: int, namespace: dict[str, Any]) -> None:
@@ -167,7 +167,7 @@ def serve(channel: int) -> None:
     """Define the program, then answer calls until the other side goes away."""
     request = read_frame(channel, MAX_FRAME)
     try:
-        program = _Program(channel, load(request["source"], "program"))
+        program = Program(channel, load(request["source"], "program"))
         names = {}
         for name, value in list(program.namespace.items())[:_MAX_NAMES]:
             kind = _kind(value)
@@ -209,35 +209,3 @@ def run_whole(channel: int) -> None:
     if raised is not None:
         write_frame(channel, {"raised": raised})
     os._exit(status)
-
-
-def run_same(channel: int) -> None:
-    """Program and tests in one interpreter, for tests that cannot be split: the program can forge the verdict."""
-    from .suite import read_suite
-    from .tester import Checks, report_of, run_suite
-
-    request = read_frame(channel, MAX_FRAME)
-    checks = Checks(lambda: 1)
-    try:
-        namespace = load(request["source"], "program")
-        entry = request["entry"]
-        candidate = None
-        if entry is not None:
-            candidate = _Program(channel, namespace).find(entry)
-    except BaseException as error:
-        text = describe(error)
-        write_frame(channel, checks.report("memory" if text.startswith("MemoryError") else "loading", text))
-        return
-    try:
-        suite = read_suite(request["tests"], request["prelude"], entry, shared=True)
-    except BaseException as error:
-        write_frame(channel, checks.report("unreadable", describe(error, "<tests>")))
-        return
-    ended: BaseException | None = None
-    try:
-        tests_namespace = dict(namespace)
-        tests_namespace["__name__"] = "tests"
-        run_suite(suite, entry, candidate, tests_namespace, checks, keep=namespace)
-    except BaseException as error:
-        ended = error
-    write_frame(channel, report_of(ended, checks))

@@ -26,7 +26,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from . import kernel, landlock, namespaces, program, seccomp, tester, verifier
+from . import kernel, landlock, namespaces, program, seccomp, tester, together, verifier
 from .frames import MAX_FRAME, FrameError, read_exactly, write_frame
 from .layers import Layers, layers_of
 
@@ -103,7 +103,7 @@ def _run_child(state: _State, descriptors: list[int], request: dict[str, Any]) -
             _hide_wall_clock()
             program.run_whole(_CHANNEL)
         elif role == "same":
-            program.run_same(_CHANNEL)
+            together.run_same(_CHANNEL)
         elif role == "tests":
             tester.serve(_CHANNEL, _PROGRAM_CHANNEL)
         elif role == "verifier":

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rlar.trainer.model.fast import FastNetwork, Layer
+from rlar.trainer.model.fast_layers import FastLayers, Layer
 from rlar.trainer.model.linear import arranged, matmul_weight
 from rlar.trainer.model.packing import pack, unpack
 
@@ -20,9 +20,7 @@ class FastDecoder:
     own cache holds completions only and is allocated once.
     """
 
-    def __init__(
-        self, network: FastNetwork, prompts: Sequence[list[int]], group_size: int, max_new_tokens: int
-    ) -> None:
+    def __init__(self, network: FastLayers, prompts: Sequence[list[int]], group_size: int, max_new_tokens: int) -> None:
         self.network = network
         self.prompts = network.pack_prompts(prompts)
         self.group_size = group_size

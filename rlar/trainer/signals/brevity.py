@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rlar.trainer.context import Context
     from rlar.trainer.credit import Credit
-    from rlar.trainer.signals import Context
 
 
 def brevity(context: Context) -> Credit:

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rlar.trainer.context import Context
     from rlar.trainer.credit import Credit
-    from rlar.trainer.signals import Context
 
 
 def variety(context: Context) -> Credit:

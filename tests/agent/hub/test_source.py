@@ -17,9 +17,8 @@ from rlar.agent.hub.source import DownloadBudget, HubSource
 from rlar.agent.sources import Found
 from rlar.errors import BudgetSpent, ConfigError
 from rlar.gate.policy import load_policy
-from rlar.gate.probes import LabelledPair
 from rlar.tools.reward_model.tool import RewardModelParams
-from rlar.types import AnswerKind, Contract, TaskSpec, ToolKind
+from rlar.types import AnswerKind, Contract, LabelledPair, TaskSpec, ToolKind
 from tests.standins.hub_server import HubServer
 from tests.standins.tiny_models import PLANTED, make_models
 

@@ -1,8 +1,10 @@
 """Verifiable constraints, read from the words of a prompt by composable rules.
 
-`parse_constraints` is what others call. A rule looks at one clause (rlar.kinds.constraints.read.reading) and yields what it
-understands; `settle` then joins findings that belong together ("5 paragraphs" here, "separated by ***" there).
-What is left out: anything a reader would need judgement for (tone, style, topic, rhyme).
+In: a prompt. Out: its constraints, from `parse_constraints`.
+Leaves out: anything a reader would need judgement for (tone, style, topic, rhyme).
+
+A rule looks at one clause (rlar.kinds.constraints.read.reading) and yields what it understands; `settle` then joins
+findings that belong together ("5 paragraphs" here, "separated by ***" there).
 """
 
 from __future__ import annotations

@@ -1,0 +1,44 @@
+"""A probe: one completion, and what a good tool makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rlar.types import LabelledPair, Sample
+
+Expectation = Literal["high", "low", "below", "same"]
+Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "labelled"]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One completion, what is tried with it, and what a good tool makes of it."""
+
+    check: Check
+    kind: str
+    sample: Sample
+    expectation: Expectation
+    """high, low; below or same: compared with the probe `anchor` of the same row."""
+    example_id: str
+    row: int
+    anchor: str = "plain"
+    """Kind of the probe that it is compared with."""
+    may_loop: bool = False
+    """May run into the tool's time limit: tried once, neither timed nor repeated."""
+
+
+@dataclass(frozen=True)
+class ProbeSet:
+    """The probes of one task for one budget, and what could not be tried."""
+
+    probes: tuple[Probe, ...]
+    rows: int
+    """Distinct rows that gave probes."""
+    notes: tuple[str, ...]
+    labelled: tuple[LabelledPair, ...] = ()
+    """The user's pairs among its evidence."""
+
+    def of(self, check: Check) -> list[int]:
+        """Indices of the probes of one check."""
+        return [index for index, probe in enumerate(self.probes) if probe.check == check]

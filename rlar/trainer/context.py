@@ -1,0 +1,35 @@
+"""What a signal may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from rlar.trainer.model.logprob import TokenStatistic
+    from rlar.trainer.model.policy import Policy
+    from rlar.trainer.rollout import Rollouts
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What a signal may look at: one step's batch, and the policy that wrote it."""
+
+    rollouts: Rollouts
+    rewards_P_G: Tensor
+    """NaN marks an unscored rollout."""
+    policy: Policy
+    token_budget: int = 8192
+    """Tokens in one forward."""
+
+    def over_logits(self, statistic: TokenStatistic) -> Tensor:
+        """(N, T) a number from the policy's distribution at each token that it wrote, without gradient; 0 elsewhere.
+
+        One forward over the batch; logits are made on demand and a chunk at a time, so the (tokens, vocabulary) table is
+        never held.
+        """
+        from rlar.trainer.model.logprob import token_statistic
+
+        return token_statistic(self.policy, self.rollouts, statistic, token_budget=self.token_budget)
