@@ -18,11 +18,9 @@ LAYERS = {name: place for place, names in enumerate((
 )) for name in names}  # fmt: skip
 STILL_UP: set[tuple[str, str]] = {
     ("kinds", "gate"),
-    ("kinds", "tools"),
     ("registry", "scoring"),
     ("report", "scoring"),
-    ("tool", "kinds"),
-    ("tool", "tools"),
+    ("report", "tools"),
     ("tools", "scoring"),
     ("types", "visible"),
 }
@@ -92,7 +90,7 @@ def test_help_imports_nothing_heavy():
 
 
 def test_tools_import_without_torch_or_langgraph():
-    code = "import sys, rlar.tool, rlar.kinds, rlar.scoring.scorer; " \
+    code = "import sys, rlar.tools.load, rlar.kinds, rlar.scoring.scorer; " \
            "print(*[n for n in ('torch', 'transformers', 'langgraph') if n in sys.modules])"  # fmt: skip
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []

@@ -32,7 +32,6 @@ from rlar.types import (
     Sample,
     Score,
     TaskSpec,
-    ToolKind,
     ToolSpec,
     Witness,
     digest,
@@ -433,7 +432,7 @@ class VerifierWriter:
 
 def is_own(tool: ToolSpec) -> bool:
     """Whether a tool was written by a VerifierWriter."""
-    return tool.kind is ToolKind.GENERATED and tool.provenance.get("writer") == VerifierWriter.name
+    return tool.provenance.get("writer") == VerifierWriter.name
 
 
 class _Tokens:

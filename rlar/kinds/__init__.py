@@ -6,9 +6,8 @@ import importlib
 import re
 from functools import cache
 
-from rlar.code_identity import code_identity
 from rlar.tool import LibraryTool
-from rlar.types import AnswerKind, JsonObject, ToolKind, ToolSpec
+from rlar.types import AnswerKind, ToolSpec
 
 LIBRARY: dict[str, str] = {
     "choice": "rlar.kinds.choice:ChoiceMatch",
@@ -34,18 +33,6 @@ def library_class(name: str) -> type[LibraryTool]:
     module_name, class_name = LIBRARY[name].split(":")
     found: type[LibraryTool] = getattr(importlib.import_module(module_name), class_name)
     return found
-
-
-def library_spec(name: str, params: JsonObject | None = None) -> ToolSpec:
-    """The ToolSpec of a library tool as this version ships it."""
-    return ToolSpec(
-        kind=ToolKind.LIBRARY,
-        name=name,
-        source=f"library:{name}",
-        params=params or {},
-        code_hash=code_identity(LIBRARY[name]),
-        provenance={"library": "rlar"},
-    )
 
 
 _EARLIER_SOURCE = re.compile(r"rlar\.tools\.library\.\w+:\w+")

@@ -36,12 +36,13 @@ from rlar.errors import BudgetSpent, ChatDenied, ChatUnavailable, ChatUnreadable
 from rlar.gate import certify
 from rlar.gate.policy import load_policy
 from rlar.gate.probes import LabelledPair
-from rlar.kinds import library_spec
 from rlar.llm import prompts as prompting
 from rlar.llm.chat import OpenAIChat, parse_endpoint
 from rlar.llm.ledger import Llm
 from rlar.testing.openai_server import Reply, ScriptedOpenAI
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
+from rlar.tools.library import library_spec
+from rlar.tools.load import load_tool
 from rlar.types import AnswerKind, TaskSpec, ToolKind
 
 PROMPTS = ("plan_metrics", "write_verifier", "repair_verifier", "propose_witnesses")

@@ -29,9 +29,10 @@ from rlar.llm.http_body import LARGEST_ANSWER
 from rlar.network import Network
 from rlar.registry.content import LARGEST_ARRAYS, arrays_digest, pack_arrays, unpack_arrays
 from rlar.rows.read import read_objects
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
 from rlar.tools.http import http_spec
 from rlar.tools.judge import Criterion, judge_spec
+from rlar.tools.load import load_tool
 from rlar.tools.reward_model.files import count_parameters
 from rlar.types import Message, Sample, Score, ToolSpec
 

@@ -39,7 +39,7 @@ from rlar.tools.reward_model.files import (
     snapshot_folder,
     told,
 )
-from rlar.types import AnswerKind, JsonObject, TaskSpec, ToolKind, ToolSpec
+from rlar.types import AnswerKind, JsonObject, TaskSpec, ToolSpec
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -474,7 +474,7 @@ class HubSource:
             search.pass_over(facts, str(error))
 
     def _tools(self, ready: _Ready, hashes: dict[str, str]) -> list[ToolSpec]:
-        from rlar.tools.reward_model.tool import RewardModelParams, code_hash
+        from rlar.tools.reward_model.tool import RewardModelParams, reward_model_spec
 
         provenance = self._provenance(ready)
         name = re.sub(r"[^a-z0-9]+", "-", ready.facts.repo.split("/")[-1].lower()).strip("-")[:40]
@@ -487,13 +487,11 @@ class HubSource:
                 endpoint=self._endpoint,
             )
             made.append(
-                ToolSpec(
-                    kind=ToolKind.REWARD_MODEL,
-                    name=f"{name}-{reading.slug}",
-                    source=ready.facts.subject,
-                    params=params.model_dump(mode="json"),
-                    code_hash=code_hash(),
-                    provenance={**provenance, **({"readout": reading.readout} if reading.readout else {})},
+                reward_model_spec(
+                    f"{name}-{reading.slug}",
+                    ready.facts.subject,
+                    params,
+                    {**provenance, **({"readout": reading.readout} if reading.readout else {})},
                 )
             )
         return made
