@@ -38,6 +38,7 @@ from rlar.errors import HostRefused, ToolError
 from rlar.gate import build_recipe, certify, rejected_certificate, why_uncovered
 from rlar.gate.policy import load_policy
 from rlar.gate.probes import LabelledPair, pairs_digest
+from rlar.kinds import KINDS
 from rlar.llm.budget import Spent
 from rlar.llm.ledger import Llm, MeteredChat
 from rlar.registry.registry import Registry, RowRecord
@@ -45,7 +46,7 @@ from rlar.rows.read import ColumnMap, RowStats, usable_rows
 from rlar.tool import Resources
 from rlar.tools.load import kind_of, load_tool
 from rlar.tools.outdated import what_is_outdated
-from rlar.types import AnswerKind, Certificate, Example, TaskSpec, ToolSpec
+from rlar.types import Certificate, Example, TaskSpec, ToolSpec
 
 CHUNK = 2_000
 """Rows assigned and committed at a time."""
@@ -427,7 +428,7 @@ def with_witnesses(bench: Workbench, config: BuildConfig, task: TaskSpec) -> tup
     """
     llm = bench.llm(config)
     writes = bench.writer(config).name != "none"
-    if llm is None or not writes or task.contract.answer_kind is not AnswerKind.RULE or task.witnesses:
+    if llm is None or not writes or not KINDS[task.contract.answer_kind].is_witnessed or task.witnesses:
         return task, []
     from rlar.agent.write import propose_witnesses
 
