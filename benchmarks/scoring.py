@@ -49,7 +49,8 @@ from scoring_rollouts import KINDS, Rollout, binding_of, classifier_spec, exampl
 from rlar.kinds import library_spec
 from rlar.registry.registry import Registry, RowRecord
 from rlar.scoring.scorer import RoutedSample, Scorer, default_workers
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
+from rlar.tools.load import load_tool
 from rlar.types import AnswerKind, Calibration, Certificate, Contract, Recipe, Reward, Sample, TaskSpec, ToolSpec
 
 CORES = default_workers()

@@ -1,17 +1,14 @@
-"""What a reward tool is, and how one is built from its ToolSpec.
-
-New reward from text: a file in `rlar/tools/` (or `rlar/kinds/`) and a line in TOOL_KINDS (or LIBRARY).
-"""
+"""What a reward tool is, and what tools share. How one comes of its ToolSpec: `rlar.tools.load`."""
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast, runtime_checkable
 
-from rlar.errors import ToolError
 from rlar.network import Network
-from rlar.types import AnswerKind, Sample, Score, ToolKind, ToolSpec
+from rlar.types import AnswerKind, Sample, Score, ToolSpec
 
 if TYPE_CHECKING:
     from rlar.sandbox import Pool
@@ -111,51 +108,7 @@ class Resources:
         self.close()
 
 
-def _load_library(spec: ToolSpec, resources: Resources) -> RewardTool:
-    from rlar.kinds import is_shipped, library_class
-
-    if not is_shipped(spec):
-        raise ToolError(f"library tool {spec.name!r} ({spec.source}) is not in this version of rlar")
-    return library_class(spec.name)(spec, resources)
-
-
-def _load_judge(spec: ToolSpec, resources: Resources) -> RewardTool:
-    from rlar.tools.judge import load_judge
-
-    return load_judge(spec, resources)
-
-
-def _load_http(spec: ToolSpec, resources: Resources) -> RewardTool:
-    from rlar.tools.http import load_http_tool
-
-    return load_http_tool(spec, resources)
-
-
-def _load_generated(spec: ToolSpec, resources: Resources) -> RewardTool:
-    from rlar.tools.generated import GeneratedTool
-
-    return GeneratedTool(spec, resources)
-
-
-def _load_reward_model(spec: ToolSpec, resources: Resources) -> RewardTool:
-    from rlar.tools.reward_model.tool import load_reward_model
-
-    return load_reward_model(spec, resources)
-
-
-TOOL_KINDS: dict[ToolKind, Callable[[ToolSpec, Resources], RewardTool]] = {
-    ToolKind.LIBRARY: _load_library,
-    ToolKind.JUDGE: _load_judge,
-    ToolKind.HTTP: _load_http,
-    ToolKind.GENERATED: _load_generated,
-    ToolKind.REWARD_MODEL: _load_reward_model,
-}
-"""One loader a kind."""
-
-
-def load_tool(spec: ToolSpec, resources: Resources) -> RewardTool:
-    """A live tool from its spec. Raises ToolError where this version or machine cannot load it."""
-    loader = TOOL_KINDS.get(spec.kind)
-    if loader is None:
-        raise ToolError(f"tools of kind {spec.kind.value!r} ({spec.id}) cannot be loaded by this version of rlar")
-    return loader(spec, resources)
+def named(address: str) -> Any:
+    """What "module:name" stands for; its module is imported now."""
+    module, _, name = address.partition(":")
+    return getattr(importlib.import_module(module), name)

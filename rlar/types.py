@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
@@ -189,12 +190,27 @@ class Assignment(Frozen):
 
 
 class ToolKind(StrEnum):
+    """How a tool is made and run: `rlar.tools.load.TOOL_KINDS`. These ship with rlar.
+
+    Other names are kinds, too: a registry may hold tools of a version that has more (or had others), and is still read.
+    """
+
     LIBRARY = "library"
     GENERATED = "generated"
     REWARD_MODEL = "reward_model"
     JUDGE = "judge"
-    COMPOSITE = "composite"
     HTTP = "http"
+
+    @classmethod
+    def _missing_(cls, value: object) -> ToolKind | None:
+        if not isinstance(value, str) or not _KIND.fullmatch(value):
+            return None
+        kind = str.__new__(cls, value)
+        kind._name_, kind._value_ = value.upper(), value
+        return kind
+
+
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 
 
 class ToolSpec(Frozen):

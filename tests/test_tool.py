@@ -6,7 +6,8 @@ import pytest
 
 from rlar.errors import ToolError
 from rlar.kinds import LIBRARY, library_class, library_spec
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
+from rlar.tools.load import load_tool
 from rlar.types import ToolKind, ToolSpec
 
 

@@ -18,9 +18,10 @@ from rlar.agent.sources import (
     Tried,
 )
 from rlar.config import BuildConfig, SandboxTier
+from rlar.kinds import KINDS
 from rlar.network import Network
 from rlar.tool import Resources
-from rlar.types import AnswerKind, LabelledPair, TaskSpec, canonical_json
+from rlar.types import LabelledPair, TaskSpec, canonical_json
 
 if TYPE_CHECKING:
     from rlar.gate.labelled import Labelled
@@ -214,7 +215,7 @@ class Writers:
 
     def write(self, task: TaskSpec, tried: Sequence[Tried]) -> Found:
         """The first one's new tools; the notes of both where it had none."""
-        judged = task.contract.answer_kind in GRADED
+        judged = KINDS[task.contract.answer_kind].is_graded
         order = (self._judges, self._verifiers) if judged else (self._verifiers, self._judges)
         notes: list[str] = []
         passed_over: list[PassedOver] = []
@@ -225,10 +226,6 @@ class Writers:
             if found.tools:
                 break
         return found.model_copy(update={"notes": tuple(notes), "passed_over": tuple(passed_over)})
-
-
-GRADED = frozenset({AnswerKind.OPEN_ENDED, AnswerKind.LONG_TEXT, AnswerKind.SUMMARY, AnswerKind.TRANSLATION})
-"""Kinds whose answers are better or worse: a reader judges them sooner than a program."""
 
 
 def tell_call(record: Any) -> None:

@@ -38,13 +38,15 @@ from rlar.errors import HostRefused, ToolError
 from rlar.gate import build_recipe, certify, rejected_certificate, why_uncovered
 from rlar.gate.policy import load_policy
 from rlar.gate.probes import pairs_digest
-from rlar.kinds.outdated import what_is_outdated
+from rlar.kinds import KINDS
 from rlar.llm.budget import Spent
 from rlar.llm.ledger import Llm, MeteredChat
 from rlar.registry.registry import Registry, RowRecord
 from rlar.rows.read import ColumnMap, RowStats, usable_rows
-from rlar.tool import Resources, load_tool
-from rlar.types import AnswerKind, Certificate, Example, LabelledPair, TaskSpec, ToolKind, ToolSpec
+from rlar.tool import Resources
+from rlar.tools.load import kind_of, load_tool
+from rlar.tools.outdated import what_is_outdated
+from rlar.types import Certificate, Example, LabelledPair, TaskSpec, ToolSpec
 
 CHUNK = 2_000
 """Rows assigned and committed at a time."""
@@ -236,7 +238,7 @@ def _resources(
     bench: Workbench, config: BuildConfig, task: TaskSpec, spec: ToolSpec
 ) -> Iterator[tuple[Resources, MeteredChat | None]]:
     """What a candidate is loaded with; a judge asks through the build's budget."""
-    llm = bench.llm(config) if spec.kind is ToolKind.JUDGE else None
+    llm = bench.llm(config) if kind_of(spec).asks_llm else None
     if llm is None:
         yield bench.resources(config), None
         return
@@ -426,7 +428,7 @@ def with_witnesses(bench: Workbench, config: BuildConfig, task: TaskSpec) -> tup
     """
     llm = bench.llm(config)
     writes = bench.writer(config).name != "none"
-    if llm is None or not writes or task.contract.answer_kind is not AnswerKind.RULE or task.witnesses:
+    if llm is None or not writes or not KINDS[task.contract.answer_kind].is_witnessed or task.witnesses:
         return task, []
     from rlar.agent.write import propose_witnesses
 

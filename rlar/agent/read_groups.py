@@ -7,15 +7,16 @@ about how answers are judged is taken only where the rows allow it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from rlar.discover.discover import Group, Reading
 from rlar.discover.fingerprint import fingerprint
 from rlar.errors import BudgetSpent, ChatUnreadable
-from rlar.kinds.contracts import LONG, MATH, NUMBER, SHORT, SHORT_FROM_PASSAGE, SUMMARY
+from rlar.kinds import KINDS
 from rlar.llm.ledger import Llm
+from rlar.tool import named
 from rlar.types import AnswerKind, Contract, JsonObject
 
 NODE = "classify"
@@ -27,19 +28,10 @@ MOST_CRITERIA = 8
 ROWS_ALLOW = 0.9
 """Share of the rows whose own evidence must allow a correction."""
 
-CORRECTIONS: dict[AnswerKind, tuple[Contract, ...]] = {
-    AnswerKind.NUMBER: (NUMBER,),
-    AnswerKind.MATH: (MATH,),
-    AnswerKind.SHORT_TEXT: (SHORT_FROM_PASSAGE, SHORT),
-    AnswerKind.LONG_TEXT: (LONG,),
-    AnswerKind.SUMMARY: (SUMMARY,),
-}
-"""What an LLM may correct a contract with references to, by the kind that it names; the rows must allow it."""
-
-Kind = Literal[
-    "number", "math", "choice", "short_text", "long_text", "translation", "summary", "code_tests", "code_stdio",
-    "code_reference", "sql", "json", "constraints", "open_ended", "rule",
-]  # fmt: skip
+if TYPE_CHECKING:
+    Kind = str
+else:
+    Kind = Literal[tuple(kind.value for kind in AnswerKind)]
 
 
 class GroupAnswer(BaseModel):
@@ -114,7 +106,7 @@ class GroupReader:
         contract, note = corrected(group, answer)
         self._record(group, answer, contract, note)
         criteria = tuple(_line(each) for each in answer.criteria[:MOST_CRITERIA] if each.strip())
-        if contract.answer_kind is AnswerKind.RULE:
+        if KINDS[contract.answer_kind].is_witnessed:
             criteria = (_line(answer.rule), *criteria)
         label = " ".join(_line(answer.name).split()[:LABEL_WORDS])
         return Reading(contract, label, _sentence(answer.description), criteria)
@@ -169,19 +161,24 @@ def corrected(group: Group, answer: GroupAnswer) -> tuple[Contract, str]:
     """The contract after an LLM's word on it, and what was decided where the two differ."""
     own, said = group.contract, AnswerKind(answer.answer_kind)
     if group.wording:
-        if said is AnswerKind.RULE and answer.rule.strip():
+        if KINDS[said].is_witnessed and answer.rule.strip():
             return Contract(answer_kind=said, has_reference=False, wordings=(group.wording,)), "a task of its own"
         return own, f"stays with the rows judged as {own.answer_kind.value}"
     if said is own.answer_kind:
         return own, ""
     share = group.fits.get(said, 0.0)
-    candidates = CORRECTIONS.get(said, ()) if own.has_reference and not own.labels else ()
+    candidates = _corrections(said) if own.has_reference and not own.labels else ()
     if not candidates or said not in group.fits or share < ROWS_ALLOW:
         return own, (
             f"the LLM reads {said.value}, {share:.0%} of the rows allow that: the rows win, {own.answer_kind.value}"
         )
     contract = next((each for each in candidates if each.carries == own.carries), candidates[-1])
     return contract, f"corrected from {own.answer_kind.value}: {share:.0%} of the rows allow it"
+
+
+def _corrections(kind: AnswerKind) -> tuple[Contract, ...]:
+    """What an LLM may correct a contract with references to, by the kind that it names; the rows must allow it."""
+    return tuple(named(address) for address in KINDS[kind].corrections)
 
 
 def _shown(text: str) -> str:

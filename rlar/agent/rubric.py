@@ -13,19 +13,16 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from rlar.agent.sources import Found, Tried
 from rlar.errors import BudgetSpent, ChatError, ToolError
+from rlar.kinds import KINDS
 from rlar.llm.chat import Endpoint
 from rlar.llm.ledger import Answer, Llm
 from rlar.tools.judge import MOST_CRITERIA, Criterion, Form, judge_spec
-from rlar.types import AnswerKind, Certificate, JsonObject, LabelledPair, TaskSpec, ToolSpec, digest
+from rlar.types import Certificate, JsonObject, LabelledPair, TaskSpec, ToolSpec, digest
 
 ROWS_SHOWN = 6
 FAILURES_SHOWN = 10
 REVISED_FOR = ("hack_panel", "floor")
 """Checks whose failure a better rubric may cure: the judge gave something for nothing."""
-RUN_NOT_READ = frozenset(
-    {AnswerKind.CODE_TESTS, AnswerKind.CODE_STDIO, AnswerKind.CODE_REFERENCE, AnswerKind.SQL, AnswerKind.CONSTRAINTS}
-)
-"""Kinds whose answers code decides better than any reader."""
 NOT_PROVABLE = "a judge needs labelled pairs to be proven (--labelled)"
 
 
@@ -99,7 +96,7 @@ class JudgeWriter:
     def write(self, task: TaskSpec, tried: Sequence[Tried]) -> Found:
         """Judges for the gate; in a later round one revision of the rubric, told what its judge fell for."""
         kind = task.contract.answer_kind
-        if kind in RUN_NOT_READ:
+        if KINDS[kind].code_decides:
             return _nothing(f"answers of kind {kind.value} are decided by code, not by a reader")
         if not task.contract.has_reference and not self._labelled(task):
             return _nothing(NOT_PROVABLE)
@@ -182,7 +179,7 @@ class JudgeWriter:
 
 def _forms(task: TaskSpec) -> tuple[Form, ...]:
     """Comparing pays where answers differ in taste more than in truth: it costs N times as many calls a group."""
-    return ("pointwise", "pairwise") if task.contract.answer_kind is AnswerKind.OPEN_ENDED else ("pointwise",)
+    return ("pointwise", "pairwise") if KINDS[task.contract.answer_kind].is_open else ("pointwise",)
 
 
 def _nothing(why: str) -> Found:

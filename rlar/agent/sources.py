@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import Field
 
 from rlar.kinds import candidates, library_spec
-from rlar.kinds.outdated import renewed
-from rlar.types import Certificate, Frozen, JsonObject, TaskSpec, ToolKind, ToolSpec
+from rlar.tools.load import kind_of
+from rlar.tools.outdated import renewed
+from rlar.types import Certificate, Frozen, JsonObject, TaskSpec, ToolSpec
 
 if TYPE_CHECKING:
     from rlar.registry.registry import Registry
@@ -88,7 +89,7 @@ class RegistrySource:
     def find(self, task: TaskSpec, decisions: Mapping[str, bool]) -> Found:
         """Admitted tools of this task that no other source offers again by itself."""
         kept = [each.tool_id for each in self._registry.latest_certificates(task.fingerprint) if each.admitted]
-        stored = [tool for name in kept if (tool := self._registry.tool(name)) and tool.kind is not ToolKind.LIBRARY]
+        stored = [tool for name in kept if (tool := self._registry.tool(name)) and not kind_of(tool).is_ours]
         tools = [renewed(tool) for tool in stored]
         return Found(tools=tuple(tools), notes=(f"registry: {len(tools)} of earlier builds",) if tools else ())
 

@@ -17,7 +17,7 @@ from rlar.agent.sources import Found, PassedOver, Tried
 from rlar.errors import BudgetSpent, ChatError, ChatUnreadable, SandboxError
 from rlar.gate.policy import Policy, load_policy
 from rlar.gate.probes import make_probes
-from rlar.gate.probes.make import MAKERS
+from rlar.kinds import KINDS
 from rlar.kinds.rule.probes import provable, same_text
 from rlar.llm.ledger import Llm
 from rlar.text.answers import refuses
@@ -25,7 +25,6 @@ from rlar.tool import Resources
 from rlar.tools.generated import Running, generated_spec, keeps_state, score_in
 from rlar.tools.source_check import check_source, code_of
 from rlar.types import (
-    AnswerKind,
     Certificate,
     Example,
     JsonObject,
@@ -33,7 +32,6 @@ from rlar.types import (
     Sample,
     Score,
     TaskSpec,
-    ToolKind,
     ToolSpec,
     Witness,
     digest,
@@ -48,9 +46,6 @@ TRIED_TOGETHER = 48
 """Probes by which candidates are compared before the gate; half of them show whether one keeps state between calls."""
 FAILURES_SHOWN = 12
 LONGEST_WITNESS = 4_000
-
-_QUALITY_KINDS = frozenset({AnswerKind.LONG_TEXT, AnswerKind.TRANSLATION, AnswerKind.SUMMARY, AnswerKind.OPEN_ENDED})
-"""Kinds whose answers are better or worse, not right or wrong."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -255,15 +250,15 @@ class VerifierWriter:
 
     def _nothing_to_prove_with(self, task: TaskSpec, labelled: Sequence[LabelledPair]) -> str:
         """Why no written verifier could be admitted, so that none is paid for; "" where one could."""
-        kind = task.contract.answer_kind
-        if kind is AnswerKind.RULE:
+        kind = KINDS[task.contract.answer_kind]
+        if kind.is_witnessed:
             rows = len(provable(task, labelled).examples)
             if rows < self.policy.min_rows:
                 return (
                     f"right answers were proposed to {rows} rows and {self.policy.min_rows} are needed to try one; "
                     "labelled pairs would count as well"
                 )
-        elif kind not in MAKERS and not labelled:
+        elif kind.is_open and not labelled:
             return "there is no reference, no stated rule and no labelled pair that it could be tried with"
         return ""
 
@@ -365,7 +360,7 @@ class VerifierWriter:
                 return
             answer = repaired.code
         role: Literal["verifier", "quality"] = (
-            "quality" if work.task.contract.answer_kind in _QUALITY_KINDS else "verifier"
+            "quality" if KINDS[work.task.contract.answer_kind].is_graded else "verifier"
         )
         provenance: JsonObject = {
             "writer": self.name,
@@ -434,7 +429,7 @@ class VerifierWriter:
 
 def is_own(tool: ToolSpec) -> bool:
     """Whether a tool was written by a VerifierWriter."""
-    return tool.kind is ToolKind.GENERATED and tool.provenance.get("writer") == VerifierWriter.name
+    return tool.provenance.get("writer") == VerifierWriter.name
 
 
 class _Tokens:
@@ -497,7 +492,7 @@ class _Work:
 
     def shown(self) -> JsonObject:
         """What a writer sees of the task: a few rows, with the answers that were proposed to them."""
-        task = provable(self.task, self.labelled) if self.task.contract.answer_kind is AnswerKind.RULE else self.task
+        task = provable(self.task, self.labelled) if KINDS[self.task.contract.answer_kind].is_witnessed else self.task
         witnesses = {each.row_key: each for each in task.witnesses}
         rows: list[JsonObject] = []
         for example in _by_hash(task.examples)[:ROWS_SHOWN]:
@@ -512,7 +507,7 @@ class _Work:
 
     def secrets(self) -> tuple[list[str], list[str]]:
         """Answers and prompts that may not stand in the code. With a reference the code is given the answer anyway."""
-        if self.task.contract.answer_kind is not AnswerKind.RULE:
+        if not KINDS[self.task.contract.answer_kind].is_witnessed:
             return [], [example.text for example in self.task.examples]
         task = provable(self.task, self.labelled)
         right = [text for each in task.witnesses for text in each.right]
@@ -525,7 +520,7 @@ def _about(task: TaskSpec) -> JsonObject:
     judged = f"{contract.answer_kind.value.replace('_', ' ')}, " + (
         "each row has a reference answer" if contract.has_reference else "no row has a reference answer"
     )
-    quality = contract.answer_kind in _QUALITY_KINDS
+    quality = KINDS[contract.answer_kind].is_graded
     return {
         "label": task.label,
         "description": task.description,

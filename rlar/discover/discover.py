@@ -19,15 +19,17 @@ from rlar.discover.fingerprint import fingerprint, task_description, task_label
 from rlar.discover.labels import MOST_ROWS, cluster, label_sets, reduce
 from rlar.discover.row_router import RowRouter
 from rlar.discover.vectors import Vectors, embed
+from rlar.kinds import KINDS
 from rlar.kinds.contracts import (
     CONSTRAINTS,
     FIRM,
     OPEN_ENDED,
     Guess,
-    contract_of,
     guesses,
     label_of,
+    one_of,
     same_task,
+    translation_into,
 )
 from rlar.kinds.facts import Facts, asked_text, describe
 from rlar.kinds.rule.wordings import find_wordings, matches, normal_text
@@ -189,12 +191,7 @@ def _first(own: tuple[Guess, ...], facts: Facts) -> Contract | None:
     if facts.has_reference and facts.shape is not Shape.NONE:
         return own[0].contract
     top = own[0].contract
-    if top.answer_kind in (
-        AnswerKind.CODE_TESTS,
-        AnswerKind.CODE_STDIO,
-        AnswerKind.CONSTRAINTS,
-        AnswerKind.TRANSLATION,
-    ):
+    if KINDS[top.answer_kind].reference != "needed":
         return top
     # Listed options or a schema without any reference say what is asked, but leave nothing to judge by.
     return OPEN_ENDED
@@ -213,7 +210,7 @@ def _settle_labels(
             or (facts[row].shape is Shape.LETTER and not facts[row].answers_option)
         )
         and not (facts[row].answers_option or facts[row].suite or facts[row].program or facts[row].sql)
-        and (facts[row].translation is None or settled[row].answer_kind is not AnswerKind.TRANSLATION)  # type: ignore[union-attr]
+        and settled[row] != _read_as_translation(facts[row])
     ]
     answers = [label_of(facts[row]) for row in rows]
     # Instructions stand at a prompt's edges; a few words of them must not drown in the text between.
@@ -224,17 +221,21 @@ def _settle_labels(
     chosen: Counter[tuple[str, ...]] = Counter()
     for row, labels in zip(rows, sets, strict=True):
         if labels:
-            settled[row] = contract_of(AnswerKind.CHOICE, labels=labels)
+            settled[row] = one_of(labels)
             chosen[labels] += 1
     # Rows whose own cluster was too small to tell: a label of exactly one closed set, or a boolean of a wider one.
     for row, labels, answer in zip(rows, sets, answers, strict=True):
         if labels is None and facts[row].shape is Shape.BOOLEAN:
             holders = [group for group in chosen if answer in group]
             if len(holders) == 1:
-                settled[row] = contract_of(AnswerKind.CHOICE, labels=holders[0])
+                settled[row] = one_of(holders[0])
     for row, answer in zip(rows[MOST_ROWS:], answers[MOST_ROWS:], strict=True):
         if facts[row].shape is not Shape.BOOLEAN and any(answer in group for group in chosen):
             settled[row] = None  # not compared with its neighbours: the router will tell
+
+
+def _read_as_translation(facts: Facts) -> Contract | None:
+    return None if facts.translation is None else translation_into(facts.translation.target_language)
 
 
 def _edges(text: str) -> str:
@@ -287,7 +288,7 @@ def _merge_variants(settled: list[Contract | None]) -> None:
     counts = Counter(contract for contract in settled if contract is not None)
     by_core: dict[tuple[object, ...], list[Contract]] = defaultdict(list)
     for contract in counts:
-        if contract.answer_kind is not AnswerKind.CHOICE:
+        if not KINDS[contract.answer_kind].carries_separate:
             by_core[(contract.answer_kind, contract.target_language, contract.labels)].append(contract)
     joins: dict[Contract, Contract] = {}
     for variants in by_core.values():
@@ -315,7 +316,7 @@ def _drop_incidental(settled: list[Contract | None]) -> None:
 
 def _fallback(own: tuple[Guess, ...], facts: Facts, counts: Counter[Contract], support: int) -> Contract | None:
     """The best well-supported contract that a row of a too rare one does not contradict."""
-    if own[0].contract.answer_kind is AnswerKind.CONSTRAINTS and counts[OPEN_ENDED] >= support:
+    if own[0].contract == CONSTRAINTS and counts[OPEN_ENDED] >= support:
         return OPEN_ENDED
     if not facts.has_reference:
         return OPEN_ENDED if counts[OPEN_ENDED] >= support else None
@@ -500,8 +501,8 @@ def _hinted_kinds(settled: Sequence[Contract | None], facts: Sequence[Facts]) ->
     rows = [row for row, contract in enumerate(settled) if contract == OPEN_ENDED]
     kinds = Counter(guesses(facts[row])[0].contract.answer_kind for row in rows)
     # A constraint is something to judge by: prompts with one are not open-ended, however few this file has.
-    for kind in (AnswerKind.OPEN_ENDED, AnswerKind.CONSTRAINTS):
-        kinds.pop(kind, None)
+    for contract in UNREFERENCED:
+        kinds.pop(contract.answer_kind, None)
     return [kind for kind, number in kinds.items() if number >= HINT_SHARE * len(rows)]
 
 

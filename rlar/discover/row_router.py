@@ -16,11 +16,13 @@ import numpy.typing as npt
 from rlar.discover.fingerprint import task_label
 from rlar.discover.vectors import DIMENSIONS, Vectors, embed
 from rlar.errors import RegistryError
+from rlar.kinds import KINDS
 from rlar.kinds.contracts import FIRM, Guess, guesses, label_of, same_task
 from rlar.kinds.facts import Facts, describe
 from rlar.kinds.parsed import Parsed
 from rlar.kinds.rule.wordings import matches, normal_text
 from rlar.text.shapes import Shape
+from rlar.tool import named
 from rlar.types import AnswerKind, Assignment, Contract, Example, TaskSpec
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -221,7 +223,8 @@ class RowRouter:
         sure, likely = fits[best], float(probabilities[best])
         if sure >= 0.93 * top.fit:
             return self._assigned(best, min(0.99, 0.3 + 0.7 * sure), "its reference and prompt fit")
-        kin = {top.contract.answer_kind, self.contracts[best].answer_kind} == {AnswerKind.NUMBER, AnswerKind.MATH}
+        one, other = top.contract.answer_kind, self.contracts[best].answer_kind
+        kin = one != other and KINDS[one].near == KINDS[other].near != ""
         if (
             (top.fit < FIRM or kin)
             and likely >= ACCEPT_ALTERNATIVE
@@ -240,7 +243,7 @@ class RowRouter:
     ) -> Assignment:
         top = own[0]
         top_known = [index for index, sure in fits.items() if sure >= 0.93 * top.fit]
-        if top_known and top.contract.answer_kind is not AnswerKind.OPEN_ENDED:
+        if top_known and not _is_open(top.contract):
             best = max(top_known, key=lambda index: (float(probabilities[index]), self.fingerprints[index]))
             return self._assigned(best, fits[best], "its prompt says how it is judged")
         prior = np.array(
@@ -249,17 +252,17 @@ class RowRouter:
         weighed = probabilities * prior
         best = int(weighed.argmax())
         likely = float(probabilities[best])
-        is_open = self.contracts[best].answer_kind is AnswerKind.OPEN_ENDED
+        is_open = _is_open(self.contracts[best])
         # Where chat is a known task too, the model has weighed it; where not, any chat must be kept out by distance.
-        reach = self._reach[best, 0 if self._by_kind[AnswerKind.OPEN_ENDED] else 1]
+        reach = self._reach[best, 0 if any(map(_is_open, self.contracts)) else 1]
         if prior[best] > 0 and not is_open and likely >= ACCEPT_WITHOUT_EVIDENCE and nearness[best] >= reach:
             return self._assigned(best, 0.8 * likely, "its prompt is like the task's; it has no reference")
         for index, contract in enumerate(self.contracts):
-            if contract.answer_kind is not AnswerKind.OPEN_ENDED:
+            if not _is_open(contract):
                 continue
             soft = top.fit < FIRM and float(probabilities[index]) >= ACCEPT_OPEN
             soft = soft or top.contract.answer_kind.value in self._hinted
-            if top.contract.answer_kind is AnswerKind.OPEN_ENDED or soft:
+            if _is_open(top.contract) or soft:
                 return self._assigned(
                     index,
                     0.5 + 0.4 * float(probabilities[index]),
@@ -296,21 +299,14 @@ def _unknown(confidence: float, reason: str) -> Assignment:
     return Assignment.model_construct(fingerprint=None, confidence=round(min(1.0, float(confidence)), 4), reason=reason)
 
 
+def _is_open(contract: Contract) -> bool:
+    return KINDS[contract.answer_kind].is_open
+
+
 def _possible(contract: Contract, facts: Facts) -> float:
     """Whether a row without its reference could belong to a task that judges by one; what its prompt must then show."""
-    kind = contract.answer_kind
-    needs = {
-        AnswerKind.NUMBER: facts.numbers >= 1,
-        AnswerKind.MATH: facts.latex or facts.numbers >= 1,
-        AnswerKind.SUMMARY: facts.passage,
-        AnswerKind.SQL: facts.sql_schema,
-        AnswerKind.JSON: facts.json_asked or facts.json_schema,
-        AnswerKind.SHORT_TEXT: facts.passage or "passage" not in contract.carries,
-        AnswerKind.LONG_TEXT: True,
-        AnswerKind.CHOICE: bool(contract.labels) or bool(facts.options),
-        AnswerKind.CODE_REFERENCE: True,
-    }
-    return 0.3 if needs.get(kind, False) else 0.0
+    address = KINDS[contract.answer_kind].may_lack_reference
+    return 0.3 if address and named(address)(contract, facts) else 0.0
 
 
 # ------------------------------------------------------------------------------------------ arrays

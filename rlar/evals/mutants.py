@@ -18,9 +18,9 @@ from pathlib import Path
 from random import Random
 
 from rlar.errors import boundary
-from rlar.gate.gate import run_class, tool_role
+from rlar.gate.gate import tool_role
 from rlar.tool import LibraryTool, Resources, RewardTool
-from rlar.types import Sample, Score, ToolKind, ToolSpec, abstain, ok
+from rlar.types import Sample, Score, ToolSpec, abstain, ok
 
 Around = Callable[[RewardTool, Sample], Score]
 
@@ -39,8 +39,7 @@ class Wrapped:
     """A tool whose every verdict goes through a function that may be wrong."""
 
     def __init__(self, inner: RewardTool, name: str, around: Around) -> None:
-        kind = ToolKind.GENERATED if run_class(inner) == "sandbox" else ToolKind.LIBRARY
-        self.spec = _spec(inner.spec, name, kind, tool_role(inner))
+        self.spec = _spec(inner.spec, name, tool_role(inner))
         self._inner, self._around = inner, around
 
     def score(self, samples: Sequence[Sample]) -> list[Score]:
@@ -48,9 +47,9 @@ class Wrapped:
         return [self._around(self._inner, sample) for sample in samples]
 
 
-def _spec(spec: ToolSpec, name: str, kind: ToolKind, role: str) -> ToolSpec:
+def _spec(spec: ToolSpec, name: str, role: str) -> ToolSpec:
     # Another source: the gate's second process must not load the unmutated tool in its place.
-    return ToolSpec(kind=kind, name=spec.name, source=f"mutant:{name}", params={**spec.params, "role": role})
+    return ToolSpec(kind=spec.kind, name=spec.name, source=f"mutant:{name}", params={**spec.params, "role": role})
 
 
 # ------------------------------------------------------------------------------------------ wrapped
@@ -312,7 +311,7 @@ def _compiled(tool: LibraryTool, resources: Resources, source: str, index: int, 
     finally:
         del sys.modules[module.__name__]
     mutated: type[LibraryTool] = module.__dict__[cls.__name__]
-    return mutated(_spec(tool.spec, name, ToolKind.LIBRARY, tool.role), resources)
+    return mutated(_spec(tool.spec, name, tool.role), resources)
 
 
 def make(mutant: Mutant) -> tuple[RewardTool | None, str]:

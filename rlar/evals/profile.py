@@ -117,7 +117,7 @@ def _samples(
             raise RegistryError(f"no labelled completion is routed to {task.fingerprint} ({task.label})")
         return samples[:4000], good[:4000]
     with Resources() as resources:
-        from rlar.tool import load_tool
+        from rlar.tools.load import load_tool
 
         tool = load_tool(spec, resources)
         budget = load_policy().budget(run_class(tool), task.contract.answer_kind)

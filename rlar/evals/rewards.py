@@ -17,16 +17,12 @@ from rlar.evals.record import make_record
 from rlar.evals.scoring import Measuring
 from rlar.evals.sets import LabelledSet
 from rlar.evals.systems import Raw, Scored
-from rlar.types import Calibration, JsonObject, ToolKind
+from rlar.tools.load import TOOL_KINDS
+from rlar.types import Calibration, JsonObject
 
-ABLATIONS = ("library", "generated", "hub", "judge", "gate", "calibration", "router")
+_KINDS = {row.ablation: frozenset({kind}) for kind, row in TOOL_KINDS.items() if row.ablation}
+ABLATIONS = (*_KINDS, "gate", "calibration", "router")
 """What `--without` can take away: a kind of tool, admission, calibration, or routing (a random tool per prompt)."""
-_KINDS = {
-    "library": frozenset({ToolKind.LIBRARY}),
-    "generated": frozenset({ToolKind.GENERATED}),
-    "hub": frozenset({ToolKind.REWARD_MODEL}),
-    "judge": frozenset({ToolKind.JUDGE}),
-}
 
 
 def evaluate_rewards(

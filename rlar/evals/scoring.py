@@ -16,6 +16,7 @@ from rlar.registry.registry import Registry
 from rlar.scoring import runner as runs
 from rlar.scoring.scorer import RoutedSample, Scorer, default_workers
 from rlar.tool import Resources
+from rlar.tools.load import unusable
 from rlar.types import Contract, Example, JsonObject, Reward, Sample, Score, ToolScore, ToolSpec, failed
 
 if TYPE_CHECKING:
@@ -60,14 +61,14 @@ class Measuring:
             tool
             for certificates in self.snapshot.certificates.values()
             for tool, certificate in certificates.items()
-            if certificate.admitted and certificate.role != "guard" and not runs.unusable(self.snapshot.tools[tool])
+            if certificate.admitted and certificate.role != "guard" and not unusable(self.snapshot.tools[tool])
         }
         return sorted(found)
 
     @property
     def problems(self) -> list[str]:
         """Tools of the registry that cannot be used here, and why: their tasks are measured as uncovered."""
-        reasons = {tool: runs.unusable(spec) for tool, spec in self.snapshot.tools.items()}
+        reasons = {tool: unusable(spec) for tool, spec in self.snapshot.tools.items()}
         return [f"{tool} is not used: {reason}" for tool, reason in reasons.items() if reason]
 
     def run(self, data: LabelledSet, *, statics: bool = True) -> Raw:
@@ -86,7 +87,7 @@ class Measuring:
             fingerprints = [row[0].fingerprint for row in rows]
             for tool_id in sorted(self.snapshot.tools):
                 spec = self.snapshot.tools[tool_id]
-                if not runs.unusable(spec):
+                if not unusable(spec):
                     raw.tools[tool_id], raw.tool_seconds[tool_id] = self._static(spec, data, raw, fingerprints)
         return raw
 

@@ -19,9 +19,10 @@ from typing import IO, Protocol
 from rlar.errors import SandboxError, boundary
 from rlar.gate.run import Ran
 from rlar.sandbox import Pool
-from rlar.tool import LibraryTool, Resources, RewardTool
-from rlar.tools.generated import GeneratedTool, score_in
-from rlar.types import Sample, Score, ToolKind, ToolSpec, failed
+from rlar.tool import Resources, RewardTool
+from rlar.tools.generated import score_in
+from rlar.tools.load import kind_of, load_tool, unusable, where
+from rlar.types import Sample, Score, ToolSpec, failed
 
 
 class Elsewhere(Protocol):
@@ -34,11 +35,14 @@ class Elsewhere(Protocol):
 
 def elsewhere_of(tool: RewardTool) -> Elsewhere | None:
     """The other place that suits a tool, shared by all that share its resources; None where there is none."""
-    if isinstance(tool, LibraryTool):
-        return tool.resources.shared("certify.elsewhere", OtherProcess)
-    if isinstance(tool, GeneratedTool):
-        resources = tool.resources
-        return resources.shared("certify.other_sandbox", lambda: OtherSandbox(resources))
+    resources = getattr(tool, "resources", None)
+    if not isinstance(resources, Resources):
+        return None
+    match kind_of(tool.spec).elsewhere:
+        case "process":
+            return resources.shared("certify.elsewhere", OtherProcess)
+        case "sandbox":
+            return resources.shared("certify.other_sandbox", lambda: OtherSandbox(resources))
     return None
 
 
@@ -51,8 +55,8 @@ class OtherSandbox:
         self._lock = threading.Lock()
 
     def can_load(self, spec: ToolSpec) -> bool:
-        """Whether it is a generated tool."""
-        return spec.kind is ToolKind.GENERATED
+        """Whether it is code for the sandbox."""
+        return kind_of(spec).elsewhere == "sandbox"
 
     def score(self, spec: ToolSpec, samples: Sequence[Sample], seconds: float) -> Ran:
         """Scores from a fresh process each; failures from the deadline on."""
@@ -92,12 +96,8 @@ class OtherProcess:
         self._lock = threading.Lock()
 
     def can_load(self, spec: ToolSpec) -> bool:
-        """Whether this kind of tool is cheap to load twice: library tools that do not drive the sandbox."""
-        if spec.kind is not ToolKind.LIBRARY:
-            return False
-        from rlar.kinds import is_shipped, library_class
-
-        return is_shipped(spec) and library_class(spec.name).runs != "sandbox"
+        """Whether this kind of tool is cheap to load twice: it is code of ours that does not drive the sandbox."""
+        return kind_of(spec).elsewhere == "process" and not unusable(spec) and where(spec) != "sandbox"
 
     def score(self, spec: ToolSpec, samples: Sequence[Sample], seconds: float) -> Ran:
         """Scores from the other process; failures where it died or ran out of time."""
@@ -176,8 +176,6 @@ def _pump(stream: IO[str], answers: Queue[str]) -> None:
 
 def main() -> None:
     """Answer requests until stdin closes."""
-    from rlar.tool import load_tool
-
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a tool prints must not pass for an answer
     tools: dict[str, RewardTool] = {}

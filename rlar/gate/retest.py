@@ -9,11 +9,12 @@ from rlar.errors import HostRefused, ToolError
 from rlar.gate import certify, compare_certificates, rejected_certificate
 from rlar.gate.labelled import labelled_pairs
 from rlar.gate.policy import load_policy
-from rlar.kinds.outdated import renewed
 from rlar.registry.records import tool_ids
 from rlar.registry.registry import Registry
 from rlar.report.table import Listing, find_tool, latest_certificates
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
+from rlar.tools.load import load_tool
+from rlar.tools.outdated import renewed
 from rlar.types import Certificate, LabelledPair, ToolSpec
 
 

@@ -13,14 +13,8 @@ from rlar.gate.probe import Probe
 from rlar.gate.run import Clock, Ran, call, score_all
 from rlar.gate.stats import quantile
 from rlar.tool import RewardTool
-from rlar.types import CheckResult, Sample, Score, ToolKind, failed
-
-NOISY_KINDS = frozenset({ToolKind.REWARD_MODEL, ToolKind.JUDGE, ToolKind.HTTP})
-"""Floating point and batching may move these a little: compared within a hundredth of their range."""
-JUDGE_TOLERANCE = 0.12
-"""LLM endpoints repeat themselves only nearly, even at temperature 0: a verdict one step away is the same score."""
-JUDGE_AGREEMENT = 0.9
-"""Share of a judge's repeated scores that must be the same. What noise is left counts against it in every other check."""
+from rlar.tools.load import kind_of
+from rlar.types import CheckResult, Sample, Score, failed
 
 
 class Timed:
@@ -163,9 +157,9 @@ def determinism(
         return CheckResult(name="determinism", passed=None, note="no probe was scored, nothing to repeat")
     values = [value for index in chosen if (value := scores[index].value) is not None]
     span = max(values) - min(values) if values else 0.0
-    judged = tool.spec.kind is ToolKind.JUDGE
-    tolerance = JUDGE_TOLERANCE if judged else 0.01 * span if tool.spec.kind in NOISY_KINDS else 1e-9
-    needed = JUDGE_AGREEMENT if judged else 1.0
+    kind = kind_of(tool.spec)
+    tolerance = kind.relative_tolerance * span if kind.relative_tolerance else kind.tolerance
+    needed = kind.agreement
     samples = [probes[index].sample for index in chosen]
     order = list(range(len(chosen)))
     Random(f"{seed}:order").shuffle(order)

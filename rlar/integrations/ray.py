@@ -22,7 +22,8 @@ from rlar.registry.registry import Registry
 from rlar.scoring import runner as runs
 from rlar.scoring.batch import Waiting
 from rlar.scoring.scorer import RoutedSample, Scorer
-from rlar.types import Sample, Score, ToolKind, ToolSpec, failed, timed_out
+from rlar.tools.load import unusable, where
+from rlar.types import Sample, Score, ToolSpec, failed, timed_out
 
 __all__ = ["RayScorer", "RoutedSample"]
 
@@ -133,7 +134,7 @@ class _Worker:
 
     def score(self, spec: ToolSpec, samples: Sequence[Sample]) -> list[Score]:
         """One Score per sample, in order."""
-        if problem := runs.unusable(spec):
+        if problem := unusable(spec):
             return [failed(f"on a Ray worker: {problem}")] * len(samples)
         return self._runner.run([(spec, samples)])[0]
 
@@ -475,9 +476,7 @@ class _Call:
 
 def _where(spec: ToolSpec) -> str:
     """Where on the cluster a tool runs: "pool", "sandbox" or "model"; empty: here."""
-    if spec.kind is ToolKind.REWARD_MODEL:
-        return "model"
-    place = runs.where(spec)
+    place = where(spec)
     return "" if place == "inline" else place
 
 

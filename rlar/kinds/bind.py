@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rlar.kinds import KINDS
 from rlar.kinds.carries import listed_labels
 from rlar.kinds.facts import normal_label
 from rlar.kinds.parsed import Parsed
@@ -9,9 +10,8 @@ from rlar.kinds.rule.wordings import slots
 from rlar.kinds.translation.rows import split_instruction
 from rlar.text.language import identify
 from rlar.text.language_names import canonical_language
-from rlar.types import AnswerKind, Contract, Example, JsonObject
-
-_PASSAGE_KINDS = (AnswerKind.SUMMARY, AnswerKind.SHORT_TEXT, AnswerKind.LONG_TEXT)
+from rlar.tool import named
+from rlar.types import Contract, Example, JsonObject
 
 
 def bind(example: Example, contract: Contract, parsed: Parsed | None = None) -> JsonObject:
@@ -27,29 +27,46 @@ def bind(example: Example, contract: Contract, parsed: Parsed | None = None) -> 
     """
     if parsed is None:
         parsed = Parsed(example)
-    kind = contract.answer_kind
-    if kind in (AnswerKind.CODE_TESTS, AnswerKind.CODE_STDIO):
-        return {} if parsed.suite is None else {"suite": parsed.suite.to_binding()}
-    if kind is AnswerKind.CONSTRAINTS:
-        return {"constraints": [constraint.model_dump(mode="json") for constraint in parsed.constraints]}
-    if kind is AnswerKind.SQL:
-        return {} if parsed.sql is None else {"sql": parsed.sql.to_binding()}
-    if kind is AnswerKind.TRANSLATION:
-        return _translation(parsed, contract)
-    if kind is AnswerKind.CHOICE:
-        return _choice(parsed, contract)
-    if kind is AnswerKind.JSON:
-        return {} if parsed.schema is None else {"schema": parsed.schema}
-    if contract.wordings:
-        found = (slots(wording, parsed.asked) for wording in sorted(contract.wordings, key=len, reverse=True))
-        filled = next((each for each in found if each is not None), None)
-        return {} if filled is None else {"slots": filled}
-    if kind in _PASSAGE_KINDS and contract.carries:
-        return {} if parsed.asked_passage is None else {"passage": parsed.asked_passage}
-    return {}
+    if not (address := KINDS[contract.answer_kind].bind):
+        return {}
+    bound: JsonObject = named(address)(parsed, contract)
+    return bound
 
 
-def _translation(parsed: Parsed, contract: Contract) -> JsonObject:
+def suite(parsed: Parsed, contract: Contract) -> JsonObject:
+    """The row's tests."""
+    return {} if parsed.suite is None else {"suite": parsed.suite.to_binding()}
+
+
+def constraints(parsed: Parsed, contract: Contract) -> JsonObject:
+    """What the prompt demands."""
+    return {"constraints": [constraint.model_dump(mode="json") for constraint in parsed.constraints]}
+
+
+def sql(parsed: Parsed, contract: Contract) -> JsonObject:
+    """The tables of a query."""
+    return {} if parsed.sql is None else {"sql": parsed.sql.to_binding()}
+
+
+def schema(parsed: Parsed, contract: Contract) -> JsonObject:
+    """The schema of a document."""
+    return {} if parsed.schema is None else {"schema": parsed.schema}
+
+
+def gaps(parsed: Parsed, contract: Contract) -> JsonObject:
+    """What the prompt says in the gaps of its task's wording."""
+    found = (slots(wording, parsed.asked) for wording in sorted(contract.wordings, key=len, reverse=True))
+    filled = next((each for each in found if each is not None), None)
+    return {} if filled is None else {"slots": filled}
+
+
+def passage(parsed: Parsed, contract: Contract) -> JsonObject:
+    """The text to be read, where the task's rows carry one."""
+    return {} if not contract.carries or parsed.asked_passage is None else {"passage": parsed.asked_passage}
+
+
+def translation(parsed: Parsed, contract: Contract) -> JsonObject:
+    """The text and the languages."""
     found = parsed.translation
     source = found.source if found else split_instruction(parsed.asked)[1]
     language = found.source_language if found else ""
@@ -63,7 +80,8 @@ def _translation(parsed: Parsed, contract: Contract) -> JsonObject:
     return binding
 
 
-def _choice(parsed: Parsed, contract: Contract) -> JsonObject:
+def choice(parsed: Parsed, contract: Contract) -> JsonObject:
+    """The options, or the closed set of labels."""
     example = parsed.example
     if contract.labels:
         binding: JsonObject = {"labels": list(contract.labels)}

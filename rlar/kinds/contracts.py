@@ -5,12 +5,15 @@ Rows inside and outside of the build that knew their task are read by the same r
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from rlar.kinds import KINDS
 from rlar.kinds.facts import Facts, normal_label
 from rlar.text.language_names import easily_confused
 from rlar.text.shapes import BOOLEAN_PAIRS, Shape, option_letter
+from rlar.tool import named
 from rlar.types import AnswerKind, Contract
 
 FIRM = 0.8
@@ -23,12 +26,28 @@ class Guess(NamedTuple):
     contract: Contract
     fit: float
     """In [0, 1]."""
+    settles: bool = False
+    """No kind that stands later in KINDS is asked, and what earlier ones said does not count."""
+
+
+Guesser = Callable[[Facts, Sequence[Guess]], Sequence[Guess]]
 
 
 def guesses(facts: Facts) -> tuple[Guess, ...]:
     """Contracts that the row suggests by itself, best first; never empty."""
-    found = _with_reference(facts) if facts.has_reference else _without_reference(facts)
+    found: list[Guess] = []
+    for guess in _guessers():
+        suggested = guess(facts, found)
+        if any(each.settles for each in suggested):
+            found = list(suggested)
+            break
+        found += suggested
     return tuple(sorted(found, key=lambda guess: -guess.fit))
+
+
+@cache
+def _guessers() -> tuple[Guesser, ...]:
+    return tuple(named(kind.guess) for kind in KINDS.values() if kind.guess)
 
 
 def same_task(guess: Guess, known: Contract) -> float:
@@ -49,7 +68,7 @@ def same_task(guess: Guess, known: Contract) -> float:
         return 0.8 if near and guess.fit < FIRM else 0.0
     if own.carries == known.carries:
         return 1.0
-    return 0.0 if known.answer_kind is AnswerKind.CHOICE else 0.75
+    return 0.0 if KINDS[known.answer_kind].carries_separate else 0.75
 
 
 def label_of(facts: Facts) -> str:
@@ -104,89 +123,6 @@ def translation_into(language: str, *, has_reference: bool = True) -> Contract:
     return contract_of(AnswerKind.TRANSLATION, "source", has_reference=has_reference, target_language=language)
 
 
-def _with_reference(facts: Facts) -> list[Guess]:
-    if facts.suite:
-        return [Guess(STDIO if facts.suite == "stdio" else TESTS, 0.97)]
-    if facts.sql:
-        return [Guess(SQL_WITH_SCHEMA if facts.sql_schema else SQL, 0.96)]
-    if facts.program:
-        return [Guess(PROGRAM, 0.92)]
-    if facts.options and facts.answers_option:
-        return [Guess(OPTIONS, 0.97)]
-    if facts.shape is Shape.NUMBER:
-        return [Guess(MATH, 0.95), Guess(NUMBER, 0.6)] if facts.latex else [Guess(NUMBER, 0.95), Guess(MATH, 0.6)]
-    if facts.shape is Shape.JSON:
-        return [Guess(JSON_WITH_SCHEMA if facts.json_schema else JSON, 0.95), Guess(SHORT, 0.2)]
-    if facts.shape is Shape.MATH:
-        latex = facts.latex or "\\" in facts.answer
-        return [Guess(MATH, 0.97 if latex else 0.82), Guess(NUMBER, 0.3), Guess(SHORT, 0.1 if latex else 0.4)]
-    if facts.shape is Shape.BOOLEAN:
-        return [Guess(BOOLEANS[BOOLEAN_PAIRS[label_of(facts)]], 0.93), Guess(SHORT, 0.3)]
-    if facts.shape is Shape.LETTER:
-        return [Guess(SHORT, 0.5), Guess(OPTIONS, 0.4), Guess(MATH, 0.7 if facts.latex else 0.1)]
-    if facts.shape is Shape.NONE:
-        return _without_reference(facts)
-    return [*_translation(facts), *(_short(facts) if facts.shape is Shape.SHORT else _long(facts))]
-
-
-def _translation(facts: Facts) -> list[Guess]:
-    if facts.translation is None:
-        return []
-    return [Guess(translation_into(facts.translation.target_language), facts.translation.confidence)]
-
-
-def _short(facts: Facts) -> list[Guess]:
-    own, other = (SHORT_FROM_PASSAGE, SHORT) if facts.passage else (SHORT, SHORT_FROM_PASSAGE)
-    found = [Guess(own, 0.75), Guess(other, 0.55), Guess(LONG, 0.3)]
-    if facts.latex:
-        found.append(Guess(MATH, 0.7))
-    if any(character.isdigit() for character in facts.answer):
-        # "5 apples", "3 and 4": an odd row of a task that asks for numbers.
-        found.append(Guess(NUMBER, 0.4))
-    if facts.options:
-        # Options are listed, but the reference names none of them as written.
-        found.append(Guess(OPTIONS, 0.5))
-    if facts.summary_asked and facts.passage:
-        found.append(Guess(SUMMARY, 0.7 if facts.reference_words >= 4 and not facts.verbatim else 0.4))
-    return found
-
-
-def _long(facts: Facts) -> list[Guess]:
-    shrinks = facts.reference_words / max(1, facts.prompt_words)
-    rewrites = facts.overlap >= 0.5 and shrinks >= 0.4 and not facts.verbatim
-    found = [Guess(REWRITE if rewrites else LONG, 0.75), Guess(LONG if rewrites else REWRITE, 0.5)]
-    if facts.reference_words <= 20:
-        found.append(
-            Guess(SHORT_FROM_PASSAGE if facts.passage else SHORT, 0.62 if facts.verbatim and facts.passage else 0.3)
-        )
-    if facts.prompt_words >= 40 and shrinks <= 0.6:
-        if facts.summary_asked:
-            found.append(Guess(SUMMARY, 0.9 if facts.overlap >= 0.45 and facts.passage else 0.6))
-        elif shrinks <= 0.4 and facts.overlap >= 0.6 and facts.prompt_words >= 80 and not facts.asks:
-            found.append(Guess(SUMMARY, 0.7))
-    if facts.latex:
-        found.append(Guess(MATH, 0.5 if facts.reference_words <= 30 else 0.2))
-    if len(facts.constraints) >= 2:
-        found.append(Guess(CONSTRAINTS, 0.78))
-    return found
-
-
-def _without_reference(facts: Facts) -> list[Guess]:
-    if facts.suite:
-        return [Guess(STDIO if facts.suite == "stdio" else TESTS, 0.95)]
-    if facts.constraints:
-        return [Guess(CONSTRAINTS, 0.9), Guess(OPEN_ENDED, 0.3)]
-    found = []
-    if facts.translation is not None:
-        found.append(Guess(translation_into(facts.translation.target_language), facts.translation.confidence))
-    if facts.options:
-        found.append(Guess(OPTIONS, 0.72))
-    if facts.sql_schema:
-        found.append(Guess(SQL_WITH_SCHEMA, 0.8))
-    if facts.json_schema or facts.json_asked:
-        found.append(Guess(JSON_WITH_SCHEMA if facts.json_schema else JSON, 0.75 if facts.json_schema else 0.65))
-    if facts.summary_asked and facts.passage:
-        found.append(Guess(SUMMARY, 0.72))
-    if facts.latex:
-        found.append(Guess(MATH, 0.7))
-    return [*found, Guess(OPEN_ENDED, 0.45 if found else 0.7)]
+def one_of(labels: tuple[str, ...]) -> Contract:
+    """The contract of answering with one of a closed set of labels."""
+    return contract_of(AnswerKind.CHOICE, labels=labels)

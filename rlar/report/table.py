@@ -13,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from rlar.errors import RegistryError
-from rlar.kinds.outdated import what_is_outdated
 from rlar.registry.registry import Registry
 from rlar.terminal import console
-from rlar.types import Certificate, CheckResult, ToolKind, ToolSpec
+from rlar.tools.load import kind_of
+from rlar.tools.outdated import what_is_outdated
+from rlar.types import Certificate, CheckResult, ToolSpec
 
 WATCHED = (
     "langgraph",
@@ -179,10 +180,10 @@ def show_tool(address: str, beginning: str) -> Listing:
     heading = [
         f"{tool.id}",
         f"kind        {tool.kind.value}",
-        f"source      {tool.source}" if tool.kind is not ToolKind.GENERATED else "source      code, below",
+        "source      code, below" if kind_of(tool).source_is_code else f"source      {tool.source}",
         f"code hash   {tool.code_hash}",
         *(f"{name:<11} {value}" for name, value in {**tool.params, **tool.provenance}.items()),
-        *(f"    {line}" for line in tool.source.splitlines() if tool.kind is ToolKind.GENERATED),
+        *(f"    {line}" for line in tool.source.splitlines() if kind_of(tool).source_is_code),
     ]
     listing = Listing(
         {

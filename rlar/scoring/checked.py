@@ -8,10 +8,9 @@ from typing import Any
 from rlar.errors import boundary
 from rlar.tool import RewardTool
 from rlar.tools.groups import needs_whole_groups, pieces
-from rlar.types import Sample, Score, ToolKind, failed, ok
+from rlar.tools.load import kind_of
+from rlar.types import Sample, Score, failed, ok
 
-UNIT_RANGE = frozenset({ToolKind.LIBRARY, ToolKind.GENERATED, ToolKind.JUDGE, ToolKind.COMPOSITE})
-"""Kinds whose raw scores must lie in [0, 1]; a reward model's may be any finite number."""
 STATUSES = frozenset({"ok", "abstain", "failed", "timeout"})
 
 
@@ -59,8 +58,9 @@ def _valid(tool: RewardTool, score: Any, is_answer: bool) -> Score:
         return failed(f"returned a value of type {type(value).__name__} instead of float")
     if value - value != 0.0:
         return failed(f"returned {value!r}")
-    if tool.spec.kind in UNIT_RANGE and not 0.0 <= value <= 1.0:
+    is_bounded = kind_of(tool.spec).is_bounded
+    if is_bounded and not 0.0 <= value <= 1.0:
         return failed(f"returned {value!r}, outside [0, 1]")
-    if value > 0.0 and not is_answer and tool.spec.kind in UNIT_RANGE:
+    if value > 0.0 and not is_answer and is_bounded:
         return ok(0.0, "nothing was answered")  # a prompt that only forbids is not met by silence
     return score

@@ -23,7 +23,7 @@ from rlar.registry.registry import Registry
 from rlar.registry.tables import to_json
 from rlar.report.table import Listing
 from rlar.rows.atomic import write_text_atomic
-from rlar.scoring import runner as runs
+from rlar.tools.load import kind_of, unusable
 from rlar.types import Calibration, Frozen, JsonObject, Recipe, ToolKind, ToolSpec, canonical_json, digest
 
 LOCK_VERSION = 1
@@ -190,7 +190,7 @@ def verify_lock(registry: Registry, lock: LockFile) -> LockDiff:
     """
     found = list(diff_locks(lock, registry).changes)
     for spec in registry.tools():
-        if spec.id in lock.tools and (problem := runs.unusable(spec)):
+        if spec.id in lock.tools and (problem := unusable(spec)):
             line = f"~ tool {spec.id}: {problem}"
             found.append(Change(what="tool", how="changed", subject=spec.id, line=line))
     return LockDiff(changes=tuple(found))
@@ -228,7 +228,7 @@ def pinned(registry: Registry, lock: LockFile, name: str = "the lock file") -> R
             problems.append(
                 f"tool {tool_id} differs: {', '.join(_tool_difference(locked, _locked(spec))) or 'its name'}"
             )
-        elif problem := runs.unusable(spec):
+        elif problem := unusable(spec):
             problems.append(f"tool {tool_id}: {problem}")
     recipes: dict[str, Recipe] = {}
     for fingerprint, task in sorted(lock.tasks.items()):
@@ -275,12 +275,13 @@ def _as_lock(item: LockFile | Registry) -> LockFile:
 
 def _locked(spec: ToolSpec) -> LockedTool:
     _repository, _, revision = spec.source.partition("@")
+    kind = kind_of(spec)
     return LockedTool(
         kind=spec.kind,
         name=spec.name,
-        source="" if spec.kind is ToolKind.GENERATED else spec.source,
+        source="" if kind.source_is_code else spec.source,
         source_digest=digest(spec.source),
-        revision=revision or None if spec.kind is ToolKind.REWARD_MODEL else None,
+        revision=revision or None if kind.source_is_pinned else None,
         code_hash=spec.code_hash,
         params=spec.params,
     )

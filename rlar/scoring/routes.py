@@ -275,12 +275,12 @@ class Routes:
 
 def _guards(snapshot: RegistrySnapshot, fingerprint: str) -> tuple[str, ...]:
     """Admitted guards of a task: what is listed with its completions while it is uncovered."""
-    from rlar.scoring import runner as runs
+    from rlar.tools.load import unusable
 
     return tuple(
         tool_id
         for tool_id, certificate in snapshot.certificates.get(fingerprint, {}).items()
-        if certificate.admitted and certificate.role == "guard" and not runs.unusable(snapshot.tools[tool_id])
+        if certificate.admitted and certificate.role == "guard" and not unusable(snapshot.tools[tool_id])
     )
 
 

@@ -15,21 +15,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
 
-from rlar.code_identity import code_identity
 from rlar.errors import RlarError, boundary
 from rlar.network import Network
 from rlar.scoring.batch import Batch, Lanes, Slice, Waiting, Watched
 from rlar.scoring.checked import score_checked
 from rlar.scoring.workers import WorkerPool
-from rlar.tool import TOOL_KINDS, Resources, RewardTool, load_tool
+from rlar.tool import Resources, RewardTool
 from rlar.tools.groups import group_key, needs_whole_groups
-from rlar.types import Sample, Score, ToolKind, ToolSpec, digest, failed, timed_out
+from rlar.tools.load import Place, batch_size, kind_of, load_tool, where
+from rlar.types import Sample, Score, ToolSpec, digest, failed, timed_out
 
 logger = logging.getLogger(__name__)
-
-Place = Literal["inline", "pool", "sandbox", "model"]
 
 LEAVES = (SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError)
 """What a tool may raise beside an Exception; it would end the thread and leave the caller waiting."""
@@ -43,67 +40,8 @@ MODEL_SLICE = 128
 """Samples of a reward model in one call; what it computes at once is its own affair."""
 PATIENCE_SECONDS = 600.0
 """For one call of what has deadlines of its own (sandbox, network, models): this long without a result is a hang."""
-RUNS_OF_KIND: dict[ToolKind, Place] = {
-    ToolKind.GENERATED: "sandbox",
-    ToolKind.REWARD_MODEL: "model",
-    ToolKind.JUDGE: "sandbox",
-    ToolKind.COMPOSITE: "sandbox",
-    ToolKind.HTTP: "sandbox",
-}
-"""Where tools of a kind run; library tools say it themselves. model: one thread, batches sorted by length."""
-DISTANT = frozenset({ToolKind.REWARD_MODEL, ToolKind.JUDGE, ToolKind.COMPOSITE, ToolKind.HTTP})
-"""Kinds that answer after a model or a server has, not in milliseconds."""
 TRIAL_ROWS = 3
 """Rows on which a suspected tool is tried."""
-SLICE_OF_KIND: dict[ToolKind, int] = {kind: 16 for kind in ToolKind if kind is not ToolKind.LIBRARY}
-"""Samples a call of tools that run in many threads, at most; else 1, so that a hang is one sample's. A tool that has a
-`batch_size` says it itself; one with a `concurrency` says how many calls it wants at a time (else two a worker)."""
-
-
-def where(spec: ToolSpec) -> Place:
-    """Where a tool runs."""
-    if spec.kind is ToolKind.LIBRARY:
-        from rlar.kinds import library_class
-
-        return library_class(spec.name).runs
-    return RUNS_OF_KIND.get(spec.kind, "sandbox")
-
-
-def unusable(spec: ToolSpec) -> str:
-    """Why this version of rlar cannot run the tool as it was certified; empty when it can."""
-    if spec.kind not in TOOL_KINDS:
-        return f"this version of rlar has no tools of kind {spec.kind.value!r}"
-    if spec.kind is ToolKind.LIBRARY:
-        from rlar.kinds import LIBRARY, is_shipped
-
-        if not is_shipped(spec):
-            return f"library tool {spec.name!r} ({spec.source}) is not in this version of rlar"
-        if spec.code_hash and code_identity(LIBRARY[spec.name]) != spec.code_hash:
-            return (
-                "its code has changed since it was certified; run `rlar agent build-tools` or `rlar tools test --store`"
-            )
-    if spec.kind is ToolKind.JUDGE:
-        from rlar.tools.judge import outdated
-
-        return outdated(spec)
-    if spec.kind is ToolKind.GENERATED:
-        from rlar.tools.generated import source_hash
-
-        if spec.code_hash != source_hash(spec.source):
-            return "it is not called as it was when it was certified; run `rlar agent build-tools` again"
-    return ""
-
-
-def batch_size(spec: ToolSpec, samples: int, threads: int) -> int:
-    """Samples handed to a tool at once: few, so that many calls wait at the same time; many where a call is cheap.
-
-    A warm verifier costs ten times less in a full message than alone.
-    """
-    if spec.kind is ToolKind.GENERATED and spec.params.get("mode") == "warm":
-        from rlar.tools.generated import WARM_BATCH
-
-        return max(1, min(WARM_BATCH, -(-samples // threads)))
-    return max(1, min(SLICE_OF_KIND.get(spec.kind, 1), samples // (threads * 4)))
 
 
 @dataclass
@@ -310,7 +248,7 @@ class Runner:
         to_pool: Sequence[int] = ()
         if place == "pool" and self._pool is not None:
             to_pool, everything = everything, ()
-        elif place == "inline" and spec.kind is ToolKind.LIBRARY and self._pool is not None:
+        elif place == "inline" and kind_of(spec).is_ours and self._pool is not None:
             to_pool = [index for index in everything if len(samples[index].completion) > INLINE_CHARACTERS]
             if to_pool:
                 everything = [index for index in everything if len(samples[index].completion) <= INLINE_CHARACTERS]
@@ -455,7 +393,7 @@ class _Feed:
                 continue
             samples = [batch.samples[index] for index in part.indices]
             # Only our own tools are known to go through their samples one after the other.
-            is_watched = self._place == "inline" and batch.spec.kind is ToolKind.LIBRARY
+            is_watched = self._place == "inline" and kind_of(batch.spec).is_ours
             try:
                 scores = score_checked(tool, Watched(samples, part) if is_watched else samples)
             except LEAVES as error:

@@ -31,6 +31,7 @@ from rlar.scoring.routes import KEY_BYTES, Route, RoutedSample, Routes
 from rlar.scoring.unknown import UnknownQueue
 from rlar.tool import Resources
 from rlar.tools.groups import needs_whole_groups
+from rlar.tools.load import kind_of, unusable
 from rlar.types import Assignment, Example, Reward, Sample, Score, TaskSpec, ToolScore, ToolSpec
 
 if TYPE_CHECKING:
@@ -317,7 +318,7 @@ class Scorer:
         problems = {}
         for tool_id in {tool for recipe in snapshot.recipes.values() for tool in tool_ids(recipe)}:
             spec = snapshot.tools.get(tool_id)
-            problem = runs.unusable(spec) if spec is not None else "it is not in the registry"
+            problem = unusable(spec) if spec is not None else "it is not in the registry"
             if problem:
                 problems[tool_id] = problem
                 logger.warning("tool %s is not used: %s", tool_id, problem)
@@ -481,7 +482,7 @@ class _State:
         self.snapshot = snapshot
         self.standings = standings
         self.routes = routes
-        self.distant = frozenset(tool for tool, spec in snapshot.tools.items() if spec.kind in runs.DISTANT)
+        self.distant = frozenset(tool for tool, spec in snapshot.tools.items() if kind_of(spec).is_distant)
         """Tools that take seconds, not milliseconds."""
 
 

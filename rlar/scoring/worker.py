@@ -20,7 +20,8 @@ from typing import Any, NoReturn
 
 from rlar.errors import RlarError, SandboxError, boundary
 from rlar.scoring.checked import score_checked
-from rlar.tool import Resources, RewardTool, load_tool
+from rlar.tool import Resources, RewardTool
+from rlar.tools.load import load_tool
 from rlar.types import Sample, Score, ToolSpec, failed
 
 PR_SET_PDEATHSIG = 1

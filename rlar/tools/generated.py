@@ -105,6 +105,23 @@ def generated_spec(name: str, source: str, running: Running, provenance: JsonObj
     )
 
 
+def current(spec: ToolSpec) -> ToolSpec:
+    """The tool as this version of rlar calls it."""
+    return spec.model_copy(update={"code_hash": source_hash(spec.source)})
+
+
+def unusable(spec: ToolSpec) -> str:
+    """Why this version of rlar does not call the tool as it was certified; "" when it does."""
+    if spec.code_hash == source_hash(spec.source):
+        return ""
+    return "it is not called as it was when it was certified; run `rlar agent build-tools` again"
+
+
+def full_slice(spec: ToolSpec) -> int:
+    """Samples in a full message: a warm verifier costs ten times less there than alone; 0 for one that runs forked."""
+    return WARM_BATCH if spec.params.get("mode") == "warm" else 0
+
+
 def score_in(
     pool: Pool, spec: ToolSpec, samples: Sequence[Sample], mode: Literal["warm", "forked"] | None = None
 ) -> list[Score]:

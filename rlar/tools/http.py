@@ -514,8 +514,3 @@ class HttpTool:
             if trouble.status in (400, 413, 422) and len(samples) > 1 and self.params.protocol != "rlar":
                 return [self._score_part([sample])[0] for sample in samples]
             return [trouble.score(self._server.address)] * len(samples)
-
-
-def load_http_tool(spec: ToolSpec, resources: Resources) -> HttpTool:
-    """The loader of TOOL_KINDS."""
-    return HttpTool(spec, resources)

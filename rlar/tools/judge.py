@@ -676,8 +676,3 @@ def outdated(spec: ToolSpec) -> str:
         f"its prompt {name} has changed since it was certified ({then} then, {prompt_hash(name)} now), so it is another "
         "tool; run `rlar agent build-tools` again"
     )
-
-
-def load_judge(spec: ToolSpec, resources: Resources) -> Judge:
-    """The loader of TOOL_KINDS."""
-    return Judge(spec, resources)

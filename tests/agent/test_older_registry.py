@@ -16,12 +16,13 @@ from rlar.agent.progress import BuildProgress
 from rlar.config import BuildConfig
 from rlar.gate.retest import retest
 from rlar.kinds import LIBRARY, is_shipped, library_spec
-from rlar.kinds.outdated import renewed, what_is_outdated
 from rlar.registry.registry import Registry
 from rlar.report.table import list_tools
 from rlar.scoring.scorer import Scorer
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
 from rlar.tools.generated import Running, generated_spec
+from rlar.tools.load import load_tool
+from rlar.tools.outdated import renewed, what_is_outdated
 from rlar.types import ToolKind, ToolSpec
 
 ADVICE = "tools were certified with other code: run `rlar agent build-tools` on their rows or `rlar tools test --store`"

@@ -17,8 +17,9 @@ from rlar.llm.chat import OpenAIChat, parse_endpoint
 from rlar.llm.ledger import Llm, MeteredChat
 from rlar.network import Network
 from rlar.testing.openai_server import Asked, Fault, Reply, ScriptedOpenAI
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
 from rlar.tools.judge import Criterion, judge_spec, share_chat
+from rlar.tools.load import load_tool
 from rlar.types import (
     Certificate,
     CheckResult,

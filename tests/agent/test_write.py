@@ -40,7 +40,8 @@ from rlar.llm import prompts as prompting
 from rlar.llm.chat import OpenAIChat, parse_endpoint
 from rlar.llm.ledger import Llm
 from rlar.testing.openai_server import Reply, ScriptedOpenAI
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
+from rlar.tools.load import load_tool
 from rlar.types import AnswerKind, LabelledPair, TaskSpec, ToolKind
 
 PROMPTS = ("plan_metrics", "write_verifier", "repair_verifier", "propose_witnesses")

@@ -13,7 +13,8 @@ from rlar.gate import certify
 from rlar.gate.policy import Policy, load_policy
 from rlar.llm.chat import ChatReply, Endpoint
 from rlar.llm.ledger import Llm
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
+from rlar.tools.load import load_tool
 from rlar.types import JsonObject, LabelledPair, Message, TaskSpec
 
 POLICY = load_policy()

@@ -21,7 +21,6 @@ from typing import Any
 import pytest
 from model_server import Answer, ModelServer
 from probing_tasks import open_task
-from rlar.tools.reward_model.tool.files import count_parameters
 from thinning import thinned
 
 from rlar.agent.hub.source import web
@@ -31,9 +30,11 @@ from rlar.llm.http_body import LARGEST_ANSWER
 from rlar.network import Network
 from rlar.registry.content import LARGEST_ARRAYS, arrays_digest, pack_arrays, unpack_arrays
 from rlar.rows.read import read_objects
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
 from rlar.tools.http import http_spec
 from rlar.tools.judge import Criterion, judge_spec
+from rlar.tools.load import load_tool
+from rlar.tools.reward_model.files import count_parameters
 from rlar.types import Message, Sample, Score, ToolSpec
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures memory through /proc")

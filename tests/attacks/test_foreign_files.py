@@ -25,7 +25,6 @@ from foreign_samples import (
     schemas,
     torch_zip,
 )
-from rlar.tools.reward_model.tool.files import count_parameters, read_json
 from small_policies import policy
 from test_checkpoint import made
 from test_registry import fill
@@ -42,6 +41,7 @@ from rlar.rows.read import RowStats, usable_rows
 from rlar.scoring.cache import DiskCache
 from rlar.scoring.lock_file import make_lock, open_lock
 from rlar.scoring.unknown import UnknownQueue
+from rlar.tools.reward_model.files import count_parameters, read_json
 from rlar.trainer.config import TrainConfig, read_train_config
 from rlar.trainer.record.checkpoint import load_checkpoint, save_checkpoint
 from rlar.trainer.record.metrics import read_metrics

@@ -21,8 +21,9 @@ import pytest
 from rlar.errors import SandboxError
 from rlar.kinds import library_class, library_spec
 from rlar.sandbox import Limits, Pool, Status, probe
-from rlar.tool import LibraryTool, Resources, load_tool
+from rlar.tool import LibraryTool, Resources
 from rlar.tools.generated import Running, generated_spec
+from rlar.tools.load import load_tool
 from rlar.types import Sample, Score, failed
 
 SCORINGS = int(os.environ.get("RLAR_KILL_SCORINGS", "12000"))

@@ -25,9 +25,10 @@ from rlar.network import Network, host_of
 from rlar.registry.registry import Registry, RowRecord
 from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.testing.openai_server import Reply, ScriptedOpenAI
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
 from rlar.tools.http import http_spec
 from rlar.tools.judge import Criterion, judge_spec
+from rlar.tools.load import load_tool
 from rlar.types import Certificate, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec
 from tests.standins.hub_server import HubServer
 

@@ -18,8 +18,9 @@ from rlar.registry.registry import Registry, RowRecord
 from rlar.report.table import show_tool
 from rlar.sandbox import Pool
 from rlar.scoring import runner as runs
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
 from rlar.tools.generated import Running, generated_spec, keeps_state, score_in
+from rlar.tools.load import batch_size, load_tool, unusable
 from rlar.tools.source_check import check_source
 from rlar.types import Certificate, Sample, Score, ToolSpec
 
@@ -253,8 +254,8 @@ def test_what_was_not_certified_like_this_is_not_loaded(resources, spec: ToolSpe
 def test_a_changed_source_is_unusable_for_the_router():
     spec = generated_spec("t", TARGET, Running())
 
-    assert runs.unusable(spec) == ""
-    assert "build-tools" in runs.unusable(spec.model_copy(update={"source": LADDER}))
+    assert unusable(spec) == ""
+    assert "build-tools" in unusable(spec.model_copy(update={"source": LADDER}))
 
 
 def test_without_a_sandbox_every_score_fails_and_says_what_to_do():
@@ -281,7 +282,8 @@ class Missing:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Missing())
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
+from rlar.tools.load import load_tool
 from rlar.types import Sample, ToolSpec
 
 with Resources() as resources:
@@ -335,10 +337,10 @@ def test_code_that_needs_numpy_gets_the_image_that_has_it(resources):
 def test_warm_verifiers_get_full_batches_and_others_small_ones():
     warm, forked = (generated_spec("t", TARGET, Running(mode=mode)) for mode in ("warm", "forked"))  # type: ignore[arg-type]
 
-    assert runs.batch_size(warm, 1_000, 8) == 64
-    assert runs.batch_size(warm, 64, 8) == 8
-    assert runs.batch_size(warm, 3, 8) == 1
-    assert runs.batch_size(forked, 64, 8) == 2
+    assert batch_size(warm, 1_000, 8) == 64
+    assert batch_size(warm, 64, 8) == 8
+    assert batch_size(warm, 3, 8) == 1
+    assert batch_size(forked, 64, 8) == 2
 
 
 def test_the_runner_scores_a_group_in_order(resources):

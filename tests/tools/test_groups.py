@@ -16,8 +16,8 @@ from rlar.tools.groups import group_indices, needs_whole_groups, pieces
 from rlar.tools.slots import Slots
 from rlar.types import Sample, Score, ToolKind, ToolSpec, ok
 
-COMPARES = ToolSpec(kind=ToolKind.COMPOSITE, name="c", params={"whole_groups": True})
-PLAIN = ToolSpec(kind=ToolKind.COMPOSITE, name="p")
+COMPARES = ToolSpec(kind=ToolKind.JUDGE, name="c", params={"whole_groups": True})
+PLAIN = ToolSpec(kind=ToolKind.JUDGE, name="p")
 
 
 def said(prompt: str, completion: str = "x", reference: str | None = None) -> Sample:

@@ -19,8 +19,9 @@ from rlar.gate.policy import load_policy
 from rlar.llm.http_body import LARGEST_ANSWER
 from rlar.network import Network
 from rlar.scoring.runner import Runner
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
 from rlar.tools.http import http_spec
+from rlar.tools.load import load_tool
 from rlar.types import Sample, Score, ToolSpec
 
 

@@ -34,14 +34,14 @@ from rlar.gate.policy import Policy, load_policy
 from rlar.llm.chat import ChatReply, UnusableReply
 from rlar.network import Network
 from rlar.registry.registry import Registry, RowRecord
-from rlar.scoring import runner as runs
 from rlar.scoring.checked import score_checked
 from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.testing.openai_server import Fault, Reply, ScriptedOpenAI
 from rlar.text.answers import visible_answer
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
 from rlar.tools import judge as judge_module
 from rlar.tools.judge import NO_PEERS, Criterion, Judge, fenced, judge_spec
+from rlar.tools.load import load_tool, unusable
 from rlar.types import Certificate, JsonObject, LabelledPair, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec
 
 pytest.importorskip("uvicorn", reason="the scripted server needs rlar[serve]")
@@ -330,8 +330,8 @@ def test_a_changed_prompt_makes_another_tool(tmp_path: Path, monkeypatch: pytest
         assert spec().id != old.id
         with pytest.raises(ToolError, match="prompt pointwise has changed"):
             load_tool(old, Resources())
-        assert "has changed" in runs.unusable(old)
-        assert runs.unusable(spec()) == ""
+        assert "has changed" in unusable(old)
+        assert unusable(spec()) == ""
     finally:
         judge_module._template.cache_clear()
 
@@ -391,7 +391,7 @@ def test_judges_load_and_score_where_langgraph_is_not_installed():
         told = spec(endpoint={"model": "m", "base_url": server.url}).model_dump_json()
         code = (
             "import sys\nfor name in ('langgraph', 'torch', 'transformers'): sys.modules[name] = None\n"
-            "from rlar.tool import Resources, load_tool\nfrom rlar.types import Sample, ToolSpec\n"
+            "from rlar.tool import Resources\nfrom rlar.tools.load import load_tool\nfrom rlar.types import Sample, ToolSpec\n"
             f"import os; os.environ['RLAR_ALLOW_HOSTS'] = {host(server)!r}\n"
             f"tool = load_tool(ToolSpec.model_validate_json({told!r}), Resources())\n"
             "print(tool.score([Sample(prompt='Why?', completion='gas')])[0].value)"

@@ -15,7 +15,7 @@ from rlar.errors import ToolError
 from rlar.gate import build_recipe, certify, rejected_certificate
 from rlar.gate.policy import load_policy
 from rlar.gate.stats import row_offsets
-from rlar.tool import load_tool
+from rlar.tools.load import load_tool
 from rlar.types import Sample, Score, ToolKind, ToolSpec, ok
 from tests.standins import toy_task
 from tests.standins.tiny_models import PLANTED

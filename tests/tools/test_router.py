@@ -13,6 +13,7 @@ import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from rlar.kinds import LIBRARY, library_spec
 from rlar.registry.registry import Registry, RowRecord
 from rlar.scoring import runner as runs
 from rlar.scoring.scorer import RoutedSample, Scorer
+from rlar.tools.load import TOOL_KINDS
 from rlar.types import (
     Assignment,
     Calibration,
@@ -428,7 +430,7 @@ def test_scoring_needs_no_agent_and_no_torch(tmp_path: Path):
 
 
 def test_only_what_a_model_or_a_server_still_has_to_score_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(runs, "DISTANT", frozenset({ToolKind.LIBRARY}))
+    monkeypatch.setitem(TOOL_KINDS, ToolKind.LIBRARY, replace(TOOL_KINDS[ToolKind.LIBRARY], is_distant=True))
     with scorer(one_tool(tmp_path, "fake_inline")) as router:
         assert router.takes_long(said("ok 0.5"))
         router.score(said("ok 0.5"))

@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 from rlar.agent.hub.vetting import (
     CARD,
-    OFFERED_KINDS,
     ModelFacts,
     Ranking,
     facts_of,
@@ -30,6 +29,7 @@ from rlar.agent.hub.vetting import (
 from rlar.agent.sources import Approval, Found, PassedOver
 from rlar.errors import BudgetSpent, ConfigError, HubError, ToolError, boundary
 from rlar.gate.policy import Policy
+from rlar.kinds import KINDS
 from rlar.tools.reward_model.files import (
     INDEX,
     LONGEST_JSON,
@@ -39,7 +39,7 @@ from rlar.tools.reward_model.files import (
     snapshot_folder,
     told,
 )
-from rlar.types import AnswerKind, JsonObject, LabelledPair, TaskSpec, ToolKind, ToolSpec
+from rlar.types import JsonObject, LabelledPair, TaskSpec, ToolSpec
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -230,10 +230,10 @@ class HubSource:
     def _pointless(self, task: TaskSpec) -> str:
         """Why nothing is searched for a task; "" where it may be of use."""
         kind = task.contract.answer_kind
-        if kind not in OFFERED_KINDS:
+        if not KINDS[kind].is_graded:
             return f"not searched: answers of kind {kind.value} can be verified, which no reward model does as well"
         needed = self._policy.labelled_min_pairs
-        if kind is AnswerKind.OPEN_ENDED and (pairs := len(self._labelled(task))) < needed:
+        if KINDS[kind].is_open and (pairs := len(self._labelled(task))) < needed:
             return (
                 f"not searched: no row has a reference, so only labelled pairs could prove a model "
                 f"({pairs} of {needed}; --labelled)"
@@ -472,7 +472,7 @@ class HubSource:
             search.pass_over(facts, str(error))
 
     def _tools(self, ready: _Ready, hashes: dict[str, str]) -> list[ToolSpec]:
-        from rlar.tools.reward_model.tool import RewardModelParams, code_hash
+        from rlar.tools.reward_model.tool import RewardModelParams, reward_model_spec
 
         provenance = self._provenance(ready)
         name = re.sub(r"[^a-z0-9]+", "-", ready.facts.repo.split("/")[-1].lower()).strip("-")[:40]
@@ -485,13 +485,11 @@ class HubSource:
                 endpoint=self._endpoint,
             )
             made.append(
-                ToolSpec(
-                    kind=ToolKind.REWARD_MODEL,
-                    name=f"{name}-{reading.slug}",
-                    source=ready.facts.subject,
-                    params=params.model_dump(mode="json"),
-                    code_hash=code_hash(),
-                    provenance={**provenance, **({"readout": reading.readout} if reading.readout else {})},
+                reward_model_spec(
+                    f"{name}-{reading.slug}",
+                    ready.facts.subject,
+                    params,
+                    {**provenance, **({"readout": reading.readout} if reading.readout else {})},
                 )
             )
         return made

@@ -18,7 +18,7 @@ from rlar.errors import ToolError, boundary
 from rlar.gate.policy import HubPolicy
 from rlar.tools.reward_model.families import Reading, readings, refusal
 from rlar.tools.reward_model.files import INDEX, SOURCE, small_files, weight_files
-from rlar.types import AnswerKind, Frozen, JsonObject, TaskSpec
+from rlar.types import Frozen, JsonObject, TaskSpec
 
 CARD = "README.md"
 TEMPLATE_FILES = frozenset({"chat_template.jinja", "chat_template.json"})
@@ -238,9 +238,6 @@ def _language_points(facts: ModelFacts, task: TaskSpec) -> float:
 
 
 # ------------------------------------------------------------------------------------------ vetting
-
-OFFERED_KINDS = frozenset({AnswerKind.OPEN_ENDED, AnswerKind.LONG_TEXT, AnswerKind.SUMMARY, AnswerKind.TRANSLATION})
-"""Answers that are better or worse. Whatever has a right answer is better served by verifiers: a model may be talked into it."""
 
 
 def vet(facts: ModelFacts, policy: HubPolicy) -> Vetted:

@@ -15,8 +15,9 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from rlar.errors import boundary
+from rlar.kinds import KINDS
 from rlar.process import last_words, start_bounded
-from rlar.types import AnswerKind, Frozen, JsonObject, TaskSpec
+from rlar.types import Frozen, JsonObject, TaskSpec
 
 BACKENDS = ("duckduckgo", "brave", "mojeek")
 """Asked in this order until one has something. Named, since ddgs by itself begins with encyclopedias."""
@@ -33,14 +34,6 @@ _NOT_MODELS = frozenset({
     "api", "pricing", "search", "settings", "organizations", "chat", "inference-endpoints", "enterprise", "new",
 })  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}\Z", re.ASCII)
-
-_ASKED = {
-    AnswerKind.TRANSLATION: "machine translation quality",
-    AnswerKind.SUMMARY: "summarization quality",
-    AnswerKind.LONG_TEXT: "helpfulness",
-    AnswerKind.OPEN_ENDED: "chat preference",
-    AnswerKind.CONSTRAINTS: "instruction following",
-}
 
 
 class WebHit(Frozen):
@@ -97,7 +90,7 @@ class DdgsSearch:
 
 def find_models(search: WebSearch, task: TaskSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of models on the Hub that a web search brings up for a task, and notes. Raises nothing."""
-    asked = _ASKED.get(task.contract.answer_kind, "preference")
+    asked = KINDS[task.contract.answer_kind].web_query or "preference"
     language = f" {task.contract.target_language}" if task.contract.target_language else ""
     queries = (f"reward model for {asked}{language} huggingface", f"automatic metric for {asked}{language} huggingface")
     ids: list[str] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Literal
@@ -12,9 +11,11 @@ from rlar.gate.policy import Budget
 from rlar.gate.probe import Check, Expectation, Probe, ProbeSet
 from rlar.gate.probes.guards import guard_probes
 from rlar.gate.probes.panel import general_floor, general_hacks
+from rlar.kinds import KINDS
 from rlar.kinds.material import Material, Notes, Row, Tried, accepted_answers, equals_any
 from rlar.kinds.rule.probes import provable, right_answers
 from rlar.text.shapes import final_answer
+from rlar.tool import named
 from rlar.types import AnswerKind, Example, JsonObject, LabelledPair, Sample, TaskSpec, canonical_json, digest
 
 MOST_ROWS_TRIED = 4
@@ -27,36 +28,12 @@ Binder = Callable[[Example], JsonObject]
 Maker = Callable[[Row, Notes], Material | None]
 
 
-MAKERS: dict[AnswerKind, str] = {
-    AnswerKind.NUMBER: "exact_probes:number",
-    AnswerKind.MATH: "exact_probes:math",
-    AnswerKind.CHOICE: "exact_probes:choice",
-    AnswerKind.SHORT_TEXT: "exact_probes:short_text",
-    AnswerKind.LONG_TEXT: "prose.probes:long_text",
-    AnswerKind.TRANSLATION: "prose.probes:translation",
-    AnswerKind.SUMMARY: "prose.probes:summary",
-    AnswerKind.JSON: "json.probes:json_output",
-    AnswerKind.CODE_TESTS: "programs.probes:code",
-    AnswerKind.CODE_STDIO: "programs.probes:code",
-    AnswerKind.CODE_REFERENCE: "programs.probes:code",
-    AnswerKind.SQL: "programs.probes:sql",
-    AnswerKind.CONSTRAINTS: "constraints.probes:constraints",
-    AnswerKind.RULE: "rule.probes:rule",
-}
-"""Who makes the material of an answer kind (imported when needed); kinds without an entry only labelled pairs can prove."""
-
-
-_ANSWER_IN_SOLUTION = frozenset({AnswerKind.NUMBER, AnswerKind.MATH, AnswerKind.CHOICE})
-"""Kinds whose references may be whole solutions with the answer at their end."""
-
-
 def maker_of(kind: AnswerKind) -> Maker | None:
-    """The maker of a kind's material."""
-    if kind not in MAKERS:
+    """Who makes the material of an answer kind; None where only labelled pairs can prove a tool."""
+    if not (address := KINDS[kind].probes):
         return None
-    module, name = MAKERS[kind].split(":")
-    found: Maker = getattr(importlib.import_module(f"rlar.kinds.{module}"), name)
-    return found
+    maker: Maker = named(address)
+    return maker
 
 
 def make_probes(
@@ -73,7 +50,7 @@ def make_probes(
     Without material of its own (no reference, nothing verifiable) the better halves of `labelled` stand in for references.
     Of a task under a stated rule only the rows with proposed answers are tried.
     """
-    if task.contract.answer_kind is AnswerKind.RULE and role != "guard":
+    if KINDS[task.contract.answer_kind].is_witnessed and role != "guard":
         task = provable(task, labelled)
     ordered = _ordered(task, seed)
     examples = ordered[: budget.rows]
@@ -144,11 +121,12 @@ def _probes_of(
 
 
 def _nothing_to_try(task: TaskSpec) -> str:
-    if task.contract.answer_kind is AnswerKind.RULE:
+    kind = KINDS[task.contract.answer_kind]
+    if kind.is_witnessed:
         return "nobody proposed a right answer to any row: an LLM that proposes some, or labelled pairs, could prove a tool"
     if not task.examples:
         return "the task has no example rows"
-    if task.contract.answer_kind is AnswerKind.OPEN_ENDED:
+    if kind.is_open:
         return "no row has a reference or anything verifiable: only labelled pairs could prove a tool"
     return f"no right answer could be made for any row of kind {task.contract.answer_kind.value}"
 
@@ -173,7 +151,7 @@ def _row(example: Example, examples: Sequence[Example], binding: JsonObject, tas
     said = [_said(reference, kind) for reference in example.references]
     answers = tuple(dict.fromkeys((*accepted_answers(example, binding), *filter(None, said))))
     said_by_others = [_said(other.reference or "", kind) for other in others]
-    if kind is AnswerKind.RULE:
+    if KINDS[kind].is_witnessed:
         answers = right_answers(task, example)
         said_by_others = [answer for other in others for answer in right_answers(task, other)[:1]]
     peers = dict.fromkeys(answer for answer in said_by_others if answer.strip() and not equals_any(answer, answers))
@@ -182,7 +160,7 @@ def _row(example: Example, examples: Sequence[Example], binding: JsonObject, tas
 
 def _said(reference: str, kind: AnswerKind) -> str:
     """What a reference answers: of a worked solution its result, which is what models write and others get wrong."""
-    return final_answer(reference) if kind in _ANSWER_IN_SOLUTION else reference
+    return final_answer(reference) if KINDS[kind].ends_solution else reference
 
 
 def _row_probes(row: Row, material: Material, budget: Budget, index: int) -> list[Probe]:

@@ -35,7 +35,7 @@ from rlar.tools.reward_model.files import (
 )
 from rlar.tools.reward_model.linear import use_fastest_linear, widen_heads
 from rlar.tools.reward_model.store import model_store
-from rlar.types import Frozen, Sample, Score, ToolSpec, abstain, failed, ok
+from rlar.types import Frozen, JsonObject, Sample, Score, ToolKind, ToolSpec, abstain, failed, ok
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,6 +79,23 @@ class RewardModelParams(Frozen):
 def code_hash() -> str:
     """Hash of the code that reads reward models: another reading of the same weights is another tool."""
     return code_identity(f"{__name__}:RewardModelTool")
+
+
+def reward_model_spec(name: str, source: str, params: RewardModelParams, provenance: JsonObject) -> ToolSpec:
+    """The ToolSpec of a model at "repo@sha", read as this version reads it."""
+    return ToolSpec(
+        kind=ToolKind.REWARD_MODEL,
+        name=name,
+        source=source,
+        params=params.model_dump(mode="json"),
+        code_hash=code_hash(),
+        provenance=provenance,
+    )
+
+
+def current(spec: ToolSpec) -> ToolSpec:
+    """The tool with the code of this version."""
+    return spec.model_copy(update={"code_hash": code_hash()})
 
 
 class _Row(NamedTuple):
@@ -162,11 +179,6 @@ class RewardModelTool:
     def _load(self) -> LoadedModel:
         process = self._params.reading.family == "process"
         return load_model(self._folder, self._params.files, process=process, device=self._device, dtype=self._dtype)
-
-
-def load_reward_model(spec: ToolSpec, resources: Resources) -> RewardModelTool:
-    """The loader of ToolKind.REWARD_MODEL. Raises ToolError."""
-    return RewardModelTool(spec, resources)
 
 
 def _dtype(said: str) -> Dtype:

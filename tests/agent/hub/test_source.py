@@ -17,6 +17,7 @@ from rlar.agent.hub.source import DownloadBudget, HubSource
 from rlar.agent.sources import Found
 from rlar.errors import BudgetSpent, ConfigError
 from rlar.gate.policy import load_policy
+from rlar.kinds import KINDS
 from rlar.tools.reward_model.tool import RewardModelParams
 from rlar.types import AnswerKind, Contract, LabelledPair, TaskSpec, ToolKind
 from tests.standins.hub_server import HubServer
@@ -290,7 +291,7 @@ def test_a_translation_is_searched_in_its_language(source, server):
 # ------------------------------------------------------------------------------------------ tasks that need no search
 
 
-@pytest.mark.parametrize("kind", [kind for kind in AnswerKind if kind not in hub_module.OFFERED_KINDS])
+@pytest.mark.parametrize("kind", [kind for kind in AnswerKind if not KINDS[kind].is_graded])
 def test_answers_that_can_be_verified_are_not_searched_for(source, server, kind):
     found = source().find(task(kind), {})
     assert len(found.notes) == 1

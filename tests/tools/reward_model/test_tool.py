@@ -20,7 +20,8 @@ import torch
 from tiny_hub import SHA, cached, planted_models, resources_at, spec_of
 
 from rlar.errors import ToolError
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
+from rlar.tools.load import load_tool
 from rlar.tools.reward_model.families import Reading, readings, refusal
 from rlar.tools.reward_model.files import check_hashes, weight_files
 from rlar.tools.reward_model.linear import use_fastest_linear
@@ -580,7 +581,7 @@ def test_a_spec_makes_the_same_tool_in_a_process_without_langgraph(bench):
         "import sys; sys.modules['langgraph'] = sys.modules['langchain_core'] = None\n"
         "import rlar.tool, rlar.tools.reward_model.tool\n"
         "assert 'torch' not in sys.modules\n"
-        "import json\nfrom rlar.tool import Resources, load_tool\nfrom rlar.types import Sample, ToolSpec\n"
+        "import json\nfrom rlar.tool import Resources\nfrom rlar.tools.load import load_tool\nfrom rlar.types import Sample, ToolSpec\n"
         "spec, sample = map(json.loads, sys.stdin)\n"
         "tool = load_tool(ToolSpec.model_validate(spec), Resources())\n"
         "print('score', tool.score([Sample.model_validate(sample)])[0].value)\n"

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from rlar.kinds import is_shipped, library_spec
-from rlar.types import ToolKind, ToolSpec
+from rlar.tool import named
+from rlar.tools.load import kind_of
+from rlar.types import ToolSpec
 
 
 def renewed(spec: ToolSpec) -> ToolSpec:
     """The tool as this version of rlar makes it; the very same where its code has not changed, or is not ours."""
-    if spec.kind is ToolKind.LIBRARY and is_shipped(spec):
-        code_hash = library_spec(spec.name).code_hash
-    elif spec.kind is ToolKind.GENERATED:
-        from rlar.tools.generated import source_hash
-
-        code_hash = source_hash(spec.source)
-    elif spec.kind is ToolKind.REWARD_MODEL:
-        from rlar.tools.reward_model import tool as reward_model
-
-        code_hash = reward_model.code_hash()
-    else:
+    if not (address := kind_of(spec).current):
         return spec
-    if spec.code_hash in ("", code_hash):
-        return spec
-    source = library_spec(spec.name).source if spec.kind is ToolKind.LIBRARY else spec.source
-    return ToolSpec(**{**spec.model_dump(), "source": source, "code_hash": code_hash})
+    make: Callable[[ToolSpec], ToolSpec] = named(address)
+    current = make(spec)
+    return spec if spec.code_hash in ("", current.code_hash) else current
 
 
 def what_is_outdated(specs: Iterable[ToolSpec]) -> str:
