@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -102,11 +101,6 @@ class _Result(BaseModel):
     """What comparing reads of a result by name; the rest is compared number by number."""
 
     record: _Record
-
-
-def this_command() -> list[str]:
-    """argv of this process."""
-    return list(sys.argv)
 
 
 def _version(name: str) -> str:

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rlar.sandbox.pool import Pool, TestCase
+    from rlar.sandbox.pool import Pool
     from rlar.sandbox.results import (
         CallResult,
         Limits,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rlar.sandbox.tiers import probe
 
 _HOME = {
-    **dict.fromkeys(("Pool", "TestCase"), "pool"),
+    "Pool": "pool",
     **dict.fromkeys(
         ("CallResult", "Limits", "Opaque", "RunResult", "Status", "TierReport", "TierState", "VerifierResult"),
         "results",
@@ -38,7 +38,6 @@ __all__ = [
     "Pool",
     "RunResult",
     "Status",
-    "TestCase",
     "TierReport",
     "TierState",
     "VerifierResult",

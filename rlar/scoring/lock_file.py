@@ -166,19 +166,6 @@ def diff_locks(old: LockFile | Registry, new: LockFile | Registry) -> LockDiff:
     return LockDiff(changes=(*_tool_changes(a, b), *_task_changes(a, b)))
 
 
-def verify_lock(registry: Registry, lock: LockFile) -> LockDiff:
-    """Why scoring with this registry here would not be what was locked; falsy when it would.
-
-    Besides differences between lock and registry: tools whose installed code is not the locked code.
-    """
-    found = list(diff_locks(lock, registry).changes)
-    for spec in registry.tools():
-        if spec.id in lock.tools and (problem := runs.unusable(spec)):
-            line = f"~ tool {spec.id}: {problem}"
-            found.append(Change(what="tool", how="changed", subject=spec.id, line=line))
-    return LockDiff(changes=tuple(found))
-
-
 def is_lock_file(address: str | Path) -> bool:
     """Whether an address names a file that is no SQLite database: what `rlar.load` takes for a lock file."""
     path = Path(address)
