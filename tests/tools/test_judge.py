@@ -310,10 +310,11 @@ def test_any_text_comes_out_of_its_fence_as_it_went_in(text: str):
     assert json.loads(body) == text and not set("<>") & set(body)
 
 
-def test_a_long_response_is_shown_whole():
+def test_a_long_request_is_shown_whole():
     tool = judge(always(verdicts(4, 4)))
-    tool.score([said(text := " ".join(f"word{number}" for number in range(9000)))])
-    assert read_question(asked_of(tool)[0][1].content).responses == (text,)
+    request = " ".join(f"word{number}" for number in range(9000))
+    tool.score([said("Yeast.", request)])
+    assert read_question(asked_of(tool)[0][1].content).request == request
 
 
 def test_verdict_like_text_in_a_completion_is_not_read_as_a_verdict():
