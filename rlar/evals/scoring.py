@@ -111,16 +111,7 @@ class Measuring:
                     reused += 1
                     continue
                 wanted.append((at, place))
-                example = item.example
-                samples.append(
-                    Sample(
-                        prompt=example.text,
-                        completion=text,
-                        reference=example.reference,
-                        references=example.references,
-                        binding=binding,
-                    )
-                )
+                samples.append(Sample.of(item.example, text, binding))
         with Stopwatch() as watch:
             scores = self._runner.run([(spec, samples)])[0] if samples else []
         for (at, place), score in zip(wanted, scores, strict=True):
