@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from rlar import __version__
-from rlar.errors import DatasetError
+from rlar.errors import DatasetError, first_problem
 from rlar.foreign import read_json
 from rlar.registry.engine import without_secrets
 from rlar.scoring.lock_file import open_lock
@@ -75,11 +75,8 @@ def read_result(path: str | Path) -> JsonObject:
         found: Any = read_json(file)
         _Result.model_validate(found)
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DatasetError(
-            f"{file}: not a result of `rlar eval` in format {FORMAT}: {where}: {first['msg']}"
-        ) from error
+        problem = first_problem(error, "the file")
+        raise DatasetError(f"{file}: not a result of `rlar eval` in format {FORMAT}: {problem}") from error
     except (OSError, ValueError) as error:
         raise DatasetError(f"{file}: not a result of `rlar eval`: {error}") from error
     assert isinstance(found, dict), type(found)

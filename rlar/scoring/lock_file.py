@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from rlar import __version__
-from rlar.errors import RegistryError
+from rlar.errors import RegistryError, first_problem
 from rlar.foreign import read_json
 from rlar.registry import migrations
 from rlar.registry.content import stable_certificate
@@ -90,10 +90,8 @@ class LockFile(Frozen):
         try:
             return LockFile.model_validate(content)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
             raise RegistryError(
-                f"{path} is a damaged lock file ({where[:200]}: {first['msg']}); write it again with `rlar tools lock`"
+                f"{path} is a damaged lock file ({first_problem(error)}); write it again with `rlar tools lock`"
             ) from error
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from rlar.errors import ConfigError, ToolError
+from rlar.errors import ConfigError, ToolError, first_problem
 from rlar.llm.http_body import PLAIN, BodyLate, BodyRefused, read_body
 from rlar.network import TOKEN_VARIABLE, Network, host_of
 from rlar.scoring.batch import Slots
@@ -141,11 +141,7 @@ def _params(values: JsonObject, address: str) -> HttpParams:
     try:
         return HttpParams.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ToolError(
-            f"http tool at {address}: params.{where}: {first['msg'].removeprefix('Value error, ')}"
-        ) from error
+        raise ToolError(f"http tool at {address}: params.{first_problem(error)}") from error
 
 
 # ------------------------------------------------------------------------------------------ the server

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError, field_validator
 
-from rlar.errors import ChatError, RlarError, ToolError
+from rlar.errors import ChatError, RlarError, ToolError, first_problem
 from rlar.llm.prompts import ours, prompt
 from rlar.scoring.batch import Slots
 from rlar.text.answers import clean, squeeze, visible_answer
@@ -254,9 +254,7 @@ class Judge:
         try:
             self.params = JudgeParams.model_validate(spec.params)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ToolError(f"judge {spec.id}: params.{where}: {first['msg']}") from error
+            raise ToolError(f"judge {spec.id}: params.{first_problem(error)}") from error
         params = self.params
         if params.whole_groups != (params.form == "pairwise") or params.prompt != params.form:
             raise ToolError(f"judge {spec.id}: prompt and whole_groups do not fit the form {params.form!r}")
@@ -596,7 +594,7 @@ def _chat_of(spec: ToolSpec, params: JudgeParams, resources: Resources) -> Chat:
     try:
         endpoint = Endpoint.model_validate(params.endpoint)
     except ValidationError as error:
-        raise ToolError(f"judge {spec.id}: params.endpoint: {error.errors()[0]['msg']}") from error
+        raise ToolError(f"judge {spec.id}: params.endpoint: {first_problem(error)}") from error
 
     def connect() -> _Held:
         seconds = params.seconds
