@@ -40,7 +40,7 @@ from rlar.server.wire import (
     VerifyResponse,
 )
 from rlar.terminal import guard_streams
-from rlar.tool import Resources
+from rlar.tool import Resources, sandbox_factory
 from rlar.types import JsonObject, Reward
 
 logger = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ def create_app(settings: ServeSettings, *, scorer: Scorer | None = None, metrics
             yield
             await service.batcher.drain()
             return
-        with Resources(_sandbox(settings)) as resources:
+        with Resources(sandbox_factory(settings.sandbox_tier, settings.accept_unsafe)) as resources:
             service.scorer = await asyncio.to_thread(_scorer, settings, resources)
             yield
             await service.batcher.drain()
@@ -273,15 +273,6 @@ def _reward(row: int, completion: int, outcome: Outcome) -> JsonObject:
 
 
 # ------------------------------------------------------------------------------------------ the scorer
-
-
-def _sandbox(settings: ServeSettings) -> Callable[[], Any]:
-    def start() -> Any:
-        from rlar.sandbox import Pool
-
-        return Pool(tier=settings.sandbox_tier, accept_unsafe=settings.accept_unsafe)
-
-    return start
 
 
 def _scorer(settings: ServeSettings, resources: Resources) -> Scorer:
