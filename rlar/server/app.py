@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 import rlar
 from rlar.errors import RlarError
-from rlar.rows.example import MAX_DEPTH, too_deep
+from rlar.foreign import DEEPEST, too_deep
 from rlar.scoring import hosts
 from rlar.scoring.batcher import Batcher, Broken, Draining, QueueFull
 from rlar.scoring.scorer import RoutedSample, Scorer, default_workers
@@ -293,11 +293,11 @@ class StrictRequest(Request):
         try:
             value = json.loads(body, parse_constant=_no_constant)
         except RecursionError:
-            raise HTTPException(400, f"nested deeper than {MAX_DEPTH}") from None
+            raise HTTPException(400, f"nested deeper than {DEEPEST}") from None
         except ValueError as error:  # broken JSON or UTF-8, NaN, an integer of thousands of digits
             raise HTTPException(400, f"not JSON: {str(error)[:200]}") from None
-        if body.count(b"[") + body.count(b"{") > MAX_DEPTH and too_deep(value):
-            raise HTTPException(400, f"nested deeper than {MAX_DEPTH}")
+        if body.count(b"[") + body.count(b"{") > DEEPEST and too_deep(value):
+            raise HTTPException(400, f"nested deeper than {DEEPEST}")
         return value
 
 
