@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from rlar import __version__
+from rlar.discover.stream import processors
 from rlar.errors import DatasetError, first_problem
 from rlar.foreign import read_json
 from rlar.registry.engine import without_secrets
@@ -54,7 +54,7 @@ def make_record(
         "rlar": __version__,
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
-        "machine": {"system": platform.system(), "arch": platform.machine(), "cores": _cores()},
+        "machine": {"system": platform.system(), "arch": platform.machine(), "cores": processors()},
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if registry is not None:
@@ -105,7 +105,3 @@ def _version(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return ""
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

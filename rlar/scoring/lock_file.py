@@ -303,11 +303,11 @@ def _task_changes(a: LockFile, b: LockFile) -> list[Change]:
         if old is None or new is None:
             how, task = ("added", new) if old is None else ("removed", old)
             assert task is not None
-            line = f"{'+' if old is None else '-'} task {fingerprint} ({task.label}): {_shown(task.recipe)}"
+            line = f"{'+' if old is None else '-'} task {fingerprint} ({task.label}): {recipe_text(task.recipe)}"
             changes.append(Change(what="recipe", how=how, subject=fingerprint, line=line))
             continue
         if _scores_by(old.recipe) != _scores_by(new.recipe):
-            line = f"~ task {fingerprint} ({new.label}): {_shown(old.recipe)} -> {_shown(new.recipe)}"
+            line = f"~ task {fingerprint} ({new.label}): {recipe_text(old.recipe)} -> {recipe_text(new.recipe)}"
             changes.append(Change(what="recipe", how="changed", subject=fingerprint, line=line))
         both = sorted(set(tool_ids(old.recipe)) & set(tool_ids(new.recipe)))
         for tool in both:
@@ -326,6 +326,7 @@ def _scores_by(recipe: Recipe) -> JsonObject:
     return recipe.model_dump(exclude={"version", "calibrations"})
 
 
-def _shown(recipe: Recipe) -> str:
+def recipe_text(recipe: Recipe) -> str:
+    """Gates and weighted qualities of a recipe, in one line."""
     qualities = " + ".join(f"{weight:g} {tool}" for tool, weight in recipe.qualities)
     return " x ".join([*recipe.gates, *([f"({qualities})"] if qualities else [])])
