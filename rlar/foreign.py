@@ -48,6 +48,11 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def no_constant(name: str) -> Any:
+    """For `parse_constant` of json: NaN and the infinities, which JSON does not know, are a ValueError."""
+    raise ValueError(f"{name} is not JSON")
+
+
 def _whole(digits: str) -> int | float:
     """No integer is larger than every float, so that none raises where it is computed with."""
     return int(digits) if len(digits) < 300 else math.inf

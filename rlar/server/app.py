@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 import rlar
 from rlar.errors import RlarError
-from rlar.foreign import DEEPEST, too_deep
+from rlar.foreign import DEEPEST, no_constant, too_deep
 from rlar.scoring import hosts
 from rlar.scoring.batcher import Batcher, Broken, Draining, QueueFull
 from rlar.scoring.scorer import RoutedSample, Scorer, default_workers
@@ -291,7 +291,7 @@ class StrictRequest(Request):
     async def json(self) -> Any:
         body = await self.body()
         try:
-            value = json.loads(body, parse_constant=_no_constant)
+            value = json.loads(body, parse_constant=no_constant)
         except RecursionError:
             raise HTTPException(400, f"nested deeper than {DEEPEST}") from None
         except ValueError as error:  # broken JSON or UTF-8, NaN, an integer of thousands of digits
@@ -311,10 +311,6 @@ class StrictRoute(APIRoute):
             return await handle(StrictRequest(request.scope, request.receive))
 
         return strict
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _json(value: Any, code: int = 200) -> Response:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from rlar.errors import ConfigError, ToolError, first_problem
+from rlar.foreign import no_constant
 from rlar.llm.http_body import PLAIN, BodyLate, BodyRefused, read_body
 from rlar.network import TOKEN_VARIABLE, Network, host_of
 from rlar.scoring.batch import Slots
@@ -245,7 +246,7 @@ class _Server:
             trouble.status = status
             raise trouble
         try:
-            return json.loads(content, parse_constant=_no_constant)
+            return json.loads(content, parse_constant=no_constant)
         except (ValueError, RecursionError):
             raise _Trouble(f"{where} did not answer JSON: {self._said(content)}") from None
 
@@ -285,10 +286,6 @@ class _Server:
         """After a lost connection another server may be there."""
         with self._lock:
             self._checked_at = None
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _retry_after(header: str | None) -> float | None:
