@@ -94,8 +94,8 @@ def lines(
         if len(curve) <= MOST_DOTS:
             parts += [f'<circle class="point {colour}" cx="{x:.1f}" cy="{y:.1f}" r="3"><title>{escape(name)}: {p[1]:.4g} at {p[0]:g}</title></circle>'
                       for (x, y), p in zip(where, curve, strict=True)]  # fmt: skip
-        value = f" {curve[-1][1]:.3g}" if last else ""
-        legend.append(f'<span class="{colour}"><i></i>{escape(name)}{value}</span>')
+        ending = f" {curve[-1][1]:.3g}" if last else ""
+        legend.append(f'<span class="{colour}"><i></i>{escape(name)}{ending}</span>')
     parts.append(f'<text class="tick" x="{WIDTH - 20}" y="{floor + 27}" text-anchor="end">{escape(x_name)}</text>')
     parts.append(f'<text class="tick" x="56" y="9">{escape(y_name)}</text>')
     return _svg(title, height, parts, f'<div class="legend">{"".join(legend)}</div>')
