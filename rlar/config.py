@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from rlar import foreign
-from rlar.errors import ConfigError
+from rlar.errors import ConfigError, first_problem
 
 _Tier = Literal["auto", "ns", "ll", "sec", "unsafe"]
 
@@ -143,6 +142,4 @@ def make_config(values: dict[str, object], *, source: str = "options") -> BuildC
     try:
         return BuildConfig.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "configuration"
-        raise ConfigError(f"{source}: {field}: {first['msg']} (got {reprlib.repr(first.get('input'))})") from error
+        raise ConfigError(f"{source}: {first_problem(error, 'configuration', shown=True)}") from error

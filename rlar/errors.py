@@ -26,8 +26,12 @@ A tool that breaks *while scoring* raises nothing: it gives a Score with a statu
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 T = TypeVar("T")
 
@@ -110,6 +114,20 @@ class SandboxError(RlarError):
 
 class SandboxRefused(SandboxError):
     """This machine offers no isolation, and the user did not accept the risk by name."""
+
+
+def first_problem(error: ValidationError, whole: str = "", *, shown: bool = False) -> str:
+    """`field.name: what is wrong with it`, of the first thing that pydantic found.
+
+    Args:
+        whole: the name of the value where no field is to blame.
+        shown: say what was given, too, cut to a few words; for values of the user alone, never for data or secrets.
+    """
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))[:200] or whole
+    message = first["msg"].removeprefix("Value error, ")
+    given = f" (got {reprlib.repr(first.get('input'))})" if shown else ""
+    return f"{place}: {message}{given}" if place else f"{message}{given}"
 
 
 def boundary(call: Callable[[], T], on_error: Callable[[Exception], T]) -> T:

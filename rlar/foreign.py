@@ -12,23 +12,24 @@ LONGEST_FILE = 64 * 2**20
 """Bytes of a JSON file that is read whole."""
 LONGEST_TOML = 2**20
 DEEPEST = 100
-"""Levels of nesting in a file that is read whole: whoever walks over the value needs no guard of its own."""
+"""Levels of nesting in a row, or in a file that is read whole: whoever walks over the value needs no guard of its own."""
 
 
 def read_json(path: Path) -> Any:
     """The JSON value in a file. Raises OSError, and ValueError for one that is too long, too deep or no JSON."""
     value = parse_json(_read(path, LONGEST_FILE))
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [
-            inner
-            for each in level
-            if isinstance(each, dict | list)
-            for inner in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not level:
-            return value
-    raise ValueError("nested too deeply")
+    if too_deep(value):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def too_deep(value: Any, left: int = DEEPEST) -> bool:
+    """Is a JSON value nested in more than so many lists and objects?"""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return False
+    return left == 0 or any(too_deep(item, left - 1) for item in value)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -45,6 +46,11 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text, parse_int=_whole)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def no_constant(name: str) -> Any:
+    """For `parse_constant` of json: NaN and the infinities, which JSON does not know, are a ValueError."""
+    raise ValueError(f"{name} is not JSON")
 
 
 def _whole(digits: str) -> int | float:

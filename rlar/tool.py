@@ -11,6 +11,7 @@ from rlar.network import Network
 from rlar.types import AnswerKind, Sample, Score, ToolSpec
 
 if TYPE_CHECKING:
+    from rlar.config import SandboxTier
     from rlar.sandbox import Pool
 
 
@@ -56,6 +57,17 @@ class Closeable(Protocol):
 
 
 SharedT = TypeVar("SharedT", bound=Closeable)
+
+
+def sandbox_factory(tier: SandboxTier, accept_unsafe: bool = False) -> Callable[[], Pool]:
+    """A function that starts the sandbox with these settings; see Resources."""
+
+    def start() -> Pool:
+        from rlar.sandbox import Pool
+
+        return Pool(tier=tier, accept_unsafe=accept_unsafe)
+
+    return start
 
 
 class Resources:

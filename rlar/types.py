@@ -245,6 +245,17 @@ class Sample(Frozen):
     binding: JsonObject = Field(default_factory=dict)
     """What this very row asks for (its tests, constraints, schema, options, languages); see rlar.kinds.bind."""
 
+    @classmethod
+    def of(cls, example: Example, completion: str, binding: JsonObject) -> Sample:
+        """A completion of a row; see rlar.kinds.bind for the binding."""
+        return cls(
+            prompt=example.text,
+            completion=completion,
+            reference=example.reference,
+            references=example.references,
+            binding=binding,
+        )
+
     @field_validator("completion")
     @classmethod
     def _seen(cls, completion: str) -> str:

@@ -17,17 +17,16 @@ from rlar.agent.sources import (
     ToolWriter,
     Tried,
 )
-from rlar.config import BuildConfig, SandboxTier
+from rlar.config import BuildConfig
 from rlar.kinds import KINDS
 from rlar.network import Network
-from rlar.tool import Resources
+from rlar.tool import Resources, sandbox_factory
 from rlar.types import LabelledPair, TaskSpec, canonical_json
 
 if TYPE_CHECKING:
     from rlar.gate.labelled import Labelled
     from rlar.llm.ledger import Llm
     from rlar.registry.registry import Registry
-    from rlar.sandbox import Pool
 
 MadeT = TypeVar("MadeT")
 Emit = Callable[[dict[str, Any]], None]
@@ -252,14 +251,3 @@ def network_of(config: BuildConfig) -> Network:
     from huggingface_hub import constants
 
     return Network.of_user([constants.ENDPOINT], llm=config.llm)
-
-
-def sandbox_factory(tier: SandboxTier, accept_unsafe: bool) -> Callable[[], Pool]:
-    """A function that starts the sandbox with these settings."""
-
-    def start() -> Pool:
-        from rlar.sandbox import Pool
-
-        return Pool(tier=tier, accept_unsafe=accept_unsafe)
-
-    return start

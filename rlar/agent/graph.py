@@ -14,7 +14,7 @@ What travels through the build graph: plain JSON values only, so that every chec
 from __future__ import annotations
 
 import operator
-from typing import Annotated, Any, Literal, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
@@ -28,36 +28,17 @@ from rlar.agent.nodes import wants_writer
 from rlar.config import BuildConfig, make_config
 from rlar.types import Certificate, TaskSpec, ToolSpec
 
+if TYPE_CHECKING:
 
-class BuildInput(TypedDict):
-    """Input of the graph: the fields of rlar.config.BuildConfig (Studio shows them as a form)."""
-
-    dataset: list[str]
-    registry: NotRequired[str]
-    report: NotRequired[str | None]
-    llm: NotRequired[str]
-    llm_price: NotRequired[list[float] | None]
-    llm_timeout_seconds: NotRequired[float]
-    max_llm_calls: NotRequired[int | None]
-    max_llm_tokens: NotRequired[int | None]
-    max_cost: NotRequired[float | None]
-    hub: NotRequired[bool]
-    hub_cache: NotRequired[str | None]
-    max_download: NotRequired[int]
-    web: NotRequired[bool]
-    approve: NotRequired[str]
-    labelled: NotRequired[str | None]
-    max_repairs: NotRequired[int]
-    prompt_column: NotRequired[str | None]
-    reference_column: NotRequired[str | None]
-    max_bad_fraction: NotRequired[float]
-    sample_size: NotRequired[int]
-    seed: NotRequired[int]
-    policy: NotRequired[str | None]
-    parallel_tasks: NotRequired[int]
-    retest: NotRequired[bool]
-    sandbox_tier: NotRequired[str]
-    accept_unsafe: NotRequired[bool]
+    class BuildInput(TypedDict):
+        """Input of the graph: the fields of BuildConfig."""
+else:
+    _FIELDS = BuildConfig.model_fields.items()
+    # Studio shows them as a form.
+    BuildInput = TypedDict(
+        "BuildInput",
+        {name: each.annotation if each.is_required() else NotRequired[each.annotation] for name, each in _FIELDS},
+    )
 
 
 class BuildState(BuildInput):

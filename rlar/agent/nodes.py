@@ -17,13 +17,11 @@ Node `approve`: a person decides about candidates that the policy does not allow
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
-import numpy as np
 from langgraph.types import interrupt
 
 from rlar.agent.bench import Emit, Workbench, network_of
@@ -41,6 +39,7 @@ from rlar.gate.probes import pairs_digest
 from rlar.kinds import KINDS
 from rlar.llm.budget import Spent
 from rlar.llm.ledger import Llm, MeteredChat
+from rlar.registry.content import arrays_digest
 from rlar.registry.registry import Registry, RowRecord
 from rlar.rows.read import ColumnMap, RowStats, usable_rows
 from rlar.tool import Resources
@@ -58,16 +57,6 @@ def rows_of(config: BuildConfig, stats: RowStats) -> Iterator[Example]:
     """Every usable row of the datasets; raises DatasetError at the end when too many were not."""
     columns = ColumnMap(prompt=config.prompt_column, reference=config.reference_column)
     return usable_rows(config.dataset, stats, columns=columns, max_bad_fraction=config.max_bad_fraction)
-
-
-def router_digest(arrays: dict[str, np.ndarray]) -> str:
-    """16 hex digits over a router's arrays."""
-    hasher = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        hasher.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
-        hasher.update(array.tobytes())
-    return hasher.hexdigest()[:16]
 
 
 def classify_rows(bench: Workbench, config: BuildConfig, emit: Emit) -> dict[str, Any]:
@@ -105,7 +94,7 @@ def classify_rows(bench: Workbench, config: BuildConfig, emit: Emit) -> dict[str
         "tasks": [task.model_dump(mode="json") for task in tasks],
         "rows": rows,
         "rejected_rows": [row._asdict() for row in stats.first_rejected[:SHOWN_REJECTS]],
-        "router": router_digest(arrays),
+        "router": arrays_digest(arrays),
         "readings": reader.records if reader else [],
         "reading_cost": asked().spent("").model_dump(mode="json") if reader else {},
     }

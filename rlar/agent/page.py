@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from rlar._version import __version__
 from rlar.registry.registry import Registry
+from rlar.report.page import render
 from rlar.rows.atomic import write_errors, write_text_atomic
 
 PROMPTS_SHOWN = 3
@@ -26,16 +24,8 @@ def write_report(folder: str | Path, summary: dict[str, Any], registry: Registry
     with write_errors(target):
         target.mkdir(parents=True, exist_ok=True)
     tasks = [task_view(line, registry, summary.get("notes", {})) for line in summary["tasks"]]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("rlar.report", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    page = environment.get_template("report.html.j2").render(
-        summary=summary,
-        tasks=tasks,
-        most=max([1, *(task["rows"] for task in tasks)]),
-        version=__version__,
-        made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    )
+    most = max([1, *(task["rows"] for task in tasks)])
+    page = render("report.html.j2", "rlar build report", summary=summary, tasks=tasks, most=most, version=__version__)
     write_text_atomic(target / "summary.json", json.dumps(summary, ensure_ascii=False, indent=2))
     write_text_atomic(target / "index.html", page)
     return target / "index.html"

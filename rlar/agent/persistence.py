@@ -26,7 +26,7 @@ from pydantic import InstanceOf, StringConstraints, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from rlar.agent.graph import STORED, TASK_NODE
-from rlar.errors import RlarError
+from rlar.errors import RlarError, first_problem
 from rlar.registry.engine import place, sqlite_path
 from rlar.registry.foreign_sqlite import ForeignConnection, reader_mode
 from rlar.types import JsonObject, digest
@@ -67,9 +67,7 @@ def trace_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise TraceError(f"{path}: {error.strerror or error}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise TraceError(_foreign(path, f"{where}: {first['msg']}")) from error
+        raise TraceError(_foreign(path, first_problem(error))) from error
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError, MemoryError) as error:
         raise TraceError(_foreign(path, f"{type(error).__name__}: {error}")) from error
 

@@ -5,48 +5,26 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any, TextIO
 
 from rich.console import Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from rlar.report.live import Progress
 from rlar.terminal import console
 
 
-class BuildProgress:
+class BuildProgress(Progress):
     """Follows the events of rlar.agent.build.build_tools; use as a context manager and call it with each event."""
 
+    transient = True
+
     def __init__(self, stream: TextIO, *, live: bool | None = None) -> None:
-        self.console = console(stream, soft_wrap=live is False)
-        self.is_live = self.console.is_terminal if live is None else live
+        super().__init__(stream, live=live)
         self.tasks: dict[str, dict[str, Any]] = {}
         self.spent: dict[str, float] = {"calls": 0, "cached": 0, "tokens": 0, "cost": 0.0, "bytes": 0}
         self.line = "starting"
-        self.started = time.monotonic()
-        self._live: Live | None = None
-
-    def __enter__(self) -> BuildProgress:
-        if self.is_live:
-            self._live = Live(self._render(), console=self.console, refresh_per_second=4, transient=True)
-            self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.__exit__(kind, error, trace)
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        told = self._take(event)
-        if self._live is not None:
-            self._live.update(self._render())
-        elif told:
-            # One line an event, however long: a log is searched, not read in columns.
-            self.console.print(Text(f"[{time.monotonic() - self.started:6.1f}s] {told}"), soft_wrap=True)
 
     def pause(self, talk: Callable[[], Any]) -> Any:
         """What `talk` gives, with the live table out of the way meanwhile."""
@@ -59,7 +37,6 @@ class BuildProgress:
             self._live.start(refresh=True)
 
     def _take(self, event: dict[str, Any]) -> str | None:
-        """Note an event; returns the line that a plain log shows for it, if any."""
         name = event["event"]
         task = self.tasks.get(event.get("fingerprint", ""))
         told: str | None = None

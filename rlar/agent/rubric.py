@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from rlar.agent.sources import Found, Tried
 from rlar.errors import BudgetSpent, ChatError, ToolError
+from rlar.gate.recipe import first_reason
 from rlar.kinds import KINDS
 from rlar.llm.chat import Endpoint
 from rlar.llm.ledger import Answer, Llm
@@ -118,7 +119,7 @@ class JudgeWriter:
             return _nothing("the revised rubric was turned down, too")
         fooled = [each for each in own if _fooled(each.certificate)]
         if not fooled:
-            return _nothing(f"turned down for what no rubric cures: {_first_reason(own[-1].certificate)}")
+            return _nothing(f"turned down for what no rubric cures: {first_reason(own[-1].certificate)}")
         forms: list[Form] = ["pairwise" if each.tool.params["form"] == "pairwise" else "pointwise" for each in fooled]
         return self._asked(task, tuple(dict.fromkeys(forms)), attempt=2, fooled=fooled)
 
@@ -196,10 +197,6 @@ def _rows(task: TaskSpec) -> list[JsonObject]:
 
 def _fooled(certificate: Certificate) -> bool:
     return any(check.name in REVISED_FOR and check.passed is False for check in certificate.checks)
-
-
-def _first_reason(certificate: Certificate) -> str:
-    return certificate.reasons[0] if certificate.reasons else "an unknown reason"
 
 
 def _failures(certificate: Certificate) -> list[JsonObject]:

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from rlar._version import __version__
 from rlar.agent.bench import Workbench
@@ -21,6 +18,7 @@ from rlar.agent.persistence import open_checkpoints, trace_errors, trace_path
 from rlar.agent.publish import traced_runs
 from rlar.errors import ConfigError
 from rlar.registry.registry import Registry
+from rlar.report import page
 from rlar.rows.atomic import write_errors, write_text_atomic
 from rlar.types import Certificate, JsonObject
 
@@ -45,10 +43,10 @@ def write_trace(registry: str, run: str | None, target: Path) -> str:
     if not chosen or (run is not None and len(chosen) > 1):
         known = ", ".join(each.thread for each in runs) or "none"
         raise ConfigError(f"{run or 'the newest run'}: {len(chosen)} builds match; there are: {known}")
-    page = render(read_story(registry, chosen[-1].thread))
+    story = read_story(registry, chosen[-1].thread)
     with write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomic(target, page)
+    write_text_atomic(target, render(story))
     return f"trace of build {chosen[-1].thread} -> {target}"
 
 
@@ -150,13 +148,8 @@ def _call(call: Any) -> JsonObject:
 
 def render(story: JsonObject) -> str:
     """The page. Everything on it is data from outside: the template escapes all of it."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("rlar.report", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters["shown"] = _shown
-    return environment.get_template("trace.html.j2").render(
-        story=story, version=__version__, made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    )
+    title = f"rlar build {story['thread']}"
+    return page.render("trace.html.j2", title, filters={"shown": _shown}, story=story, version=__version__)
 
 
 def _shown(value: Any) -> str:

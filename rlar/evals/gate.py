@@ -148,14 +148,7 @@ def _witnesses(items: Sequence[Item], tasks: Sequence[TaskSpec], router: RowRout
         binding = bind(item.example, contract)
         for text, label in zip(item.responses, item.labels, strict=True):
             if label is not None:
-                sample = Sample(
-                    prompt=item.example.text,
-                    completion=text,
-                    reference=item.example.reference,
-                    references=item.example.references,
-                    binding=binding,
-                )
-                found.setdefault(fingerprint, []).append(sample)
+                found.setdefault(fingerprint, []).append(Sample.of(item.example, text, binding))
     return found
 
 

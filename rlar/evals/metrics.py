@@ -55,13 +55,6 @@ def pairs_of(labels: Scores, scores: Scores) -> Pairs:
     return Pairs(credit, count)
 
 
-def pair_accuracy(labels: Sequence[Scores], scores: Sequence[Scores]) -> float | None:
-    """Credit over all pairs of all items; None where there is no pair."""
-    found = [pairs_of(mine, given) for mine, given in zip(labels, scores, strict=True)]
-    total = sum(each.pairs for each in found)
-    return math.fsum(each.credit for each in found) / total if total else None
-
-
 def best_of(scores: Scores, chosen: int = 0) -> float:
     """RewardBench 2's credit of one prompt: 1/n where the chosen completion ties with n - 1 others at the top, else 0.
 

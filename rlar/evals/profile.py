@@ -103,15 +103,7 @@ def _samples(
             binding = bind(item.example, task.contract)
             for text, label in zip(item.responses, item.labels, strict=True):
                 if label is not None:
-                    samples.append(
-                        Sample(
-                            prompt=item.example.text,
-                            completion=text,
-                            reference=item.example.reference,
-                            references=item.example.references,
-                            binding=binding,
-                        )
-                    )
+                    samples.append(Sample.of(item.example, text, binding))
                     good.append(label > middle)
         if not samples:
             raise RegistryError(f"no labelled completion is routed to {task.fingerprint} ({task.label})")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -14,7 +12,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from rlar._version import __version__
-from rlar.errors import DatasetError
+from rlar.discover.stream import processors
+from rlar.errors import DatasetError, first_problem
 from rlar.foreign import read_json
 from rlar.registry.engine import without_secrets
 from rlar.scoring.lock_file import open_lock
@@ -55,7 +54,7 @@ def make_record(
         "rlar": __version__,
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
-        "machine": {"system": platform.system(), "arch": platform.machine(), "cores": _cores()},
+        "machine": {"system": platform.system(), "arch": platform.machine(), "cores": processors()},
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if registry is not None:
@@ -76,11 +75,8 @@ def read_result(path: str | Path) -> JsonObject:
         found: Any = read_json(file)
         _Result.model_validate(found)
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DatasetError(
-            f"{file}: not a result of `rlar eval` in format {FORMAT}: {where}: {first['msg']}"
-        ) from error
+        problem = first_problem(error, "the file")
+        raise DatasetError(f"{file}: not a result of `rlar eval` in format {FORMAT}: {problem}") from error
     except (OSError, ValueError) as error:
         raise DatasetError(f"{file}: not a result of `rlar eval`: {error}") from error
     assert isinstance(found, dict), type(found)
@@ -104,17 +100,8 @@ class _Result(BaseModel):
     record: _Record
 
 
-def this_command() -> list[str]:
-    """argv of this process."""
-    return list(sys.argv)
-
-
 def _version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return ""
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from rlar.config import read_sandbox_tier
 from rlar.errors import boundary
@@ -15,28 +14,18 @@ from rlar.registry.records import RegistrySnapshot
 from rlar.registry.registry import Registry
 from rlar.scoring import runner as runs
 from rlar.scoring.scorer import RoutedSample, Scorer, default_workers
-from rlar.tool import Resources
+from rlar.tool import Resources, sandbox_factory
 from rlar.tools.load import unusable
 from rlar.types import Contract, Example, JsonObject, Reward, Sample, Score, ToolScore, ToolSpec, failed
-
-if TYPE_CHECKING:
-    from rlar.sandbox import Pool
 
 
 class Measuring:
     """A registry opened for measuring; use it as a context manager."""
 
     def __init__(self, registry: str, *, sandbox_tier: str = "auto", workers: int | None = None) -> None:
-        tier = read_sandbox_tier(sandbox_tier)
-
-        def start() -> Pool:
-            from rlar.sandbox import Pool
-
-            return Pool(tier=tier)
-
         self.registry = Registry.open(registry, readonly=True)
         self.snapshot: RegistrySnapshot = self.registry.snapshot()
-        self._resources = Resources(start)
+        self._resources = Resources(sandbox_factory(read_sandbox_tier(sandbox_tier)))
         count = default_workers() if workers is None else workers
         self.scorer = Scorer(self.registry, resources=self._resources, workers=count, quarantine_after=10**9)
         self._runner = runs.Runner(
@@ -112,16 +101,7 @@ class Measuring:
                     reused += 1
                     continue
                 wanted.append((at, place))
-                example = item.example
-                samples.append(
-                    Sample(
-                        prompt=example.text,
-                        completion=text,
-                        reference=example.reference,
-                        references=example.references,
-                        binding=binding,
-                    )
-                )
+                samples.append(Sample.of(item.example, text, binding))
         with Stopwatch() as watch:
             scores = self._runner.run([(spec, samples)])[0] if samples else []
         for (at, place), score in zip(wanted, scores, strict=True):

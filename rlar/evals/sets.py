@@ -80,11 +80,6 @@ class _Row(dict[str, Any]):
         raise _Bad(f"no column `{name}`")
 
 
-def load_set(path: str | Path, *, reference: str | None = None, limit: int = 0) -> LabelledSet:
-    """A labelled file; see load_files."""
-    return load_files([Path(path)], reference=reference, limit=limit)
-
-
 def load_files(
     files: Sequence[Path], *, name: str = "", path: str = "", reference: str | None = None, limit: int = 0
 ) -> LabelledSet:

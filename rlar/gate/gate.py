@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -86,13 +86,14 @@ def certify(
     budget, limits = policy.budget(runs, task.contract.answer_kind), policy.limits(role, task.contract.answer_kind)
     bounded = kind_of(tool.spec).is_bounded
     probe_set = make_probes(task, budget=budget, seed=seed, role=role, bind=bind, labelled=tuple(labelled or ()))
+    certificate = partial(
+        _certificate, tool.spec, task, policy=policy, role=role, limits=limits, seed=seed, tier=tier, now=now
+    )
     results: list[CheckResult] = []
     if not probe_set.probes:
         results = [_too_few(policy, probe_set)]
         results += [_not_run(name, "not run: no probes could be made") for name in limits.mandatory]
-        return _certificate(
-            tool.spec, task, results, policy=policy, role=role, limits=limits, seed=seed, tier=tier, now=now
-        )
+        return certificate(results)
     if elsewhere is None or not elsewhere.can_load(tool.spec):
         elsewhere = elsewhere_of(tool)
     duels = needs_whole_groups(tool.spec)
@@ -106,18 +107,7 @@ def certify(
     ):
         results = [timed.check()]
         results += [_not_run(name, "not run: the tool is too slow") for name in limits.mandatory if name != "latency"]
-        return _certificate(
-            tool.spec,
-            task,
-            results,
-            policy=policy,
-            role=role,
-            limits=limits,
-            seed=seed,
-            tier=tier,
-            now=now,
-            timed=timed,
-        )
+        return certificate(results, timed=timed)
     ran = score_all(tool, [probe.sample for probe in probe_set.probes], clock)
     offsets = {} if bounded else _offsets(probe_set, ran)
     measured = Measured(
@@ -160,21 +150,7 @@ def certify(
     results.append(checks.coverage(measured))
     if (labelled_result := checks.labelled(measured)) is not None:
         results.append(labelled_result)
-    return _certificate(
-        tool.spec,
-        task,
-        results,
-        policy=policy,
-        role=role,
-        limits=limits,
-        seed=seed,
-        tier=tier,
-        now=now,
-        timed=timed,
-        ran=ran,
-        probe_set=probe_set,
-        bounded=bounded,
-    )
+    return certificate(results, timed=timed, ran=ran, probe_set=probe_set, bounded=bounded)
 
 
 def tool_role(tool: RewardTool) -> Role:

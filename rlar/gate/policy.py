@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from rlar.config import read_toml
-from rlar.errors import ConfigError
+from rlar.errors import ConfigError, first_problem
 from rlar.types import AnswerKind, Frozen, canonical_json, digest
 
 Role = Literal["verifier", "quality", "guard"]
@@ -175,7 +175,5 @@ def _build(values: Mapping[str, Any], where: str) -> Policy:
             if runs not in policy.budgets:
                 raise ConfigError(f"the policy {where} has no [budgets.{runs}]")
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"the policy {where} is wrong at {name!r}: {first['msg']}") from error
+        raise ConfigError(f"the policy {where} is wrong: {first_problem(error)}") from error
     return policy

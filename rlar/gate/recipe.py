@@ -74,11 +74,11 @@ def why_uncovered(task: TaskSpec, certificates: Sequence[Certificate], policy: P
         why = f"only tools whose verdict a program could forge passed ({forgeable[0].tool_id}), and the policy does not allow them"
     elif scorers:
         nearest = min(scorers, key=lambda each: (len(each.reasons), each.tool_id))
-        why = f"{len(scorers)} tool(s) tried, none admitted; nearest: {nearest.tool_id}, rejected for {_first(nearest)}"
+        why = f"{len(scorers)} tool(s) tried, none admitted; nearest: {nearest.tool_id}, rejected for {first_reason(nearest)}"
     elif guards:
         why = "only guards are there, which can call a completion broken but not good"
     elif rejected:
-        why = f"not even a guard was admitted: {rejected[0].tool_id}, rejected for {_first(rejected[0])}"
+        why = f"not even a guard was admitted: {rejected[0].tool_id}, rejected for {first_reason(rejected[0])}"
     else:
         why = f"no library tool judges {_named(kind)}"
     return f"{why}. {_what_helps(task, scorers)}"
@@ -108,7 +108,8 @@ def _named(kind: AnswerKind) -> str:
     return f"{kind.value.replace('_', ' ')} answers"
 
 
-def _first(certificate: Certificate) -> str:
+def first_reason(certificate: Certificate) -> str:
+    """Why a tool was rejected, in one line."""
     return certificate.reasons[0] if certificate.reasons else "an unknown reason"
 
 

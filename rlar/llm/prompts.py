@@ -1,4 +1,4 @@
-"""Prompts from `prompts/*.md`: how they are rendered, and the fence that keeps data from being read as instructions.
+"""Prompts from `prompts/*/*.md`: how they are rendered, and the fence that keeps data from being read as instructions.
 
 A prompt is a Jinja2 template. What stands before the line `=== user ===` is the system message, the rest the user's.
 Text gets in through `{{ value | data("label") }}` alone, which encodes it as JSON between two tags that nothing inside can
@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from pydantic import BaseModel
 
 from rlar.types import JsonObject, Message, digest
+from rlar.visible import CONTROLS, IGNORABLE
 
 PROMPTS = Path(__file__).parent / "prompts" / "agent"
 USER_LINE = "=== user ==="
@@ -33,9 +34,11 @@ MAX_CHARACTERS = 20_000
 """Longest text inside a fence; the middle of a longer one is left out, and the text says so."""
 MAX_DEPTH = 40
 
-# JSON escapes quotes and line feeds. These could still look like a line end, a tag, or nothing at all.
+# JSON escapes quotes and line feeds. These could still look like a line end, a tag, a control word of a chat template that
+# servers read out of plain text ("[INST]"), or nothing at all.
 _TREACHEROUS = re.compile(
-    "[<>\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+    f"[<>\x85\u2028\u2029{CONTROLS}{IGNORABLE}]"
+    r"|\[(?=/?(?:INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|IMG|PREFIX|SUFFIX)\b)"
 )
 _WORD = re.compile(r"[\w .,:/()+-]{1,80}")
 
@@ -81,8 +84,8 @@ def _prompt(name: str, folder: Path, _changed: int) -> Prompt:
     return Prompt(name, folder)
 
 
-def data(value: Any, label: str = "data", limit: int = MAX_CHARACTERS) -> Fenced:
-    """The value as JSON inside a fence with a label; texts longer than `limit` characters lose their middle."""
+def data(value: Any, label: str = "data", limit: int | None = MAX_CHARACTERS) -> Fenced:
+    """The value as JSON inside a fence with a label; texts longer than `limit` characters lose their middle (None: none does)."""
     if not re.fullmatch(r"[\w ,-]{1,60}", label):
         raise TemplateError(f"{label[:80]!r} is no label for data: letters, digits and spaces")
     body = json.dumps(_plain(value, limit), ensure_ascii=False, indent=1)
@@ -141,7 +144,7 @@ def _only_fenced(value: Any) -> Any:
     )
 
 
-def _plain(value: Any, limit: int, depth: int = 0) -> Any:
+def _plain(value: Any, limit: int | None, depth: int = 0) -> Any:
     """JSON values with texts of at most `limit` characters; what is nested too deep for that is text."""
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="python")
@@ -157,8 +160,8 @@ def _plain(value: Any, limit: int, depth: int = 0) -> Any:
     return _shortened(value if isinstance(value, str) else f"({type(value).__name__})", limit)
 
 
-def _shortened(text: str, limit: int) -> str:
-    if len(text) <= limit:
+def _shortened(text: str, limit: int | None) -> str:
+    if limit is None or len(text) <= limit:
         return text
     half = limit // 2
     return f"{text[:half]} [... {len(text) - limit} characters left out ...] {text[half - limit :]}"

@@ -354,10 +354,6 @@ class Registry:
         """The stored rows among these keys, by row key."""
         return {row.row_key: row for row in self._rows_where(sql.ROWS.c.row_key, row_keys)}
 
-    def row_by_prompt(self, prompt_key: str) -> RowRecord | None:
-        """A row with this prompt, for a caller who has no reference; None where such rows disagree on the task."""
-        return self.rows_by_prompt([prompt_key]).get(prompt_key)
-
     def rows_by_prompt(self, prompt_keys: Iterable[str]) -> dict[str, RowRecord]:
         """One row per prompt key: the one with the lowest row key; left out where such rows disagree on the task."""
         found: dict[str, RowRecord] = {}

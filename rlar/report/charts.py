@@ -1,4 +1,4 @@
-"""Small charts as inline SVG: no script, no network, colours from the page's style sheet (light and dark)."""
+"""Small charts as inline SVG: no script, no network, colours from `templates/page.css` (light and dark)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from html import escape
 
 Point = tuple[float, float]
 WIDTH = 640
+COLOURS = 8
+"""Classes c0 to c7 of the style sheet."""
+MOST_DOTS = 40
+"""A curve of more points is drawn without dots."""
+MOST_LABELS = 10
+"""On the x axis."""
 
 
 def intervals(
@@ -40,40 +46,59 @@ def intervals(
     return _svg(title, height, parts)
 
 
-def lines(title: str, curves: Mapping[str, Sequence[Point]], *, x_name: str, y_name: str, log_x: bool = False) -> str:
-    """Curves with a legend."""
+def lines(
+    title: str,
+    curves: Mapping[str, Sequence[Point]],
+    *,
+    x_name: str,
+    y_name: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    log_x: bool = False,
+    last: bool = False,
+) -> str:
+    """Curves with a legend; empty text where there is nothing to draw.
+
+    Args:
+        low: lower end of the y axis; None: the lowest value. `high` likewise.
+        last: the legend says each curve's last value.
+    """
+    curves = {name: curve for name, curve in curves.items() if curve}
     points = [point for curve in curves.values() for point in curve]
     if not points:
         return ""
     xs, ys = [math.log(x) if log_x else x for x, _ in points], [y for _, y in points]
-    left, right, low, high = min(xs), max(xs), min(*ys, 0.0), max(*ys, 1e-9)
-    height, bottom = 280, 236
+    left, right = min(xs), max(xs)
+    bottom, top = min(ys) if low is None else low, max(ys) if high is None else high
+    top = top if top > bottom else bottom + 1.0
+    height, floor = 254, 226
 
     def place(point: Point) -> tuple[float, float]:
         at = math.log(point[0]) if log_x else point[0]
         across = 56 + (WIDTH - 76) * (at - left) / ((right - left) or 1.0)
-        return across, bottom - (bottom - 14) * (point[1] - low) / ((high - low) or 1.0)
+        return across, floor - (floor - 14) * (min(max(point[1], bottom), top) - bottom) / (top - bottom)
 
-    parts = []
-    for tick in _ticks(low, high):
+    parts, legend = [], []
+    for tick in _ticks(bottom, top):
         y = place((points[0][0], tick))[1]
         parts.append(f'<line class="grid" x1="56" x2="{WIDTH - 20}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick" x="50" y="{y + 4:.1f}" text-anchor="end">{tick:.3g}</text>')
-    for value in sorted({x for x, _ in points})[:: max(1, len({x for x, _ in points}) // 8)]:
-        across = place((value, low))[0]
-        parts.append(f'<text class="tick" x="{across:.1f}" y="{bottom + 16}" text-anchor="middle">{value:g}</text>')
+    values = sorted({x for x, _ in points})
+    for value in values[:: math.ceil(len(values) / MOST_LABELS)]:
+        across = place((value, bottom))[0]
+        parts.append(f'<text class="tick" x="{across:.1f}" y="{floor + 15}" text-anchor="middle">{value:g}</text>')
     for number, (name, curve) in enumerate(curves.items()):
-        where = [place(point) for point in curve]
+        colour, where = f"c{number % COLOURS}", [place(point) for point in curve]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in where)
-        parts.append(f'<polyline class="curve c{number % 6}" points="{path}"/>')
-        parts += [f'<circle class="point c{number % 6}" cx="{x:.1f}" cy="{y:.1f}" r="3"><title>{escape(name)}: {p[1]:.4g} at {p[0]:g}</title></circle>'
-                  for (x, y), p in zip(where, curve, strict=True)]  # fmt: skip
-        parts.append(f'<text class="legend c{number % 6}" x="{64 + 190 * (number % 3)}" y="{height - 20 + 15 * (number // 3) - 4}">{escape(_short(name, 26))}</text>')  # fmt: skip
-    parts.append(
-        f'<text class="tick" x="{WIDTH - 20}" y="{bottom + 16}" text-anchor="end" dy="12">{escape(x_name)}</text>'
-    )
+        parts.append(f'<polyline class="curve {colour}" points="{path}"/>')
+        if len(curve) <= MOST_DOTS:
+            parts += [f'<circle class="point {colour}" cx="{x:.1f}" cy="{y:.1f}" r="3"><title>{escape(name)}: {p[1]:.4g} at {p[0]:g}</title></circle>'
+                      for (x, y), p in zip(where, curve, strict=True)]  # fmt: skip
+        ending = f" {curve[-1][1]:.3g}" if last else ""
+        legend.append(f'<span class="{colour}"><i></i>{escape(name)}{ending}</span>')
+    parts.append(f'<text class="tick" x="{WIDTH - 20}" y="{floor + 27}" text-anchor="end">{escape(x_name)}</text>')
     parts.append(f'<text class="tick" x="56" y="9">{escape(y_name)}</text>')
-    return _svg(title, height + 15 * (max(0, len(curves) - 1) // 3), parts)
+    return _svg(title, height, parts, f'<div class="legend">{"".join(legend)}</div>')
 
 
 def bars(title: str, rows: Sequence[tuple[str, float]], *, top: float | None = None, digits: int = 3) -> str:
@@ -107,10 +132,10 @@ def heat(title: str, rows: Sequence[str], columns: Sequence[str], cells: Sequenc
     return _svg(title, 26 + 28 * len(rows), parts)
 
 
-def _svg(title: str, height: float, parts: Sequence[str]) -> str:
+def _svg(title: str, height: float, parts: Sequence[str], below: str = "") -> str:
     return (
         f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" '
-        f'aria-label="{escape(title)}">{"".join(parts)}</svg></figure>'
+        f'aria-label="{escape(title)}">{"".join(parts)}</svg>{below}</figure>'
     )
 
 

@@ -17,13 +17,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from rlar.errors import DatasetError
+from rlar.foreign import DEEPEST, too_deep
 from rlar.types import Example, JsonObject, Message, canonical_json, digest
 
 MAX_ROW_BYTES = 5 * 1024 * 1024
 """A longer line is rejected without ever being in memory whole."""
-
-MAX_DEPTH = 100
-"""Deeper JSON is rejected: every later json.dumps and tree walk may then recurse without a thought."""
 
 REFERENCE_COLUMNS = ("reference", "reward_model.ground_truth", "ground_truth", "label", "answer", "solution", "target")
 """Tried in this order when no reference column is named. `label` counts only where it is not a rating: a bool, or a bare
@@ -249,7 +247,7 @@ def _answer_text(value: Any, column: str) -> str:
     if isinstance(value, int | float):
         return _number_text(value, f"`{column}`")
     if not isinstance(value, dict | list) or too_deep(value):
-        raise Unusable(f"`{column}` is {kind_of(value)}, or nested deeper than {MAX_DEPTH}")
+        raise Unusable(f"`{column}` is {kind_of(value)}, or nested deeper than {DEEPEST}")
     if not value:
         return ""
     return _checked_text(_canonical(value, column), f"`{column}`")
@@ -298,23 +296,15 @@ def _check_columns(columns: JsonObject) -> None:
         encoded = orjson.dumps(columns)
     except (TypeError, RecursionError) as error:
         if too_deep(columns):
-            raise Unusable(f"nested deeper than {MAX_DEPTH}") from None
+            raise Unusable(f"nested deeper than {DEEPEST}") from None
         try:  # orjson also refuses integers past 64 bits, which are JSON
             encoded = json.dumps(columns, ensure_ascii=False, allow_nan=False).encode()
         except (TypeError, ValueError) as slow_error:
             raise Unusable(f"a column is not a JSON value: {slow_error or error}") from None
-    if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH and too_deep(columns):
-        raise Unusable(f"nested deeper than {MAX_DEPTH}")
+    if encoded.count(b"[") + encoded.count(b"{") > DEEPEST and too_deep(columns):
+        raise Unusable(f"nested deeper than {DEEPEST}")
 
 
 def kind_of(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number" if isinstance(value, int | float) else f"a {type(value).__name__}")
-
-
-def too_deep(value: Any, left: int = MAX_DEPTH) -> bool:
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list | tuple):
-        return False
-    return left == 0 or any(too_deep(item, left - 1) for item in value)

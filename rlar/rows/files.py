@@ -18,8 +18,9 @@ from typing import IO, Any, NamedTuple
 import orjson
 
 from rlar.errors import DatasetError
+from rlar.foreign import DEEPEST, too_deep
 from rlar.process import last_words, start_bounded
-from rlar.rows.example import MAX_DEPTH, MAX_ROW_BYTES, RejectedRow, kind_of, too_deep
+from rlar.rows.example import MAX_ROW_BYTES, RejectedRow, kind_of
 from rlar.types import JsonObject
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz", ".parquet", ".pq")
@@ -184,8 +185,8 @@ def _parse_line(line: bytes, origin: str) -> RawRow | RejectedRow:
         return RejectedRow(origin, _why_broken(line, error))
     if type(value) is not dict:
         return RejectedRow(origin, f"not an object but {kind_of(value)}")
-    if line.count(b"[") + line.count(b"{") > MAX_DEPTH and too_deep(value):
-        return RejectedRow(origin, f"nested deeper than {MAX_DEPTH}")
+    if line.count(b"[") + line.count(b"{") > DEEPEST and too_deep(value):
+        return RejectedRow(origin, f"nested deeper than {DEEPEST}")
     if _rounded(value):
         # orjson reads an integer past 64 bits as a float; json keeps its digits.
         try:
@@ -203,7 +204,7 @@ def _why_broken(line: bytes, error: orjson.JSONDecodeError) -> str:
     except UnicodeDecodeError as bad:
         return f"invalid UTF-8 at byte {bad.start + 1}"
     if "depth" in error.msg or "ecursion" in error.msg:
-        return f"nested deeper than {MAX_DEPTH}"
+        return f"nested deeper than {DEEPEST}"
     if _NONFINITE.search(text, max(0, error.pos - 1), error.pos + 10):
         return f"NaN or Infinity is not JSON: {error.msg} at column {error.colno}"
     return f"broken JSON: {error.msg} at column {error.colno}"

@@ -19,8 +19,9 @@ from typing import Any
 import orjson
 
 from rlar.errors import boundary
+from rlar.foreign import DEEPEST
 from rlar.process import limit_memory
-from rlar.rows.example import MAX_DEPTH, MAX_ROW_BYTES
+from rlar.rows.example import MAX_ROW_BYTES
 
 MEMORY_BYTES = 2 << 30
 BATCH_BYTES = 16 << 20
@@ -119,14 +120,14 @@ def _column_values(column: Any) -> list[Any]:
     return values
 
 
-def _json_value(value: Any, left: int = MAX_DEPTH) -> Any:
+def _json_value(value: Any, left: int = DEEPEST) -> Any:
     """A Parquet value as JSON: NaN is missing, times and decimals are text, bytes are text where they are UTF-8."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
         return None if math.isnan(value) else _Infinity(value) if math.isinf(value) else value
     if left == 0:
-        raise ValueError(f"nested deeper than {MAX_DEPTH}")
+        raise ValueError(f"nested deeper than {DEEPEST}")
     if isinstance(value, dict):
         return {str(key): _json_value(item, left - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rlar.sandbox.pool import Pool, TestCase
+    from rlar.sandbox.pool import Pool
     from rlar.sandbox.results import (
         CallResult,
         Limits,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rlar.sandbox.tiers import probe
 
 _HOME = {
-    **dict.fromkeys(("Pool", "TestCase"), "pool"),
+    "Pool": "pool",
     **dict.fromkeys(
         ("CallResult", "Limits", "Opaque", "RunResult", "Status", "TierReport", "TierState", "VerifierResult"),
         "results",
@@ -39,7 +39,6 @@ __all__ = [
     "Pool",
     "RunResult",
     "Status",
-    "TestCase",
     "TierReport",
     "TierState",
     "VerifierResult",

@@ -9,7 +9,7 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, ParamSpec, TypeVar
@@ -32,19 +32,6 @@ _LOST = "the sandbox's own processes died or were killed from outside under this
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class TestCase:
-    """One job of a batch."""
-
-    __test__ = False
-
-    program: str
-    tests: str
-    entry_point: str | None = None
-    prelude: str | None = None
-    mode: Mode = "auto"
 
 
 @dataclass(slots=True)
@@ -124,24 +111,6 @@ class Pool:
         """
         job = TestsJob(program, tests, entry_point, prelude, mode, limits or self.limits)
         return self._run(image, lambda session: session.run_tests(job))
-
-    def run_tests_batch(
-        self, cases: Iterable[TestCase], *, limits: Limits | None = None, image: Image | None = None
-    ) -> list[RunResult]:
-        """One result per case, in order, `workers` at a time."""
-
-        def run(case: TestCase) -> RunResult:
-            return self.run_tests(
-                case.program,
-                case.tests,
-                case.entry_point,
-                prelude=case.prelude,
-                mode=case.mode,
-                limits=limits,
-                image=image,
-            )
-
-        return self._map(run, list(cases))
 
     def run_program(
         self, program: str, stdin: str = "", *, limits: Limits | None = None, image: Image | None = None
@@ -323,11 +292,6 @@ class Pool:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="rlar-sandbox")
             return self._executor
-
-    def _map(self, function: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
-        if len(items) < 2 or self.workers == 1 or threading.current_thread().name.startswith("rlar-sandbox"):
-            return [function(item) for item in items]
-        return list(self._threads().map(function, items))
 
     # ------------------------------------------------------------------------------------ sessions
 

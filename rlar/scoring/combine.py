@@ -37,41 +37,6 @@ def calibrate(calibration: Calibration, raw: float) -> float:
     return ys[left] + share * (ys[right] - ys[left])
 
 
-def fit_calibration(scores: Sequence[float], targets: Sequence[float], *, max_knots: int = 32) -> Calibration:
-    """The monotone map from raw scores to [0, 1] that best fits the targets (least squares).
-
-    Pool-adjacent-violators, then one knot at the centre of every block with lines between them (centred isotonic
-    regression, Oron & Flournoy 2017, arXiv:1701.05964): unlike a step function it keeps two different raw scores apart
-    between the outermost knots, so ranks inside a group survive. Scores that run against the targets give a flat map.
-
-    Args:
-        scores: finite, any range; at least one.
-        targets: in [0, 1], one a score (1 for a probe that deserves full marks).
-        max_knots: at most so many knots are kept, evenly spread.
-    """
-    if not scores or len(scores) != len(targets):
-        raise ValueError(f"need as many targets as scores and at least one, not {len(scores)} and {len(targets)}")
-    blocks: list[list[float]] = []  # [weight, sum of scores, sum of targets]
-    by_score: dict[float, list[float]] = {}
-    for score, target in zip(scores, targets, strict=True):
-        block = by_score.setdefault(float(score), [0.0, 0.0, 0.0])
-        block[0] += 1.0
-        block[1] += score
-        block[2] += min(1.0, max(0.0, target))
-    for score in sorted(by_score):
-        blocks.append(by_score[score])
-        while len(blocks) > 1 and blocks[-2][2] * blocks[-1][0] >= blocks[-1][2] * blocks[-2][0]:
-            last = blocks.pop()
-            blocks[-1] = [mine + theirs for mine, theirs in zip(blocks[-1], last, strict=True)]
-    if len(blocks) > max_knots:
-        step = (len(blocks) - 1) / (max_knots - 1)
-        blocks = [blocks[round(index * step)] for index in range(max_knots)]
-    return Calibration(
-        x=tuple(total / weight for weight, total, _ in blocks),
-        y=tuple(min(1.0, max(0.0, total / weight)) for weight, _, total in blocks),
-    )
-
-
 def tool_score(tool_id: str, score: Score, calibration: Calibration = IDENTITY) -> ToolScore:
     """One tool's score with its calibrated value; a score without a value keeps its status and its reason."""
     return ToolScore(

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from rlar.config import read_sandbox_tier
 from rlar.errors import DatasetError, NothingScored
@@ -21,7 +20,7 @@ from rlar.rows.read import (
     write_jsonl_atomic,
 )
 from rlar.scoring.scorer import RoutedSample, Scorer
-from rlar.tool import Resources
+from rlar.tool import Resources, sandbox_factory
 from rlar.types import Assignment, Example, JsonObject, Reward
 
 CHUNK = 500
@@ -87,12 +86,7 @@ def score_file(
     tier = read_sandbox_tier(sandbox_tier)
     first_failure: list[str] = []
 
-    def start() -> Any:
-        from rlar.sandbox import Pool
-
-        return Pool(tier=tier, accept_unsafe=accept_unsafe)
-
-    with Resources(start) as resources, Scorer(registry, resources=resources) as scorer:
+    with Resources(sandbox_factory(tier, accept_unsafe)) as resources, Scorer(registry, resources=resources) as scorer:
         labels = {task.fingerprint: task.label for task in scorer.tasks()}
 
         def rows() -> Iterator[JsonObject]:

@@ -18,7 +18,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from rlar.rows.example import MAX_DEPTH, MAX_ROW_BYTES, RejectedRow, encodable, row_to_example, too_deep
+from rlar.foreign import DEEPEST, too_deep
+from rlar.rows.example import MAX_ROW_BYTES, RejectedRow, encodable, row_to_example
 from rlar.scoring.scorer import RoutedSample
 from rlar.text.chat import turns_of
 from rlar.types import Example, JsonObject, canonical_json
@@ -58,7 +59,7 @@ def read_host_row(row: Mapping[str, Any], *, origin: str = "") -> HostRow | Reje
     """The row that a host handed over, or why it can't be used. Never raises because of a value."""
     values = plain_row(row)
     if values is None:
-        return RejectedRow(origin, f"nested deeper than {MAX_DEPTH}")
+        return RejectedRow(origin, f"nested deeper than {DEEPEST}")
     where, told = _told(values)
     fingerprint, row_key = _short(told.get(FINGERPRINT)), _short(told.get(ROW_KEY))
     if (whole := told.get(ROW)) is not None:
@@ -125,7 +126,7 @@ def completion_text(value: Any) -> str | None:
 
 def plain_row(row: Mapping[str, Any]) -> JsonObject | None:
     """The row as JSON values (hosts pass arrays, scalars of numpy, paths ...); None where it nests too deep."""
-    found = _plain(dict(row), MAX_DEPTH)
+    found = _plain(dict(row), DEEPEST)
     return found if isinstance(found, dict) else None
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from rlar._version import __version__
-from rlar.errors import RegistryError
+from rlar.errors import RegistryError, first_problem
 from rlar.foreign import read_json
 from rlar.registry import migrations
 from rlar.registry.content import stable_certificate
@@ -92,10 +92,8 @@ class LockFile(Frozen):
         try:
             return LockFile.model_validate(content)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
             raise RegistryError(
-                f"{path} is a damaged lock file ({where[:200]}: {first['msg']}); write it again with `rlar tools lock`"
+                f"{path} is a damaged lock file ({first_problem(error)}); write it again with `rlar tools lock`"
             ) from error
 
 
@@ -181,19 +179,6 @@ def show_difference(old: str, new: str) -> Listing:
     difference = diff_locks(open_lock(old), open_lock(new))
     lines = difference.lines()
     return Listing(difference.model_dump(mode="json"), heading=lines or ["no difference"], changed=bool(lines))
-
-
-def verify_lock(registry: Registry, lock: LockFile) -> LockDiff:
-    """Why scoring with this registry here would not be what was locked; falsy when it would.
-
-    Besides differences between lock and registry: tools whose installed code is not the locked code.
-    """
-    found = list(diff_locks(lock, registry).changes)
-    for spec in registry.tools():
-        if spec.id in lock.tools and (problem := unusable(spec)):
-            line = f"~ tool {spec.id}: {problem}"
-            found.append(Change(what="tool", how="changed", subject=spec.id, line=line))
-    return LockDiff(changes=tuple(found))
 
 
 def is_lock_file(address: str | Path) -> bool:
@@ -336,11 +321,11 @@ def _task_changes(a: LockFile, b: LockFile) -> list[Change]:
         if old is None or new is None:
             how, task = ("added", new) if old is None else ("removed", old)
             assert task is not None
-            line = f"{'+' if old is None else '-'} task {fingerprint} ({task.label}): {_shown(task.recipe)}"
+            line = f"{'+' if old is None else '-'} task {fingerprint} ({task.label}): {recipe_text(task.recipe)}"
             changes.append(Change(what="recipe", how=how, subject=fingerprint, line=line))
             continue
         if _scores_by(old.recipe) != _scores_by(new.recipe):
-            line = f"~ task {fingerprint} ({new.label}): {_shown(old.recipe)} -> {_shown(new.recipe)}"
+            line = f"~ task {fingerprint} ({new.label}): {recipe_text(old.recipe)} -> {recipe_text(new.recipe)}"
             changes.append(Change(what="recipe", how="changed", subject=fingerprint, line=line))
         both = sorted(set(tool_ids(old.recipe)) & set(tool_ids(new.recipe)))
         for tool in both:
@@ -359,6 +344,7 @@ def _scores_by(recipe: Recipe) -> JsonObject:
     return recipe.model_dump(exclude={"version", "calibrations"})
 
 
-def _shown(recipe: Recipe) -> str:
+def recipe_text(recipe: Recipe) -> str:
+    """Gates and weighted qualities of a recipe, in one line."""
     qualities = " + ".join(f"{weight:g} {tool}" for tool, weight in recipe.qualities)
     return " x ".join([*recipe.gates, *([f"({qualities})"] if qualities else [])])

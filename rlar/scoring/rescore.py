@@ -14,7 +14,7 @@ from rlar.errors import DatasetError, RegistryError
 from rlar.registry.records import tool_ids
 from rlar.report.table import Listing
 from rlar.rows.read import RejectedRow, completions_of, read_objects, row_to_example
-from rlar.scoring.lock_file import is_lock_file
+from rlar.scoring.lock_file import is_lock_file, recipe_text
 from rlar.scoring.scorer import RoutedSample, Scorer, load
 from rlar.tool import Resources
 from rlar.types import Recipe, Reward
@@ -194,7 +194,7 @@ def _recipe_difference(was: Recipe, now: Recipe) -> list[str]:
     weights = [(renamed.get(tool, tool), weight) for tool, weight in was.qualities]
     gates = [renamed.get(tool, tool) for tool in was.gates]
     if (gates, weights) != (list(now.gates), list(now.qualities)):
-        found.append(f"recipe changed: {_shown(was)} -> {_shown(now)}")
+        found.append(f"recipe changed: {recipe_text(was)} -> {recipe_text(now)}")
     found += [
         f"calibration changed: {tool}"
         for tool, then in zip(old, as_new, strict=True)
@@ -205,11 +205,6 @@ def _recipe_difference(was: Recipe, now: Recipe) -> list[str]:
 
 def _name(tool_id: str) -> str:
     return tool_id.rpartition("-")[0]
-
-
-def _shown(recipe: Recipe) -> str:
-    qualities = " + ".join(f"{weight:g} {tool}" for tool, weight in recipe.qualities)
-    return " x ".join([*recipe.gates, *([f"({qualities})"] if qualities else [])])
 
 
 def _listing(tallies: dict[str, _Tally], changes: Sequence[dict[str, Any]], rejected: Sequence[str]) -> Listing:

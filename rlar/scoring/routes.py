@@ -153,14 +153,7 @@ class Route:
     def sample(self, completion: str) -> Sample:
         """What the tools are handed."""
         assert self.binding is not None, self.example.id
-        example = self.example
-        return Sample(
-            prompt=example.text,
-            completion=completion,
-            reference=example.reference,
-            references=example.references,
-            binding=self.binding,
-        )
+        return Sample.of(self.example, completion, self.binding)
 
     @staticmethod
     def unreadable(example: Example, why: str) -> Route:

@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from rlar._version import __version__
 from rlar.errors import RlarError
-from rlar.rows.example import MAX_DEPTH, too_deep
+from rlar.foreign import DEEPEST, no_constant, too_deep
 from rlar.scoring import hosts
 from rlar.scoring.batcher import Batcher, Broken, Draining, QueueFull
 from rlar.scoring.scorer import RoutedSample, Scorer, default_workers
@@ -40,7 +40,7 @@ from rlar.server.wire import (
     VerifyResponse,
 )
 from rlar.terminal import guard_streams
-from rlar.tool import Resources
+from rlar.tool import Resources, sandbox_factory
 from rlar.types import JsonObject, Reward
 
 logger = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ def create_app(settings: ServeSettings, *, scorer: Scorer | None = None, metrics
             yield
             await service.batcher.drain()
             return
-        with Resources(_sandbox(settings)) as resources:
+        with Resources(sandbox_factory(settings.sandbox_tier, settings.accept_unsafe)) as resources:
             service.scorer = await asyncio.to_thread(_scorer, settings, resources)
             yield
             await service.batcher.drain()
@@ -275,15 +275,6 @@ def _reward(row: int, completion: int, outcome: Outcome) -> JsonObject:
 # ------------------------------------------------------------------------------------------ the scorer
 
 
-def _sandbox(settings: ServeSettings) -> Callable[[], Any]:
-    def start() -> Any:
-        from rlar.sandbox import Pool
-
-        return Pool(tier=settings.sandbox_tier, accept_unsafe=settings.accept_unsafe)
-
-    return start
-
-
 def _scorer(settings: ServeSettings, resources: Resources) -> Scorer:
     workers = settings.scorer_workers
     if workers is None:
@@ -300,13 +291,13 @@ class StrictRequest(Request):
     async def json(self) -> Any:
         body = await self.body()
         try:
-            value = json.loads(body, parse_constant=_no_constant)
+            value = json.loads(body, parse_constant=no_constant)
         except RecursionError:
-            raise HTTPException(400, f"nested deeper than {MAX_DEPTH}") from None
+            raise HTTPException(400, f"nested deeper than {DEEPEST}") from None
         except ValueError as error:  # broken JSON or UTF-8, NaN, an integer of thousands of digits
             raise HTTPException(400, f"not JSON: {str(error)[:200]}") from None
-        if body.count(b"[") + body.count(b"{") > MAX_DEPTH and too_deep(value):
-            raise HTTPException(400, f"nested deeper than {MAX_DEPTH}")
+        if body.count(b"[") + body.count(b"{") > DEEPEST and too_deep(value):
+            raise HTTPException(400, f"nested deeper than {DEEPEST}")
         return value
 
 
@@ -320,10 +311,6 @@ class StrictRoute(APIRoute):
             return await handle(StrictRequest(request.scope, request.receive))
 
         return strict
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _json(value: Any, code: int = 200) -> Response:

@@ -53,7 +53,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from rlar.errors import ConfigError
+from rlar.errors import ConfigError, first_problem
 from rlar.types import JsonObject
 
 if TYPE_CHECKING:
@@ -349,9 +349,7 @@ def _read_step(step: Any, where: str) -> Step:
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        named = ".".join(map(str, first["loc"])) or "the answer"
-        raise ConfigError(f"{where}: {named}: {first['msg']}") from error
+        raise ConfigError(f"{where}: {first_problem(error, 'the answer')}") from error
 
 
 # -------------------------------------------------------------------------------------------- on the wire

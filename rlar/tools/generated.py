@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from rlar.code_identity import code_identity
-from rlar.errors import SandboxError, ToolError
+from rlar.errors import SandboxError, ToolError, first_problem
 from rlar.sandbox import Limits, Pool, Status, VerifierResult
 from rlar.text.answers import visible_answer
 from rlar.tool import Resources
@@ -84,8 +84,7 @@ def running_of(spec: ToolSpec) -> Running:
     try:
         return Running.model_validate(spec.params)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ToolError(f"{spec.id}: params.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise ToolError(f"{spec.id}: params.{first_problem(error)}") from error
 
 
 def source_hash(source: str) -> str:

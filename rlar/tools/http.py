@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from rlar.errors import ConfigError, ToolError
+from rlar.errors import ConfigError, ToolError, first_problem
+from rlar.foreign import no_constant
 from rlar.llm.http_body import PLAIN, BodyLate, BodyRefused, answered_until, read_body, watch_reads
 from rlar.network import TOKEN_VARIABLE, Network, host_of
 from rlar.text.answers import clean, squeeze, visible_answer
@@ -141,11 +142,7 @@ def _params(values: JsonObject, address: str) -> HttpParams:
     try:
         return HttpParams.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ToolError(
-            f"http tool at {address}: params.{where}: {first['msg'].removeprefix('Value error, ')}"
-        ) from error
+        raise ToolError(f"http tool at {address}: params.{first_problem(error)}") from error
 
 
 # ------------------------------------------------------------------------------------------ the server
@@ -251,7 +248,7 @@ class _Server:
             trouble.status = status
             raise trouble
         try:
-            return json.loads(content, parse_constant=_no_constant)
+            return json.loads(content, parse_constant=no_constant)
         except (ValueError, RecursionError):
             raise _Trouble(f"{where} did not answer JSON: {self._said(content)}") from None
 
@@ -291,10 +288,6 @@ class _Server:
         """After a lost connection another server may be there."""
         with self._lock:
             self._checked_at = None
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _retry_after(header: str | None) -> float | None:

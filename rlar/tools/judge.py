@@ -11,11 +11,10 @@ is worth is the gate's question, not this file's.
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from math import fsum
 from pathlib import Path
 from random import Random
@@ -23,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError, field_validator
 
-from rlar.errors import ChatError, RlarError, ToolError
+from rlar.errors import ChatError, RlarError, ToolError, first_problem
+from rlar.llm.prompts import ours, prompt
 from rlar.text.answers import clean, squeeze, visible_answer
 from rlar.tool import Resources
 from rlar.tools.groups import group_indices
@@ -70,7 +70,7 @@ class JudgeParams(Frozen):
     endpoint: JsonObject
     """Fields of rlar.llm.chat.Endpoint."""
     prompt: Literal["pointwise", "pairwise"]
-    """File in `judge_prompts/`."""
+    """File in `rlar/llm/prompts/judge/`."""
     prompt_hash: str
     criteria: tuple[Criterion, ...] = Field(min_length=1, max_length=MOST_CRITERIA)
     form: Form
@@ -137,63 +137,9 @@ def judge_spec(
 # ------------------------------------------------------------------------------------------ prompts
 
 
-@cache
-def _template(name: str) -> tuple[str, str]:
-    """System and user template of a prompt file."""
-    system, found, user = (PROMPTS / f"{name}.md").read_text("utf-8").partition("\n=== user ===\n")
-    assert found, f"{name}.md has no line === user ==="
-    return system, user
-
-
 def prompt_hash(name: str) -> str:
     """12 hex digits of a prompt file and of how its verdicts become a score."""
-    return digest(JUDGE_VERSION, *_template(name), size=12)
-
-
-_OPENS_MARKUP = re.compile(r"<(?=[^\s\d=<-])")
-"""A chat template's control tokens and HTML tags; not "a < b"."""
-_CONTROL_WORDS = re.compile(
-    r"\[(?=/?(?:INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|IMG|PREFIX|SUFFIX)\b)"
-)
-_LINE_BREAKS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"}
-
-
-def fenced(text: str | JsonObject, label: str) -> str:
-    """Foreign text as data: one line of JSON between two lines that carry a code made from that very text.
-
-    The text cannot hold its own code, so it cannot end its fence; it cannot begin a line either, since its line breaks
-    are escaped. Control tokens of chat templates are escaped, too: servers read them out of plain text otherwise.
-    """
-    body = json.dumps(text, ensure_ascii=False)
-    body = _CONTROL_WORDS.sub("\\\\u005b", _OPENS_MARKUP.sub("\\\\u003c", body))
-    for character, escaped in _LINE_BREAKS.items():
-        body = body.replace(character, escaped)
-    code = digest("fence", label, body, size=16)
-    return f"BEGIN {label} {code}\n{body}\nEND {label} {code}"
-
-
-@cache
-def _environment() -> Any:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
-    )
-    environment.filters["data"] = fenced
-    return environment
-
-
-@cache
-def _compiled(system: str, user: str) -> tuple[Any, Any]:
-    return _environment().from_string(system), _environment().from_string(user)
-
-
-def _render(name: str, **values: Any) -> list[Message]:
-    system, user = _compiled(*_template(name))
-    return [
-        Message(role="system", content=system.render(values).strip()),
-        Message(role="user", content=user.render(values).strip()),
-    ]
+    return digest(JUDGE_VERSION, prompt(name, PROMPTS).hash, size=12)
 
 
 # ------------------------------------------------------------------------------------------ answers
@@ -262,7 +208,7 @@ _SIDES = ("first", "second", "same")
 class _Asked(NamedTuple):
     """One question to the LLM."""
 
-    messages: list[Message]
+    messages: Sequence[Message]
     schema: JsonObject
     read: Callable[[str], Any]
     """Raises _Unreadable."""
@@ -308,14 +254,13 @@ class Judge:
         try:
             self.params = JudgeParams.model_validate(spec.params)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ToolError(f"judge {spec.id}: params.{where}: {first['msg']}") from error
+            raise ToolError(f"judge {spec.id}: params.{first_problem(error)}") from error
         params = self.params
         if params.whole_groups != (params.form == "pairwise") or params.prompt != params.form:
             raise ToolError(f"judge {spec.id}: prompt and whole_groups do not fit the form {params.form!r}")
         if problem := outdated(spec):
             raise ToolError(f"judge {spec.id}: {problem}")
+        self._prompt = prompt(params.form, PROMPTS)
         self.whole_groups = params.whole_groups
         self.concurrency = params.at_once
         self.batch_size = 16
@@ -412,7 +357,7 @@ class Judge:
             {"type": "integer", "enum": list(range(lowest, highest + 1))},
             {"on_task": _YES_NO},
         )
-        messages = _render("pointwise", **self._shown(sample), response=text, highest=highest)
+        messages = self._prompt.messages({**self._shown(sample), "response": text, "highest": highest})
         return _Asked(messages, schema, self._read_grades)
 
     def _shown(self, sample: Sample) -> dict[str, Any]:
@@ -423,7 +368,7 @@ class Judge:
             "with_reference": bool(reference),
             "reference": reference,
             "criteria": {name: clean(each.text) for name, each in zip(self._names, self.params.criteria, strict=True)},
-            "names": ", ".join(self._names),
+            "names": ours(", ".join(self._names)),
         }
 
     def _read_grades(self, text: str) -> tuple[bool, list[int]]:
@@ -461,7 +406,7 @@ class Judge:
                 # The reference is one of the two: shown as a model answer as well, it would decide by itself.
                 shown |= {"with_reference": False, "reference": ""}
             for first, second in ((one, other), (other, one)):
-                messages = _render("pairwise", **shown, first=group.texts[first], second=group.texts[second])
+                messages = self._prompt.messages({**shown, "first": group.texts[first], "second": group.texts[second]})
                 questions.append(_Asked(messages, self._pair_schema(), self._read_pair))
         told = self._ask_all(questions)
         for number, (group, one, other) in enumerate(duels):
@@ -649,7 +594,7 @@ def _chat_of(spec: ToolSpec, params: JudgeParams, resources: Resources) -> Chat:
     try:
         endpoint = Endpoint.model_validate(params.endpoint)
     except ValidationError as error:
-        raise ToolError(f"judge {spec.id}: params.endpoint: {error.errors()[0]['msg']}") from error
+        raise ToolError(f"judge {spec.id}: params.endpoint: {first_problem(error)}") from error
 
     def connect() -> _Held:
         seconds = params.seconds

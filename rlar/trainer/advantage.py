@@ -117,17 +117,3 @@ def count_groups(rewards_P_G: Tensor) -> GroupCounts:
         informative=informative,
         unscored=int(rewards_P_G.isnan().sum()),
     )
-
-
-# ------------------------------------------------------------------------------------------ length
-
-
-def soft_overlong_penalty(lengths_N: Tensor, *, max_new_tokens: int, buffer: int) -> Tensor:
-    """What to add to each reward: 0 up to `max_new_tokens - buffer`, then linearly down to -1 (arXiv:2503.14476, eq. 13).
-
-    Returns:
-        (N,) float, in [-1, 0].
-    """
-    if not 0 < buffer <= max_new_tokens:
-        raise ValueError(f"buffer must be in 1..{max_new_tokens}, not {buffer}")
-    return ((max_new_tokens - buffer - lengths_N.float()) / buffer).clamp(min=-1.0, max=0.0)

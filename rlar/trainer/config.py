@@ -5,14 +5,13 @@ The settings of the loss, without torch, so that configuration files are read qu
 
 from __future__ import annotations
 
-import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rlar.config import read_toml
-from rlar.errors import ConfigError
+from rlar.errors import ConfigError, first_problem
 from rlar.types import Frozen
 
 
@@ -190,8 +189,4 @@ def read_train_config(path: str | Path | None, overrides: dict[str, Any]) -> Tra
     try:
         return TrainConfig.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "configuration"
-        raise ConfigError(
-            f"{path or 'options'}: {field}: {first['msg']} (got {reprlib.repr(first.get('input'))})"
-        ) from error
+        raise ConfigError(f"{path or 'options'}: {first_problem(error, 'configuration', shown=True)}") from error

@@ -67,7 +67,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 METHODS: dict[str, tuple] = {
     "snapshot": (), "content_digest": (), "tasks": (), "task": (FINGERPRINT,), "tools": (), "tool": (TOOL.id,),
     "certificates": (), "latest_certificates": (), "recipes": (), "recipe": (FINGERPRINT,), "standing": (FINGERPRINT,),
-    "rows": ([ROW.key],), "row_by_prompt": (ROW.prompt_key,), "row_counts": (), "router_arrays": (), "builds": (),
+    "rows": ([ROW.key],), "rows_by_prompt": ([ROW.prompt_key],), "row_counts": (), "router_arrays": (), "builds": (),
     "events": (), "llm_calls": (), "llm_answer": ("x",), "data_version": (), "lock": (),
 }  # fmt: skip
 LISTINGS: dict[str, Callable[[Path], object]] = {

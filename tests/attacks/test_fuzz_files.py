@@ -21,7 +21,7 @@ from rlar import load
 from rlar.config import read_config
 from rlar.errors import ConfigError, DatasetError, InputError, RegistryError, RlarError
 from rlar.evals.diff import compare_results
-from rlar.evals.sets import load_set
+from rlar.evals.sets import load_files
 from rlar.gate.labelled import labelled_pairs
 from rlar.gate.policy import load_policy
 from rlar.registry.registry import Registry
@@ -213,7 +213,8 @@ READERS: dict[str, Reader] = {
     "rows, compressed": Reader("rows.jsonl.gz", lambda _: [gzip.compress(lines(SHAPES))], read_every_row, (DatasetError,), 100),
     "rows, Parquet": Reader("rows.parquet", parquet, read_every_row, (DatasetError,), 150),
     "completions": Reader("scored.jsonl", lambda _: [lines(SHAPES)], read_completions, (DatasetError,), 150),
-    "labelled sets": Reader("set.jsonl", lambda _: [lines([row] * 2) for row in LABELLED], load_set, (DatasetError,), 400),
+    "labelled sets": Reader("set.jsonl", lambda _: [lines([row] * 2) for row in LABELLED],
+                            lambda path: load_files([path]), (DatasetError,), 400),
     "labelled pairs": Reader("pairs.jsonl", lambda _: [lines([row]) for row in PAIRS],
                              lambda path: labelled_pairs(str(path), _NoRouter(), []), (DatasetError,), 300),  # type: ignore[arg-type]
     "results": Reader("report.json", lambda _: [json.dumps(RESULT).encode()], lambda path: compare_results(path, path),

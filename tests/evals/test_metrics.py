@@ -16,20 +16,13 @@ import pytest
 from golden import rewardbench2_tables
 
 from rlar.evals import metrics
-from rlar.evals.metrics import TiesRow, best_of, pair_accuracy, pairs_of, style_matrix, ties_score
+from rlar.evals.metrics import TiesRow, best_of, pairs_of, style_matrix, ties_score
 
 
 def test_a_pair_counts_one_half_when_equal_or_when_a_score_is_missing():
     # labels 2 > 1 > 0: three pairs; (2,1) right, (2,0) equal, (1,0) missing
     assert pairs_of([2, 1, 0], [0.9, None, 0.9]) == (0.5 + 0.5 + 0.5, 3)
     assert pairs_of([2, 1, 0], [0.9, 0.3, 0.9]) == (1 + 0.5 + 0.0, 3)
-
-
-def test_pair_accuracy_weighs_pairs_not_items_and_skips_ties_and_unknown_labels():
-    labels = [[1, 0], [1, 1], [1, 0, 0], [None, 1]]
-    scores = [[0, 1], [0, 1], [1, 0, 0], [0, 1]]
-    assert pair_accuracy(labels, scores) == 2 / 3  # 0 of 1, no pair, 2 of 2, no pair
-    assert pair_accuracy([[1, 1]], [[0, 1]]) is None
 
 
 def test_best_of_gives_one_over_n_to_ties_at_the_top():

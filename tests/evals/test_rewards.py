@@ -79,7 +79,7 @@ def test_reports_are_one_file_without_script_or_address_and_escape_what_they_sho
     hostile["sets"][0]["set"] = "<script>alert(1)</script>"
     page = write_report(hostile, tmp_path / "out").read_text("utf-8")
     assert "<script" not in page and "http://" not in page and "https://" not in page
-    assert page.count("<svg") >= 2 and "prefers-color-scheme:dark" in page
+    assert page.count("<svg") >= 2 and "prefers-color-scheme: dark" in page
     assert "| router |" in (tmp_path / "out" / "report.md").read_text("utf-8")
 
 

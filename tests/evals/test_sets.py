@@ -7,13 +7,13 @@ import json
 import pytest
 
 from rlar.errors import DatasetError
-from rlar.evals.sets import load_set
+from rlar.evals.sets import load_files
 
 
 def load(tmp_path, *rows, **options):
     path = tmp_path / "set.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return load_set(path, **options)
+    return load_files([path], **options)
 
 
 def test_the_reference_in_meta_is_found_and_nothing_else_of_meta_reaches_a_tool(tmp_path):

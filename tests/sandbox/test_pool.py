@@ -127,7 +127,6 @@ def test_closing_leaves_no_process_and_no_descriptor(pool: Pool) -> None:
     gc.collect()
     before = len(list(Path("/proc/self/fd").iterdir()))
     with new_pool(pool) as mine:
-        mine.run_tests_batch([])
         for _ in range(3):
             mine.run_tests(GOOD, CHECK, "add")
             mine.run_verifier(EQUAL, "compute", [["a", "a"]], mode="warm")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rlar.sandbox import Limits, Pool, Status, TestCase
+from rlar.sandbox import Limits, Pool, Status
 
 CHECK = "def check(candidate):\n    assert candidate(1, 2) == 3\n    assert candidate(-1, 1) == 0\n"
 GOOD = "def add(a, b):\n    return a + b\n"
@@ -302,11 +302,6 @@ def test_randomness_and_hashes_repeat(any_pool: Pool) -> None:
     program = "import random\ndef draw(): return [random.random(), hash('text'), list({'a', 'b', 'c'})]\n"
     first, second = (any_pool.call(program, "draw", [[]])[0].value for _ in range(2))
     assert first == second
-
-
-def test_a_batch_keeps_its_order(any_pool: Pool) -> None:
-    cases = [TestCase(GOOD if i % 3 else WRONG, CHECK, "add") for i in range(24)]
-    assert [r.passed for r in any_pool.run_tests_batch(cases)] == [bool(i % 3) for i in range(24)]
 
 
 def test_a_verdict_that_rests_on_a_helper_of_the_program_is_marked_forgeable(pool):

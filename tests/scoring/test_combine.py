@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlar.scoring.combine import calibrate, combine, combine_group, fit_calibration, group_z_sum, tool_score
+from rlar.scoring.combine import calibrate, combine, combine_group, group_z_sum, tool_score
 from rlar.types import Calibration, Recipe, ToolScore, abstain, failed, ok, timed_out
 
 RECIPE = Recipe(fingerprint="f1-0", version=3, gates=("gate",), qualities=(("good", 0.75), ("nice", 0.25)))
@@ -41,45 +40,7 @@ def test_one_knot_is_a_constant():
     assert [calibrate(Calibration(x=(3.0,), y=(0.4,)), raw) for raw in (-1.0, 3.0, 9.0)] == [0.4, 0.4, 0.4]
 
 
-def test_the_fit_pools_violators_into_their_mean():
-    # targets 0, 1, 0, 1 at scores 1, 2, 3, 4: 2 and 3 are out of order and become one knot at 2.5 with mean 0.5
-    assert fit_calibration([4.0, 2.0, 3.0, 1.0], [1.0, 1.0, 0.0, 0.0]) == Calibration(
-        x=(1.0, 2.5, 4.0), y=(0.0, 0.5, 1.0)
-    )
-
-
-def test_equal_scores_become_the_mean_of_their_targets():
-    assert fit_calibration([0.0, 0.0, 1.0, 1.0], [0.0, 0.5, 1.0, 0.5]) == Calibration(x=(0.0, 1.0), y=(0.25, 0.75))
-
-
-def test_a_tool_that_runs_against_the_targets_becomes_flat():
-    assert fit_calibration([0.0, 0.5, 1.0], [1.0, 0.5, 0.0]) == Calibration(x=(0.5,), y=(0.5,))
-
-
-def test_the_fit_keeps_different_scores_apart_between_the_outer_knots():
-    fitted = fit_calibration([-3.0, -1.0, 0.5, 2.0, 4.0], [0.0, 0.2, 0.1, 0.8, 1.0])
-    values = [calibrate(fitted, raw) for raw in (-1.0, -0.5, 0.0, 0.5, 1.0)]
-    assert values == sorted(set(values))
-
-
-def test_the_fit_wants_scores():
-    with pytest.raises(ValueError, match="at least one"):
-        fit_calibration([], [])
-    with pytest.raises(ValueError, match="as many targets"):
-        fit_calibration([1.0], [])
-
-
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)
-
-
-@given(st.lists(st.tuples(NUMBERS, st.floats(0, 1)), min_size=1, max_size=80), st.lists(NUMBERS, min_size=2))
-def test_any_fit_is_monotone_and_stays_in_the_unit_interval(pairs: list[tuple[float, float]], raws: list[float]):
-    fitted = fit_calibration([score for score, _ in pairs], [target for _, target in pairs], max_knots=8)
-    assert len(fitted.x) <= 8
-    assert list(fitted.x) == sorted(set(fitted.x))
-    values = [calibrate(fitted, raw) for raw in sorted(raws)]
-    assert all(0.0 <= value <= 1.0 for value in values)
-    assert all(later >= earlier - 1e-12 for earlier, later in pairwise(values))
 
 
 # ------------------------------------------------------------------------------------------ one reward

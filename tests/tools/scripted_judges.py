@@ -20,7 +20,7 @@ from rlar.llm.chat import ChatReply, Endpoint
 from rlar.testing.openai_server import Asked, Reply
 from rlar.types import JsonObject, Message
 
-DATA = re.compile(r"^BEGIN ([\w ]+) ([0-9a-f]{16})\n(.*)\nEND \1 \2$", re.M)
+DATA = re.compile(r'^<data label="([\w ]+)">\n(.*?)\n</data>$', re.M | re.S)
 CRITERIA = (
     "Says what a good answer says.",
     "Gets every number right.",
@@ -45,7 +45,7 @@ class Question:
 def read_question(user: str) -> Question:
     """The data of the user message."""
     parts: dict[str, Any] = {}
-    for label, _code, body in DATA.findall(user):
+    for label, body in DATA.findall(user):
         assert label not in parts, f"{label} comes twice"
         parts[label] = json.loads(body)
     responses = [parts[label] for label in ("response", "first response", "second response") if label in parts]

@@ -167,7 +167,7 @@ def test_rows_come_back_by_key_and_by_prompt(registry: Registry):
     assert registry.put_rows(iter(stored)) == 1200
     assert registry.rows(row.row_key for row in stored) == {row.row_key: row for row in stored}
     assert registry.row(stored[3].row_key) == stored[3]
-    assert registry.row_by_prompt(stored[3].prompt_key) == stored[3]
+    assert registry.rows_by_prompt([stored[3].prompt_key]) == {stored[3].prompt_key: stored[3]}
     assert registry.row(key(99_999)) is None
     assert registry.row_counts() == {FINGERPRINT: 1200}
 
@@ -191,8 +191,8 @@ def test_a_prompt_whose_rows_disagree_on_the_task_names_none(registry: Registry)
             RowRecord(key(4), clear, FINGERPRINT, 0.9, {"first": key(4) < key(3)}),
         ]
     )
-    assert registry.row_by_prompt(shared) is None
-    assert registry.row_by_prompt(clear).binding == {"first": True}
+    found = registry.rows_by_prompt([shared, clear])
+    assert {key: row.binding for key, row in found.items()} == {clear: {"first": True}}
 
 
 @pytest.mark.parametrize("bad", ["", "abc", "zz" * 16, "ab" * 15])

@@ -10,7 +10,6 @@ from rlar.trainer.advantage import (
     counted_rollouts,
     group_advantages,
     informative_groups,
-    soft_overlong_penalty,
 )
 
 nan = math.nan
@@ -94,11 +93,3 @@ def test_groups_are_counted_by_what_they_can_teach():
     assert counts.unscored == 6
     assert informative_groups(rewards).tolist() == [True, False, False, False]
     assert counted_rollouts(rewards).tolist() == [True, True, False] + [True] * 3 + [False] * 6
-
-
-def test_overlong_penalty_falls_linearly_in_the_buffer():
-    lengths = torch.tensor([10, 80, 90, 100, 120])
-    found = soft_overlong_penalty(lengths, max_new_tokens=100, buffer=20)
-    assert found.tolist() == [0.0, 0.0, -0.5, -1.0, -1.0]
-    with pytest.raises(ValueError):
-        soft_overlong_penalty(lengths, max_new_tokens=10, buffer=20)

@@ -40,11 +40,11 @@ def guard_probes(
         ]
         for kind, text in natural:
             probes.append(
-                Probe("oracle", kind, _sample(example, binding, text), "high", example.id, index, natural[0][0])
+                Probe("oracle", kind, Sample.of(example, text, binding), "high", example.id, index, natural[0][0])
             )
         for kind, text in broken:
             probes.append(
-                Probe("floor", kind, _sample(example, binding, text), "low", example.id, index, natural[0][0])
+                Probe("floor", kind, Sample.of(example, text, binding), "low", example.id, index, natural[0][0])
             )
     return ProbeSet(tuple(probes), len(examples), ())
 
@@ -55,13 +55,3 @@ def _natural(example: Example, rng: Random) -> list[tuple[str, str]]:
     if language in {"en", ""}:
         return [("natural", text) for text in rng.sample(NATURAL, 4)]
     return [("natural", OTHER_LANGUAGES[language])] if language in OTHER_LANGUAGES else []
-
-
-def _sample(example: Example, binding: JsonObject, completion: str) -> Sample:
-    return Sample(
-        prompt=example.text,
-        completion=completion,
-        reference=example.reference,
-        references=example.references,
-        binding=binding,
-    )

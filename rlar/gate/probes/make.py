@@ -203,14 +203,7 @@ def _turn(tried: Sequence[Tried], count: int, index: int) -> list[Tried]:
 
 
 def _sample(row: Row, completion: str) -> Sample:
-    example = row.example
-    return Sample(
-        prompt=example.text,
-        completion=completion,
-        reference=example.reference,
-        references=example.references,
-        binding=row.binding,
-    )
+    return Sample.of(row.example, completion, row.binding)
 
 
 def _labelled_sample(pair: LabelledPair, completion: str) -> Sample:

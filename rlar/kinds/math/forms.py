@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from rlar.kinds.number import plain, read_reference, same_number
+from rlar.kinds.number import read_reference, same_number
 from rlar.text.answers import tidy
 
 Algebra = Callable[[str, str], bool | None]
@@ -303,8 +303,3 @@ def explosive(text: str) -> bool:
         depth += (character in "([{") - (character in ")]}")
         deepest = max(deepest, depth)
     return deepest > 12
-
-
-def number_text(text: str) -> bool:
-    """Does a claim hold nothing that algebra would be needed for?"""
-    return not re.search(r"[\\^_+*/()\[\]=]|sqrt|pi\b|[a-z]\d|\d[a-z]\b", plain(text))

@@ -13,8 +13,6 @@ from random import Random
 from typing import Any
 
 from rlar.kinds.programs.rows import TestSuite
-from rlar.kinds.sql.mutants import sql_mutants
-from rlar.kinds.sql.rows import bare_query, read_query
 from rlar.text.python import compiles, literal, parse_python, unparse
 
 MAX_ORACLE_CHARACTERS = 500_000
@@ -321,18 +319,3 @@ def _drop_first_item(node: ast.For) -> bool:
         ast.Call(ast.Name("list", ast.Load()), [node.iter], []), ast.Slice(lower=ast.Constant(1)), ast.Load()
     )
     return True
-
-
-def mutate_sql(query: str, rng: Random) -> str | None:
-    """The query with one small fault that it still parses with; None when nothing in it can be changed.
-
-    The strongest faults (another constant, an inverted comparison, a dropped condition) are the likeliest.
-    """
-    read = read_query(bare_query(query))
-    if read is None:
-        return None
-    tree, dialect = read
-    mutants = sql_mutants(tree, dialect)
-    if not mutants:
-        return None
-    return mutants[min(int(rng.random() ** 2 * len(mutants)), len(mutants) - 1)]

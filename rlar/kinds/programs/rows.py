@@ -16,7 +16,6 @@ from pydantic import Field
 from rlar.kinds.programs.suites import Found, Leaves, SuiteKind, sample_runs, suites_of_prompt, walk, worked_examples
 from rlar.text.python import (
     bound_at_top,
-    definition,
     fenced_blocks,
     free_names,
     is_stub,
@@ -536,10 +535,3 @@ def public_function(program: str) -> str | None:
 
 def _called_by(node: ast.FunctionDef) -> set[str]:
     return free_names(node) & {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-
-
-def header_of(program: str, name: str) -> str:
-    """`def name(arguments)` of a program's function, for a person; "" when it has none of that name."""
-    tree = parse_python(program)
-    node = definition(tree, name) if tree is not None else None
-    return f"def {name}({unparse([node.args])})" if isinstance(node, ast.FunctionDef) else ""

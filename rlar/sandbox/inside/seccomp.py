@@ -99,11 +99,11 @@ def _only_values(name: str, index: int, values: list[int], otherwise: int = _EPE
     return _when(name, _one_of(index, values, otherwise))
 
 
-def _without_address(name: str, index: int) -> list[bytes]:
-    """The call where this argument is a null pointer, which has two words."""
+def _without_address(index: int) -> list[bytes]:
+    """Allowed where this argument is a null pointer, which has two words, else denied."""
     is_set = [_jump(_JUMP_EQUAL, 0, 1, 0), _step(_RETURN, _EPERM)]
     upper = _step(_LOAD, _ARGUMENTS_OFFSET + 8 * index + 4)
-    return _when(name, [_argument(index), *is_set, upper, *is_set, _step(_RETURN, _ALLOW)])
+    return [_argument(index), *is_set, upper, *is_set, _step(_RETURN, _ALLOW)]
 
 
 def _none_of(values: list[int]) -> list[bytes]:
@@ -128,12 +128,7 @@ def _own_limits() -> list[bytes]:
         _argument(1),
         _jump(_JUMP_EQUAL, _RLIMIT_CPU, 1, 0),
         _step(_RETURN, _ALLOW),
-        _argument(2),
-        _jump(_JUMP_EQUAL, 0, 0, 2),
-        _step(_LOAD, _ARGUMENTS_OFFSET + 8 * 2 + 4),  # the address of the new limits has two words
-        _jump(_JUMP_EQUAL, 0, 1, 0),
-        _step(_RETURN, _EPERM),
-        _step(_RETURN, _ALLOW),
+        *_without_address(2),  # of the new limits
     ]
 
 
@@ -149,7 +144,7 @@ def server_filter() -> bytes:
     is_unix = [_argument(0), _jump(_JUMP_EQUAL, 1, 1, 0), _step(_RETURN, _EPERM)]
     steps += _when("socketpair", is_unix + _one_of(1, _STREAM_PAIRS))
     steps += _only_values("getsockopt", 2, _SOCKET_QUESTIONS)
-    steps += _without_address("sendto", 4)
+    steps += _when("sendto", _without_address(4))
     for number in sorted({NUMBERS[name] for name in _ALLOWED + _SERVER_ONLY if name in NUMBERS}):
         steps += [_jump(_JUMP_EQUAL, number, 0, 1), _step(_RETURN, _ALLOW)]
     steps.append(_step(_RETURN, _EPERM))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 from pydantic import Field, ValidationError
 
 from rlar.code_identity import code_identity
-from rlar.errors import HubError, ToolError, boundary
+from rlar.errors import HubError, ToolError, boundary, first_problem
 from rlar.text.answers import clean, strip_reasoning
 from rlar.tool import Resources
 from rlar.tools.reward_model.families import Reading, architecture_of, labels_of, refusal
@@ -121,7 +121,7 @@ class RewardModelTool:
         try:
             self._params = RewardModelParams.model_validate(spec.params)
         except ValidationError as error:
-            raise ToolError(f"{spec.id}: params of a reward model are wrong: {error.errors()[0]['msg']}") from error
+            raise ToolError(f"{spec.id}: params of a reward model are wrong: {first_problem(error)}") from error
         if spec.code_hash and spec.code_hash != code_hash():
             raise ToolError("its code has changed since it was certified; run `rlar agent build-tools` again")
         self._repo, self._sha = parse_source(spec.source)

@@ -88,13 +88,11 @@ class Auditor:
         for index, reward in enumerate(rewards):
             if reward.fingerprint in self._tools and reward.reward is not None:
                 mine[str(reward.fingerprint)].append(index)
-        batches = [
-            (
-                self._tools[fingerprint][0],
-                [_sample(examples[index], completions[index], self._tools[fingerprint][2]) for index in indices],
-            )
-            for fingerprint, indices in mine.items()
-        ]
+        batches = []
+        for fingerprint, indices in mine.items():
+            spec, _calibration, contract = self._tools[fingerprint]
+            rows = ((examples[index], completions[index]) for index in indices)
+            batches.append((spec, [Sample.of(row, text, bind(row, contract)) for row, text in rows]))
         found = {}
         for (fingerprint, indices), scores in zip(mine.items(), self._runner.run(batches), strict=True):
             spec, calibration, _contract = self._tools[fingerprint]
@@ -109,13 +107,3 @@ class Auditor:
                     tool=spec.id, reward=sum(rewarded) / len(pairs), audit=sum(audited) / len(pairs), samples=len(pairs)
                 )
         return found
-
-
-def _sample(example: Example, completion: str, contract: Contract) -> Sample:
-    return Sample(
-        prompt=example.text,
-        completion=completion,
-        reference=example.reference,
-        references=example.references,
-        binding=bind(example, contract),
-    )

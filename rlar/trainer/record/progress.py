@@ -2,51 +2,27 @@
 
 from __future__ import annotations
 
-import time
-from types import TracebackType
 from typing import Any, TextIO
 
 from rich.console import Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from rlar.terminal import console
+from rlar.report.live import Progress
 
 LINE_EVERY = 10
 """Steps between lines where there is no terminal."""
 
 
-class TrainProgress:
+class TrainProgress(Progress):
     """Follows the events of rlar.trainer.start.run_training; use as a context manager and call it with each event."""
 
     def __init__(self, stream: TextIO) -> None:
-        self.console = console(stream)
+        super().__init__(stream)
         self.steps = 0
         self.row: dict[str, Any] = {}
         self.evaluation: dict[str, Any] = {}
         self.note = "starting"
-        self.started = time.monotonic()
-        self._live: Live | None = None
-
-    def __enter__(self) -> TrainProgress:
-        if self.console.is_terminal:
-            self._live = Live(self._render(), console=self.console, refresh_per_second=4)
-            self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.__exit__(kind, error, trace)
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        told = self._take(event)
-        if self._live is not None:
-            self._live.update(self._render())
-        elif told:
-            self.console.print(Text(f"[{time.monotonic() - self.started:6.1f}s] {told}"))
 
     def _take(self, event: dict[str, Any]) -> str | None:
         name = event["event"]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from random import Random
 from typing import Any
 
 import pytest
 
 from rlar.errors import SandboxRefused
 from rlar.kinds import library_class, library_spec
-from rlar.kinds.programs.mutants import mutate_sql
 from rlar.kinds.sql.data import database, shape_of
 from rlar.kinds.sql.mutants import sql_mutants
 from rlar.kinds.sql.rows import SqlTask, find_sql, read_query
@@ -179,16 +177,6 @@ def test_databases_repeat_and_shuffling_changes_only_the_order() -> None:
     singers, concerts = one["rows"][0][1], next(table for statement, table in one["rows"] if "concert" in statement)
     assert len({row[0] for row in singers}) == len(singers)  # primary key
     assert {row[3] for row in concerts} <= {row[0] for row in singers}  # declared foreign key
-
-
-def test_mutants_of_a_query_differ_from_it_and_parse() -> None:
-    for gold in GOLDS:
-        for seed in range(5):
-            mutant = mutate_sql(gold, Random(seed))
-            assert mutant is not None
-            assert mutant != gold
-            assert read_query(mutant) is not None
-    assert mutate_sql("no query", Random(0)) is None
 
 
 @pytest.mark.parametrize(
