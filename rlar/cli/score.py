@@ -1,0 +1,48 @@
+"""`rlar score`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rlar.cli.app import AllowHostOption, RegistryOption, app, guard, tell
+
+
+@app.command("score")
+def score_command(
+    input_path: Annotated[Path, typer.Option("--input", "-i", help="Rows with `completion` or `completions`.")],
+    output_path: Annotated[Path, typer.Option("--output", "-o", help="JSONL (or .gz) to write.")],
+    registry: RegistryOption = "registry.db",
+    prompt_column: Annotated[str | None, typer.Option(help="Column of the prompt, if it has an unusual name.")] = None,
+    reference_column: Annotated[str | None, typer.Option(help="Column of the expected answer, if unusual.")] = None,
+    sandbox_tier: Annotated[str, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec.")] = "auto",
+    accept_unsafe: Annotated[
+        bool, typer.Option("--accept-unsafe-execution", help="Run code WITHOUT isolation where there is none.")
+    ] = False,
+    _allow_host: AllowHostOption = None,
+) -> None:
+    """Score completions with the admitted tools; one output row per input row, in order.
+
+    A row: {"prompt": ..., "reference"?: ..., "completion": "..."} or "completions": ["...", ...], plus its other columns.
+    A reward is a number in [0, 1], or null with a status that says why (abstain, failed, timeout, unknown, uncovered).
+
+    Exit status: 0 when scored, 1 when not one completion got a reward and tools that broke (failed, timeout) are why:
+    the output is written all the same; 2 for input that can't be used.
+    """
+    from rlar.scoring.files import score_file
+
+    guard(
+        lambda: tell(
+            score_file(
+                registry,
+                input_path,
+                output_path,
+                prompt=prompt_column,
+                reference=reference_column,
+                sandbox_tier=sandbox_tier,
+                accept_unsafe=accept_unsafe,
+            )
+        )
+    )

@@ -1,0 +1,87 @@
+"""`rlar train`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rlar.cli.app import AllowHostOption, app, guard, tell
+from rlar.terminal import say_json
+
+
+@app.command("train")
+def train_command(
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="TOML file of settings; options win.")] = None,
+    dataset: Annotated[
+        list[Path] | None, typer.Option("--dataset", "-d", help="Rows to train on; again for more files.")
+    ] = None,
+    registry: Annotated[str | None, typer.Option("--registry", "-r", help="The registry with the rewards.")] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Folder of checkpoints, metrics, report.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    evolve_every: Annotated[
+        int | None, typer.Option("--evolve-every", help="Steps between hand-overs of unknown rows to the agent.")
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes that train together: one a GPU, or one a core of a CPU.")
+    ] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume/--fresh", help="Continue from the newest checkpoint in the output folder.")
+    ] = True,
+    json_summary: Annotated[bool, typer.Option("--json", help="Print one JSON summary on stdout.")] = False,
+    _allow_host: AllowHostOption = None,
+) -> None:
+    """Train a model by GRPO; each row's reward comes from the tools that were admitted for its task.
+
+    Needs torch: pip install 'rlar[train]'. SIGTERM writes a checkpoint and stops; run it again to go on.
+    On a CPU several processes use the cores better than one with many threads.
+
+    Example: rlar train --config examples/train_tiny.toml
+    """
+    overrides = {
+        "dataset": [str(path) for path in dataset] if dataset else None,
+        "registry": registry,
+        "output": output,
+        "steps": steps,
+        "seed": seed,
+        "evolve_every": evolve_every,
+    }
+    guard(lambda: _train(config, overrides, processes=processes, resume=resume, as_json=json_summary))
+
+
+def _train(config_file: Path | None, overrides: dict[str, Any], *, processes: int, resume: bool, as_json: bool) -> None:
+    import contextlib
+    import os
+
+    from rlar.agent.evolve import make_evolver
+    from rlar.errors import ConfigError
+    from rlar.trainer.config import read_train_config
+    from rlar.trainer.distributed import become_torchrun, read_launch
+
+    launch = read_launch(os.environ)
+    config = read_train_config(config_file, overrides)
+    try:
+        from rlar.trainer.start import check_settings, run_training
+    except ImportError as error:
+        raise ConfigError(f"training needs {error.name}: pip install 'rlar[train]'") from error
+    from rlar.trainer.record.progress import TrainProgress
+
+    if processes > 1:
+        check_settings(config, processes)  # said once, not by every process
+        become_torchrun(processes, launch, sys.argv[1:])
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(TrainProgress(sys.stderr)) if launch.rank == 0 else lambda event: None
+        summary = run_training(
+            config, resume=resume, emit=progress, evolve=make_evolver(config.registry), launch=launch
+        )
+    if launch.rank > 0:
+        return
+    if as_json:
+        say_json(summary)
+    else:
+        tell(f"report   {summary['report']}")
