@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from rlar.cli.app import AllowHostOption, app, guard, tell
+from rlar.cli.app import AllowHostOption, app, tell
+from rlar.cli.options import Given, settings_command
 from rlar.terminal import say_json
 
 
-@app.command("train")
+@settings_command(app, "train", "rlar.trainer.config:TrainConfig")
 def train_command(
+    given: Given,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="TOML file of settings; options win.")] = None,
-    dataset: Annotated[
-        list[Path] | None, typer.Option("--dataset", "-d", help="Rows to train on; again for more files.")
-    ] = None,
-    registry: Annotated[str | None, typer.Option("--registry", "-r", help="The registry with the rewards.")] = None,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", help="Folder of checkpoints, metrics, report.")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="Updates.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
-    evolve_every: Annotated[
-        int | None, typer.Option("--evolve-every", help="Steps between hand-overs of unknown rows to the agent.")
-    ] = None,
     processes: Annotated[
         int, typer.Option(min=1, help="Processes that train together: one a GPU, or one a core of a CPU.")
     ] = 1,
@@ -43,18 +33,6 @@ def train_command(
 
     Example: rlar train --config examples/train_tiny.toml
     """
-    overrides = {
-        "dataset": [str(path) for path in dataset] if dataset else None,
-        "registry": registry,
-        "output": output,
-        "steps": steps,
-        "seed": seed,
-        "evolve_every": evolve_every,
-    }
-    guard(lambda: _train(config, overrides, processes=processes, resume=resume, as_json=json_summary))
-
-
-def _train(config_file: Path | None, overrides: dict[str, Any], *, processes: int, resume: bool, as_json: bool) -> None:
     import contextlib
     import os
 
@@ -64,7 +42,7 @@ def _train(config_file: Path | None, overrides: dict[str, Any], *, processes: in
     from rlar.trainer.distributed import become_torchrun, read_launch
 
     launch = read_launch(os.environ)
-    config = read_train_config(config_file, overrides)
+    settings = read_train_config(config, given)
     try:
         from rlar.trainer.start import check_settings, run_training
     except ImportError as error:
@@ -72,16 +50,16 @@ def _train(config_file: Path | None, overrides: dict[str, Any], *, processes: in
     from rlar.trainer.record.progress import TrainProgress
 
     if processes > 1:
-        check_settings(config, processes)  # said once, not by every process
+        check_settings(settings, processes)  # said once, not by every process
         become_torchrun(processes, launch, sys.argv[1:])
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(TrainProgress(sys.stderr)) if launch.rank == 0 else lambda event: None
         summary = run_training(
-            config, resume=resume, emit=progress, evolve=make_evolver(config.registry), launch=launch
+            settings, resume=resume, emit=progress, evolve=make_evolver(settings.registry), launch=launch
         )
     if launch.rank > 0:
         return
-    if as_json:
+    if json_summary:
         say_json(summary)
     else:
         tell(f"report   {summary['report']}")
