@@ -52,7 +52,7 @@ def settings_command(
 
         def placeholder() -> None: ...
 
-        placeholder.__doc__ = function.__doc__
+        placeholder.__doc__ = escape(function.__doc__ or "")
         app.command(name, cls=SettingsCommand)(placeholder)
         return function
 
