@@ -35,6 +35,13 @@ AllowHostOption = Annotated[
         show_default=False,
     ),
 ]
+PromptColumnOption = Annotated[
+    str | None, typer.Option("--prompt-column", help="Column of the prompt, if it has an unusual name.")
+]
+ReferenceColumnOption = Annotated[
+    str | None, typer.Option("--reference-column", help="Column of the expected answer, if unusual.")
+]
+SandboxTierOption = Annotated[str, typer.Option("--sandbox-tier", help="Isolation of foreign code: auto, ns, ll, sec.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
 
 

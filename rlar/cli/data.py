@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rlar.cli.app import RegistryOption, app, guard, tell
+from rlar.cli.app import PromptColumnOption, ReferenceColumnOption, RegistryOption, app, guard, tell
 
 data_app = typer.Typer(help="Datasets for the trainers that rlar gives rewards to.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -25,8 +25,8 @@ def data_export_command(
     keep_unscored: Annotated[
         bool, typer.Option("--keep-unscored", help="Keep rows of unknown and uncovered tasks, which get no reward.")
     ] = False,
-    prompt_column: Annotated[str | None, typer.Option(help="Column of the prompt, if it has an unusual name.")] = None,
-    reference_column: Annotated[str | None, typer.Option(help="Column of the expected answer, if unusual.")] = None,
+    prompt_column: PromptColumnOption = None,
+    reference_column: ReferenceColumnOption = None,
     max_bad_fraction: Annotated[float, typer.Option(help="A larger share of unusable rows is an error.")] = 0.1,
 ) -> None:
     """Write a dataset for a trainer, each row with what finds its task again when the trainer passes no prompt.

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rlar.cli.app import AllowHostOption, JsonOption, RegistryOption, app, guard, show, tell
+from rlar.cli.app import AllowHostOption, JsonOption, RegistryOption, SandboxTierOption, app, guard, show, tell
 
 eval_app = typer.Typer(
     help="Measure: rewards on labelled sets, discovery, the gate, a tool, a policy's completions.", no_args_is_help=True
@@ -35,7 +35,7 @@ def eval_rewards_command(
     ] = None,
     limit: Annotated[int, typer.Option(help="At most so many prompts of a set; 0: all.")] = 0,
     seed: SeedOption = 0,
-    sandbox_tier: Annotated[str, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec.")] = "auto",
+    sandbox_tier: SandboxTierOption = "auto",
     _allow_host: AllowHostOption = None,
 ) -> None:
     """How right the rewards are on labelled sets, beside baselines, every single tool, ablations and bounds.

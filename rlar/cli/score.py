@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from rlar.cli.app import AllowHostOption, RegistryOption, app, guard, tell
+from rlar.cli.app import (
+    AllowHostOption,
+    PromptColumnOption,
+    ReferenceColumnOption,
+    RegistryOption,
+    SandboxTierOption,
+    app,
+    guard,
+    tell,
+)
 
 
 @app.command("score")
@@ -15,9 +24,9 @@ def score_command(
     input_path: Annotated[Path, typer.Option("--input", "-i", help="Rows with `completion` or `completions`.")],
     output_path: Annotated[Path, typer.Option("--output", "-o", help="JSONL (or .gz) to write.")],
     registry: RegistryOption = "registry.db",
-    prompt_column: Annotated[str | None, typer.Option(help="Column of the prompt, if it has an unusual name.")] = None,
-    reference_column: Annotated[str | None, typer.Option(help="Column of the expected answer, if unusual.")] = None,
-    sandbox_tier: Annotated[str, typer.Option(help="Isolation of foreign code: auto, ns, ll, sec.")] = "auto",
+    prompt_column: PromptColumnOption = None,
+    reference_column: ReferenceColumnOption = None,
+    sandbox_tier: SandboxTierOption = "auto",
     accept_unsafe: Annotated[
         bool, typer.Option("--accept-unsafe-execution", help="Run code WITHOUT isolation where there is none.")
     ] = False,

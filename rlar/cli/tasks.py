@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rlar.cli.app import JsonOption, RegistryOption, app, guard, show, tell
+from rlar.cli.app import JsonOption, PromptColumnOption, ReferenceColumnOption, RegistryOption, app, guard, show, tell
 
 tasks_app = typer.Typer(
     help="The tasks that a build discovered, and which task a row belongs to.", no_args_is_help=True
@@ -28,8 +28,8 @@ def tasks_assign_command(
     input_path: Annotated[Path, typer.Option("--input", "-i", help="Rows: JSONL, JSONL.gz or Parquet.")],
     output_path: Annotated[Path, typer.Option("--output", "-o", help="JSONL (or .gz) to write.")],
     registry: RegistryOption = "registry.db",
-    prompt_column: Annotated[str | None, typer.Option(help="Column of the prompt, if it has an unusual name.")] = None,
-    reference_column: Annotated[str | None, typer.Option(help="Column of the expected answer, if unusual.")] = None,
+    prompt_column: PromptColumnOption = None,
+    reference_column: ReferenceColumnOption = None,
 ) -> None:
     """Write every row back, in order, with its `fingerprint` (or "unknown"), `task` (label) and `confidence`."""
     from rlar.scoring.files import assign_file
