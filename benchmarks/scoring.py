@@ -46,10 +46,10 @@ import scoring_rollouts as rollouts
 from sandbox import tree_cpu_seconds
 from scoring_rollouts import KINDS, Rollout, binding_of, classifier_spec, example_of, make_rollouts, plain
 
-from rlar.kinds import library_spec
 from rlar.registry.registry import Registry, RowRecord
 from rlar.scoring.scorer import RoutedSample, Scorer, default_workers
 from rlar.tool import Resources
+from rlar.tools.library import library_spec
 from rlar.tools.load import load_tool
 from rlar.types import AnswerKind, Calibration, Certificate, Contract, Recipe, Reward, Sample, TaskSpec, ToolSpec
 

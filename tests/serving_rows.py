@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlar.kinds import library_spec
 from rlar.kinds.bind import bind
 from rlar.registry.registry import Registry, RowRecord
 from rlar.rows.example import row_to_example
+from rlar.tools.library import library_spec
 from rlar.types import AnswerKind, Certificate, Contract, Example, Recipe, TaskSpec
 
 NUMBER, CHOICE, OPEN, FAKE = "f1-000000000001", "f1-000000000002", "f1-000000000003", "f1-000000000004"

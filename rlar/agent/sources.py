@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import Field
 
-from rlar.kinds import candidates, library_spec
+from rlar.kinds import candidates
+from rlar.tools.library import library_spec
 from rlar.tools.load import kind_of
 from rlar.tools.outdated import renewed
 from rlar.types import Certificate, Frozen, JsonObject, TaskSpec, ToolSpec

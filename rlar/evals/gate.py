@@ -24,10 +24,11 @@ from rlar.gate import OtherProcess, certify
 from rlar.gate.gate import run_class, tool_role
 from rlar.gate.policy import Policy, load_policy
 from rlar.gate.probes import make_probes
-from rlar.kinds import candidates, library_class, library_spec
+from rlar.kinds import candidates, library_class
 from rlar.kinds.bind import bind
 from rlar.rows.read import RowStats, usable_rows
 from rlar.tool import LibraryTool, Resources
+from rlar.tools.library import library_spec
 from rlar.types import Certificate, JsonObject, Sample, TaskSpec
 
 MOST_WITNESSES = 240

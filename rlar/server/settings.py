@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from rlar.config import SandboxTier
+from rlar.config import Option, SandboxTier
 from rlar.errors import ConfigError
 
 SHORTEST_TOKEN = 16
@@ -15,42 +16,54 @@ SHORTEST_TOKEN = 16
 class ServeSettings(BaseModel):
     """Settings of `rlar serve`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    registry: str = "registry.db"
-    """The registry to serve: a path or a database URL. New builds in it are followed."""
-    host: str = "127.0.0.1"
-    """Address to listen on; any but a loopback address needs a token."""
-    port: int = Field(default=8000, ge=0, le=65535)
+    registry: Annotated[str, Option("-r")] = "registry.db"
+    """The registry: a path, or a database URL.
+
+    New builds in it are followed."""
+    host: Annotated[str, Option()] = "127.0.0.1"
+    """Address to listen on; any but loopback needs a token."""
+    port: Annotated[int, Option()] = Field(default=8000, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
     token: SecretStr | None = None
     """What clients must show: `Authorization: Bearer TOKEN`, or TOKEN as the password of Basic auth."""
-    workers: int = Field(default=1, ge=1)
-    """Server processes over one registry; each has a Scorer (and its processes) of its own."""
+    workers: Annotated[int, Option()] = Field(default=1, ge=1)
+    """Server processes over the one registry.
+
+    Each has a Scorer (and its processes) of its own."""
     scorer_workers: int | None = Field(default=None, ge=0)
     """Processes a Scorer starts for tools that want one; None shares the cores among the server processes."""
-    max_body_mb: float = Field(default=16.0, gt=0)
+    max_body_mb: Annotated[float, Option()] = Field(default=16.0, gt=0)
     """A larger request is refused (413)."""
-    max_samples: int = Field(default=1024, ge=1)
-    """Completions in one request; more are refused (422)."""
-    max_queue: int = Field(default=8192, ge=1)
-    """Completions accepted and not yet answered, in one process; beyond that requests are refused (503, Retry-After)."""
-    max_concurrency: int = Field(default=4, ge=1)
-    """Batches scored at the same time, in one process; of requests that wait for a model or another server, and of others each."""
+    max_samples: Annotated[int, Option()] = Field(default=1024, ge=1)
+    """Completions in one request.
+
+    More are refused (422)."""
+    max_queue: Annotated[int, Option()] = Field(default=8192, ge=1)
+    """Completions waiting in a process; beyond that 503 and Retry-After.
+
+    Those that are being scored are counted, too."""
+    max_concurrency: Annotated[int, Option()] = Field(default=4, ge=1)
+    """Batches scored at the same time in a process.
+
+    Of requests that wait for a model or another server, and of others each."""
     max_batch: int = Field(default=512, ge=1)
     """Completions that requests arriving together are batched up to."""
-    batch_window_ms: float = Field(default=3.0, ge=0)
-    """How long the first of a batch waits for others."""
-    neutral: float = Field(default=0.0, allow_inf_nan=False)
-    """The number that hosts get whose protocol has no word for "no reward" (docs/serving.md says why it is 0)."""
+    batch_window_ms: Annotated[float, Option()] = Field(default=3.0, ge=0)
+    """How long a request waits for others."""
+    neutral: Annotated[float, Option()] = Field(default=0.0, allow_inf_nan=False)
+    """The number for hosts that cannot be told 'no reward'; see docs/serving.md."""
     drain_seconds: int = Field(default=600, ge=1)
     """How long a stopping server finishes what it accepted."""
-    sandbox_tier: SandboxTier = "auto"
-    """Isolation of foreign code."""
-    accept_unsafe: bool = False
-    """Run foreign code without isolation where the machine has none."""
-    plugins: tuple[str, ...] = ()
-    """Modules imported first; they may register tools."""
+    sandbox_tier: Annotated[SandboxTier, Option()] = "auto"
+    """Isolation of foreign code: auto, ns, ll, sec."""
+    accept_unsafe: Annotated[bool, Option("--accept-unsafe-execution")] = False
+    """Run code WITHOUT isolation where there is none."""
+    plugins: Annotated[tuple[str, ...], Option("--plugin")] = ()
+    """Module to import first; again for more.
+
+    They may register tools."""
 
     @property
     def max_body_bytes(self) -> int:

@@ -6,11 +6,11 @@ The settings of the loss, without torch, so that configuration files are read qu
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rlar.config import read_toml
+from rlar.config import Option, read_toml
 from rlar.errors import ConfigError, first_problem
 from rlar.types import Frozen
 
@@ -86,17 +86,23 @@ class WarmupConfig(_Table):
 class TrainConfig(_Table):
     """One training run."""
 
-    dataset: tuple[str, ...]
-    """Rows to train on: JSONL, JSONL.gz or Parquet."""
-    registry: str = "registry.db"
-    """Where the reward tools are looked up by task fingerprint."""
-    output: str = "train"
-    """Folder of checkpoints, metrics and report."""
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    dataset: Annotated[tuple[str, ...], Option("-d", typed=Path)]
+    """Rows to train on; again for more files.
+
+    JSONL, JSONL.gz or Parquet."""
+    registry: Annotated[str, Option("-r", default="hidden")] = "registry.db"
+    """The registry with the rewards.
+
+    Tools are looked up in it by task fingerprint."""
+    output: Annotated[str, Option("-o", default="hidden")] = "train"
+    """Folder of checkpoints, metrics, report."""
     model: ModelConfig = ModelConfig()
     warmup: WarmupConfig | None = None
     loss: LossConfig = LossConfig()
 
-    steps: int = Field(default=250, ge=1)
+    steps: Annotated[int, Option(default="hidden")] = Field(default=250, ge=1)
     """Updates."""
     prompts_per_step: int = Field(default=32, ge=1)
     group_size: int = Field(default=8, ge=2)
@@ -137,7 +143,8 @@ class TrainConfig(_Table):
     unknown: Literal["skip", "error"] = "skip"
     """Rows of unknown or uncovered tasks: left out and counted, or an error."""
 
-    seed: int = 0
+    seed: Annotated[int, Option(default="hidden")] = 0
+    """Seed of everything random."""
     eval_every: int = Field(default=50, ge=0)
     """Steps between evaluations on held-out rows; 0 never."""
     eval_rows: int = Field(default=60, ge=0)
@@ -149,8 +156,10 @@ class TrainConfig(_Table):
     """Steps between scorings by each task's audit tool; 0 never."""
     drift_every: int = Field(default=50, ge=0)
     """Steps of a window in which the tools' behaviour is compared with that at admission; 0 never."""
-    evolve_every: int = Field(default=0, ge=0)
-    """Steps between hand-overs of unknown rows, quarantined and drifted tools to the agent; 0 never."""
+    evolve_every: Annotated[int, Option(default="hidden")] = Field(default=0, ge=0)
+    """Steps between hand-overs of unknown rows to the agent.
+
+    Quarantined and drifted tools are handed over with them; 0 never."""
     tensorboard: bool = True
     """Write TensorBoard events, where the package is installed."""
     wandb: str | None = None

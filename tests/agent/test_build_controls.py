@@ -20,9 +20,9 @@ from rlar.config import BuildConfig
 from rlar.discover.discover import discover
 from rlar.errors import ApprovalNeeded, BuildStopped, ChatDenied, ChatUnavailable, DatasetError
 from rlar.gate.labelled import labelled_pairs
-from rlar.kinds import library_spec
 from rlar.registry.registry import Registry
 from rlar.testing.openai_server import Fault, Reply, ScriptedOpenAI
+from rlar.tools.library import library_spec
 from rlar.types import Example, Message
 
 SECRET = "sk-very-secret-0123456789"

@@ -15,12 +15,13 @@ from rlar.agent.build import build_tools
 from rlar.agent.progress import BuildProgress
 from rlar.config import BuildConfig
 from rlar.gate.retest import retest
-from rlar.kinds import LIBRARY, is_shipped, library_spec
+from rlar.kinds import LIBRARY, is_shipped
 from rlar.registry.registry import Registry
 from rlar.report.table import list_tools
 from rlar.scoring.scorer import Scorer
 from rlar.tool import Resources
 from rlar.tools.generated import Running, generated_spec
+from rlar.tools.library import library_spec
 from rlar.tools.load import load_tool
 from rlar.tools.outdated import renewed, what_is_outdated
 from rlar.types import ToolKind, ToolSpec

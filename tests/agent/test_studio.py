@@ -20,8 +20,8 @@ from test_story import TASKS, scripted
 
 from rlar.agent.bench import Workbench
 from rlar.agent.build import build_tools
-from rlar.agent.publish import publish_runs, traced_runs
 from rlar.agent.sources import NoWriter
+from rlar.agent.trace import publish_runs, traced_runs
 from rlar.config import BuildConfig
 from rlar.errors import ApprovalNeeded, ConfigError
 

@@ -35,12 +35,12 @@ from rlar.agent.write import (
 from rlar.errors import BudgetSpent, ChatDenied, ChatUnavailable, ChatUnreadable
 from rlar.gate import certify
 from rlar.gate.policy import load_policy
-from rlar.kinds import library_spec
 from rlar.llm import prompts as prompting
 from rlar.llm.chat import OpenAIChat, parse_endpoint
 from rlar.llm.ledger import Llm
 from rlar.testing.openai_server import Reply, ScriptedOpenAI
 from rlar.tool import Resources
+from rlar.tools.library import library_spec
 from rlar.tools.load import load_tool
 from rlar.types import AnswerKind, LabelledPair, TaskSpec, ToolKind
 

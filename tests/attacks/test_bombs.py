@@ -23,7 +23,7 @@ from model_server import Answer, ModelServer
 from probing_tasks import open_task
 from thinning import thinned
 
-from rlar.agent.hub.source import web
+from rlar.agent.hub import web
 from rlar.errors import ChatUnavailable, DatasetError, RegistryError, ToolError
 from rlar.llm.chat import OpenAIChat, parse_endpoint
 from rlar.llm.http_body import LARGEST_ANSWER

@@ -14,8 +14,9 @@ import pytest
 from rlar.errors import ChatUnavailable
 from rlar.llm.chat import OpenAIChat, parse_endpoint
 from rlar.network import Network
-from rlar.tool import Resources, load_tool
+from rlar.tool import Resources
 from rlar.tools.http import http_spec
+from rlar.tools.load import load_tool
 from rlar.types import Message, Sample
 
 SECONDS = 0.5

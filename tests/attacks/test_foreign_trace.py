@@ -19,8 +19,7 @@ from thinning import thinned
 
 from rlar.agent.build import Stop, build_tools
 from rlar.agent.persistence import TRACE_VARIABLE, TraceError, make_checkpointer, open_checkpoints, trace_path
-from rlar.agent.publish import traced_runs
-from rlar.agent.trace import write_trace
+from rlar.agent.trace import traced_runs, write_trace
 from rlar.config import BuildConfig
 from rlar.errors import BuildStopped
 

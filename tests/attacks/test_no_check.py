@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from rlar.kinds import library_class, library_spec
+from rlar.kinds import library_class
 from rlar.sandbox import Limits, Pool, RunResult, Status, probe
 from rlar.tool import Resources
+from rlar.tools.library import library_spec
 from rlar.types import Sample
 
 GOOD = "def add(a, b):\n    return a + b\n"

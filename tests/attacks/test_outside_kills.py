@@ -19,10 +19,11 @@ from typing import Any
 import pytest
 
 from rlar.errors import SandboxError
-from rlar.kinds import library_class, library_spec
+from rlar.kinds import library_class
 from rlar.sandbox import Limits, Pool, Status, probe
 from rlar.tool import LibraryTool, Resources
 from rlar.tools.generated import Running, generated_spec
+from rlar.tools.library import library_spec
 from rlar.tools.load import load_tool
 from rlar.types import Sample, Score, failed
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from rlar.kinds import LIBRARY, library_spec
+from rlar.kinds import LIBRARY
 from rlar.sandbox.compare import same_output
 from rlar.scoring import runner as runs
+from rlar.tools.library import library_spec
 from rlar.types import Sample, Score, ToolSpec
 
 AFTER = 4

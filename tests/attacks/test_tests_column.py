@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from rlar.kinds import library_spec
 from rlar.kinds.bind import bind
 from rlar.registry.registry import Registry, RowRecord
 from rlar.rows.example import row_to_example
 from rlar.sandbox import Limits, Pool, Status, probe
 from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.tool import Resources
+from rlar.tools.library import library_spec
 from rlar.types import AnswerKind, Certificate, Contract, Example, Recipe, TaskSpec
 
 GOOD = "def add(a, b):\n    return a + b\n"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rlar.discover.discover import discover
-from rlar.kinds import library_spec
 from rlar.registry.registry import Registry
 from rlar.rows.read import read_rows
+from rlar.tools.library import library_spec
 from rlar.types import AnswerKind, Certificate, Recipe, TaskSpec
 
 NAMES = ("Ada", "Ben", "Cho", "Dina", "Emil", "Fay", "Gus", "Hana")

@@ -8,8 +8,9 @@ from labelled_rows import row, write
 from rlar.evals.discovery import score_assignments
 from rlar.evals.gate import evaluate_gate
 from rlar.evals.mutants import make, rewritten, verdicts, wrapped
-from rlar.kinds import library_class, library_spec
+from rlar.kinds import library_class
 from rlar.tool import Resources
+from rlar.tools.library import library_spec
 from rlar.types import Sample
 
 RIGHT = Sample(prompt="2-5?", completion="The answer is -3.", reference="-3", references=("-3",))

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from rlar.gate import OtherProcess
-from rlar.kinds import library_spec
+from rlar.tools.library import library_spec
 from rlar.types import Sample, ToolSpec
 
 

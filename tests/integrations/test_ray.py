@@ -18,10 +18,11 @@ ray = pytest.importorskip("ray")
 
 from rlar.errors import ConfigError  # noqa: E402
 from rlar.integrations.ray import RayScorer  # noqa: E402
-from rlar.kinds import LIBRARY, library_spec  # noqa: E402
+from rlar.kinds import LIBRARY  # noqa: E402
 from rlar.registry.registry import Registry, RowRecord  # noqa: E402
 from rlar.scoring.scorer import RoutedSample, Scorer  # noqa: E402
 from rlar.tool import Resources  # noqa: E402
+from rlar.tools.library import library_spec  # noqa: E402
 from rlar.types import AnswerKind, Certificate, Contract, Example, Message, Recipe, TaskSpec  # noqa: E402
 
 pytestmark = pytest.mark.slow

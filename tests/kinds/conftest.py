@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from rlar.kinds import library_class, library_spec
+from rlar.kinds import library_class
 from rlar.tool import LibraryTool, Resources
+from rlar.tools.library import library_spec
 from rlar.types import Sample, Score
 
 Scored = Callable[..., Score]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rlar.kinds import LIBRARY, library_class, library_spec
+from rlar.kinds import LIBRARY, library_class
 from rlar.tool import Resources
+from rlar.tools.library import library_spec
 from rlar.types import Sample
 
 PROMPT = "Translate into German: The cat sat on the mat and looked at the 12 birds for a long time."

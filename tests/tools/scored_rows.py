@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rlar.kinds import library_spec
 from rlar.registry.registry import Registry, RowRecord
 from rlar.scoring.scorer import RoutedSample, Scorer
+from rlar.tools.library import library_spec
 from rlar.types import (
     AnswerKind,
     Calibration,

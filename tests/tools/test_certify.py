@@ -19,8 +19,8 @@ from rlar.gate import (
 )
 from rlar.gate.policy import Policy, load_policy
 from rlar.gate.stats import fit_calibration, interval, own_scale
-from rlar.kinds import library_spec
 from rlar.tool import Resources
+from rlar.tools.library import library_spec
 from rlar.tools.load import load_tool
 from rlar.types import (
     AnswerKind,

@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from rlar.cli import app
 from rlar.errors import DatasetError, RegistryError
-from rlar.kinds import LIBRARY, library_spec
+from rlar.kinds import LIBRARY
 from rlar.registry.registry import Registry, RowRecord
 from rlar.scoring.lock_file import make_lock
 from rlar.scoring.rescore import rescore
+from rlar.tools.library import library_spec
 from rlar.types import Calibration
 
 HERE = Path(__file__).parent

@@ -21,10 +21,11 @@ from scored_rows import FAKES, OTHER, ROW, TASK, certificate, one_tool, row, sai
 
 import rlar
 from rlar.errors import RegistryError
-from rlar.kinds import LIBRARY, library_spec
+from rlar.kinds import LIBRARY
 from rlar.registry.registry import Registry, RowRecord
 from rlar.scoring import runner as runs
 from rlar.scoring.scorer import RoutedSample, Scorer
+from rlar.tools.library import library_spec
 from rlar.tools.load import TOOL_KINDS
 from rlar.types import (
     Assignment,

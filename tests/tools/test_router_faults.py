@@ -18,10 +18,11 @@ import pytest
 from scored_rows import ROW, TASK, one_tool, row, said, scorer, statuses, store
 
 from rlar.errors import RegistryError
-from rlar.kinds import LIBRARY, library_spec
+from rlar.kinds import LIBRARY
 from rlar.registry.registry import Registry, RowRecord
 from rlar.scoring.cache import DiskCache
 from rlar.scoring.runner import Breaker
+from rlar.tools.library import library_spec
 from rlar.types import Sample, failed, ok
 
 HERE = Path(__file__).parent

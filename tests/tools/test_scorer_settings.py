@@ -13,12 +13,13 @@ from scored_rows import OTHER, ROW, TASK, certificate, one_tool, row, said, scor
 
 import rlar
 from rlar.errors import ConfigError, RegistryError, UnknownTaskError
-from rlar.kinds import LIBRARY, library_spec
+from rlar.kinds import LIBRARY
 from rlar.registry.registry import Registry, RowRecord
 from rlar.rows.read import read_rows
 from rlar.scoring.lock_file import make_lock
 from rlar.scoring.scorer import RoutedSample
 from rlar.scoring.unknown import UnknownQueue
+from rlar.tools.library import library_spec
 from rlar.types import Assignment, Calibration, Example, Message, Recipe
 
 HERE = Path(__file__).parent

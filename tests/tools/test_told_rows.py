@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rlar.kinds import LIBRARY, library_spec
+from rlar.kinds import LIBRARY
 from rlar.registry.registry import Registry, RowRecord
 from rlar.scoring.scorer import RoutedSample, Scorer
+from rlar.tools.library import library_spec
 from rlar.types import AnswerKind, Certificate, Contract, Example, Message, Recipe, TaskSpec
 
 TASK, OTHER = "f1-000000000001", "f1-000000000002"

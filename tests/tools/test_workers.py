@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from rlar.errors import ToolError
-from rlar.kinds import LIBRARY, library_class, library_spec
+from rlar.kinds import LIBRARY, library_class
 from rlar.scoring.workers import WorkerPool
 from rlar.tool import Resources
+from rlar.tools.library import library_spec
 from rlar.tools.load import load_tool
 from rlar.types import Sample
 

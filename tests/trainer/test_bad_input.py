@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from rlar.cli import app
 from rlar.errors import ConfigError
-from rlar.kinds import library_spec
 from rlar.registry import migrations
 from rlar.registry.registry import Registry
+from rlar.tools.library import library_spec
 from rlar.trainer.model.policy import Policy, load_policy
 from rlar.types import Calibration, Certificate, CheckResult, Example, Message, Recipe, TaskSpec
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from rlar.errors import SandboxRefused
-from rlar.kinds import library_class, library_spec
+from rlar.kinds import library_class
 from rlar.kinds.programs.inputs import arguments_of, example_calls, guesses
 from rlar.tool import LibraryTool, Resources
+from rlar.tools.library import library_spec
 from rlar.types import Sample, Score
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from rlar.errors import SandboxRefused
-from rlar.kinds import candidates, library_class, library_spec
+from rlar.kinds import candidates, library_class
 from rlar.kinds.programs.rows import find_suite
 from rlar.kinds.programs.run import same_value
 from rlar.sandbox import Pool, RunResult, Status
 from rlar.tool import LibraryTool, Resources
+from rlar.tools.library import library_spec
 from rlar.types import AnswerKind, Example, Message, Sample, Score
 
 

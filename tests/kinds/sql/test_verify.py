@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from rlar.errors import SandboxRefused
-from rlar.kinds import library_class, library_spec
+from rlar.kinds import library_class
 from rlar.kinds.sql.data import database, shape_of
 from rlar.kinds.sql.mutants import sql_mutants
 from rlar.kinds.sql.rows import SqlTask, find_sql, read_query
 from rlar.kinds.sql.verify import compare, extract_query
 from rlar.tool import LibraryTool, Resources
+from rlar.tools.library import library_spec
 from rlar.types import Example, Message, Sample, Score
 
 SCHEMA = """CREATE TABLE singer (id INTEGER PRIMARY KEY, name TEXT, country TEXT, age INT);

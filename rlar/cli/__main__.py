@@ -1,0 +1,5 @@
+"""`python -m rlar.cli` is the `rlar` command."""
+
+from rlar.cli import main
+
+main()
