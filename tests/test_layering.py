@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "rlar"
 
 LAYERS = {name: place for place, names in enumerate((
     ("types", "errors", "visible"), ("foreign", "terminal", "network", "process"), ("config",), ("text",), ("rows",), ("sandbox",), ("code_identity",), ("tool",), ("kinds",), ("discover",),
-    ("registry",), ("llm",), ("report",), ("tools",), ("gate",), ("scoring",),
+    ("registry",), ("llm",), ("report",), ("tools",), ("scoring",), ("gate",),
     ("agent", "trainer", "evals", "server", "integrations", "testing"), ("cli",), ("__main__",),
 )) for name in names}  # fmt: skip
 STILL_UP: set[tuple[str, str]] = {

@@ -43,16 +43,20 @@ STDERR_BYTES = 1_000_000
 class WorkerPool:
     """`workers` processes, each minded by a thread of its own. Thread-safe; started on first use."""
 
-    def __init__(self, workers: int, *, plugins: Sequence[str] = (), memory_mb: int = 4096) -> None:
+    def __init__(
+        self, workers: int, *, plugins: Sequence[str] = (), memory_mb: int = 4096, hash_seed: str = "0"
+    ) -> None:
         """
         Args:
             workers: processes.
             plugins: modules that each worker imports first; they may register tools.
             memory_mb: address space of one worker.
+            hash_seed: PYTHONHASHSEED of the workers; equal input must give equal output.
         """
         self.workers = workers
         self.plugins = tuple(plugins)
         self.memory_mb = memory_mb
+        self.hash_seed = hash_seed
         self.is_closed = False
         self._queue: deque[_Chunk] = deque()
         self._ready = threading.Condition()
@@ -249,7 +253,7 @@ class _Worker:
             environment = {
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join(paths),
-                "PYTHONHASHSEED": "0",
+                "PYTHONHASHSEED": pool.hash_seed,
                 "OMP_NUM_THREADS": "1",
             }
             self._process = subprocess.Popen(
