@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from rlar.errors import boundary
-from rlar.process import limit_memory
+from rlar.process import Pipe, limit_memory
 from rlar.rows.example import MAX_DEPTH, MAX_ROW_BYTES
 
 MEMORY_BYTES = 2 << 30
@@ -37,8 +37,7 @@ class _Unreadable:
 
 def main() -> None:
     """Write the rows of the file that the first argument names."""
-    out = os.fdopen(os.dup(1), "wb", buffering=1 << 18)
-    os.dup2(2, 1)
+    out = os.fdopen(Pipe().replies, "wb", buffering=1 << 18)
     try:
         for line in _lines(sys.argv[1]):
             out.write(line + b"\n")
