@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -18,7 +19,6 @@ from rlar.gate.run import Trial
 from rlar.registry.registry import Registry
 from rlar.types import Sample, Score, ToolKind, ToolSpec, ok
 
-MIX = Path(__file__).resolve().parents[2] / "examples" / "mix.jsonl"
 SAMPLE = Sample(prompt="What is 2 + 2?", completion="4", reference="4", references=("4",))
 
 
@@ -79,7 +79,8 @@ def test_a_machine_is_as_slow_as_others_take_its_processor(monkeypatch: pytest.M
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
     """Other programs that take all that they can get."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    code = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: sum(range(10_000))"
+    loops = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(processes)]
     try:
         yield
     finally:
@@ -88,13 +89,24 @@ def busy(processes: int) -> Iterator[None]:
             loop.wait()
 
 
+def sums(path: Path) -> Path:
+    """Rows with numbers to find, which `number` and `math` (SymPy in a helper process) may both judge."""
+    rows = [
+        {"prompt": f"Ann has {n} apples and buys {n * 3} more. How many has she?", "reference": str(4 * n)}
+        for n in range(3, 21)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
 def build(folder: Path, name: str) -> str:
-    """The content digest of a small build: a row of each kind of task that takes no sandbox, and `math` among them."""
+    """The content digest of a small build."""
     registry = folder / f"{name}.db"
     command = [sys.executable, "-m", "rlar", "agent", "build-tools", "--llm", "none", "-r", str(registry)]
-    subprocess.run([*command, "-d", str(MIX), "--report", ""], check=True, timeout=1800, capture_output=True)
+    rows = sums(folder / "sums.jsonl")
+    subprocess.run([*command, "-d", str(rows), "--report", ""], check=True, timeout=1800, capture_output=True)
     with Registry.open(str(registry), readonly=True) as opened:
-        assert any(spec.name == "math" for spec in opened.tools())
+        assert "math" in {spec.name for spec in opened.tools()}
         return opened.content_digest()
 
 
