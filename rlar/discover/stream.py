@@ -6,27 +6,25 @@ the caller's main module again, so this works from a script, a console command, 
 
 from __future__ import annotations
 
+import io
+import json
 import os
-import pickle
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from itertools import islice
-from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
-from rlar.discover.frames import read_frame, write_frame
+import numpy as np
+
 from rlar.discover.row_router import RowRouter
 from rlar.errors import RlarError
 from rlar.kinds.bind import bind
 from rlar.kinds.parsed import Parsed
-from rlar.types import Example, JsonObject, Message
+from rlar.process import Child, Crew, End, to_json
+from rlar.types import Contract, Example, JsonObject, Message
 
 ROWS_PER_CHUNK = 512
 """Rows that travel together."""
@@ -81,16 +79,16 @@ def assign_stream(router: RowRouter, examples: Iterable[Example], *, workers: in
         for chunk in chunks:
             yield from route_rows(router, chunk)
         return
-    with _Crew(router, workers) as crew:
-        waiting: deque[Future[bytes]] = deque()
+    with Crew(partial(_start, *_packed(router)), workers) as crew:
+        waiting: deque[tuple[Future[bytes | End], str]] = deque()
         first = 1
         for chunk in chunks:
-            waiting.append(crew.submit(chunk, first))
+            waiting.append((crew.submit(pack_rows(chunk)), f"{first:,} to {first + len(chunk) - 1:,}"))
             first += len(chunk)
             if len(waiting) >= workers * CHUNKS_AHEAD:
-                yield from _unpacked(waiting.popleft())
+                yield from _unpacked(*waiting.popleft())
         while waiting:
-            yield from _unpacked(waiting.popleft())
+            yield from _unpacked(*waiting.popleft())
 
 
 def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
@@ -109,8 +107,8 @@ def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
 
 
 def pack_rows(examples: Sequence[Example]) -> bytes:
-    """Examples as plain values: a third of the time that pickling models takes. The origin stays behind."""
-    return pickle.dumps(
+    """Examples as plain values in JSON; the origin stays behind."""
+    return to_json(
         [
             (
                 example.id,
@@ -119,8 +117,7 @@ def pack_rows(examples: Sequence[Example]) -> bytes:
                 example.columns,
             )
             for example in examples
-        ],
-        pickle.HIGHEST_PROTOCOL,
+        ]
     )
 
 
@@ -131,117 +128,49 @@ def unpack_rows(data: bytes) -> list[Example]:
             id=identity,
             prompt=tuple([Message.model_construct(role=role, content=content) for role, content in prompt]),
             reference=references[0] if references else None,
-            references=references,
+            references=tuple(references),
             columns=columns,
         )
-        for identity, prompt, references, columns in pickle.loads(data)
+        for identity, prompt, references, columns in json.loads(data)
     ]
 
 
-def _unpacked(future: Future[bytes]) -> Iterator[RoutedRow]:
-    for values in pickle.loads(future.result()):
+def _unpacked(future: Future[bytes | End], rows: str) -> Iterator[RoutedRow]:
+    reply = future.result()
+    if isinstance(reply, End):
+        fate = f"ended (exit code {reply.code})"
+        if reply.signal:
+            fate = f"was killed by {reply.signal}" + (" (out of memory?)" if reply.signal == "SIGKILL" else "")
+        said = f": {reply.line}" if reply.line else ""
+        raise RlarError(f"a process that assigned rows {rows} {fate}{said}; run again, what is done stays done")
+    for values in json.loads(reply):
         yield RoutedRow._make(values)
 
 
-# ------------------------------------------------------------------------------------------ processes
+def _packed(router: RowRouter) -> tuple[bytes, bytes]:
+    arrays = io.BytesIO()
+    np.savez(arrays, **router.to_arrays())  # type: ignore[arg-type]
+    return to_json([contract.model_dump(mode="json") for contract in router.contracts]), arrays.getvalue()
 
 
-class _Crew:
-    """Worker processes, each spoken to by a thread of its own: a thread sends one chunk and waits for its rows."""
-
-    def __init__(self, router: RowRouter, workers: int) -> None:
-        self._router = pickle.dumps(router, pickle.HIGHEST_PROTOCOL)
-        self._members: list[_Member] = []
-        self._own = threading.local()
-        self._lock = threading.Lock()
-        self._is_closed = False
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="rlar-assign")
-
-    def __enter__(self) -> _Crew:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        with self._lock:
-            self._is_closed = True
-            members = list(self._members)
-        for member in members:
-            member.kill()  # a thread that waits for it wakes up
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        for member in members:
-            member.close()
-
-    def submit(self, chunk: Sequence[Example], first: int) -> Future[bytes]:
-        """The packed rows of a chunk, some time; `first` is the number of its first row, for messages."""
-        return self._threads.submit(self._work, pack_rows(chunk), f"{first:,} to {first + len(chunk) - 1:,}")
-
-    def _work(self, packed: bytes, rows: str) -> bytes:
-        member: _Member | None = getattr(self._own, "member", None)
-        if member is None:
-            with self._lock:
-                if self._is_closed:
-                    raise RlarError("the assignment of rows was stopped")
-                member = self._own.member = _Member(self._router)
-                self._members.append(member)
-        return member.work(packed, rows)
+def _start(contracts: bytes, arrays: bytes) -> Child:
+    # One thread each: there is a process for every processor, and sums in another order give other numbers.
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    child = Child("rlar.discover.stream_worker", environment=threads)
+    with suppress(OSError):  # it has ended; whoever waits for its answer finds out how
+        child.send(contracts, arrays)
+    return child
 
 
-class _Member:
-    """One process and the pipes to it."""
-
-    def __init__(self, router: bytes) -> None:
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        paths = [path or str(Path.cwd()) for path in sys.path]
-        # One thread each: there is a process for every processor, and sums in another order give other numbers.
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "rlar.discover.stream_worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **threads},
-            start_new_session=True,
-        )
-        self._greeting: bytes | None = router
-
-    def work(self, packed: bytes, rows: str) -> bytes:
-        """The packed results of packed rows. Raises RlarError where the process is lost."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        reply = None
-        with suppress(OSError):  # a broken pipe: the same as no reply
-            if self._greeting is not None:
-                write_frame(self._process.stdin, self._greeting)
-                self._greeting = None
-            write_frame(self._process.stdin, packed)
-            reply = read_frame(self._process.stdout)
-        if reply is None:
-            raise RlarError(f"a process that assigned rows {rows} {self._fate()}; run again, what is done stays done")
-        return reply
-
-    def kill(self) -> None:
-        with suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGKILL)
-
-    def close(self) -> None:
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._stderr):
-            if stream is not None:
-                with suppress(OSError):  # what could not be flushed has no reader any more
-                    stream.close()
-
-    def _fate(self) -> str:
-        try:
-            code = self._process.wait(timeout=5.0)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            code = self._process.wait()
-        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - 2000))
-        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
-        if code < 0 and not lines:
-            memory = " (out of memory?)" if code == -signal.SIGKILL else ""
-            return f"was killed by {signal.Signals(-code).name}{memory}"
-        return f"ended (exit code {code}): {lines[-1][:300] if lines else 'it left no message'}"
+def unpack_router(contracts: bytes, arrays: bytes) -> RowRouter:
+    """The router that a worker was sent."""
+    with np.load(io.BytesIO(arrays), allow_pickle=False) as stored:
+        held = {name: stored[name] for name in stored.files}
+    return RowRouter(
+        held["fingerprints"].tolist(), [Contract.model_validate(each) for each in json.loads(contracts)], held
+    )
 
 
 def serve(router: RowRouter, packed: bytes) -> bytes:
     """What a worker answers to a chunk: `route_rows` of it, packed."""
-    return pickle.dumps([tuple(row) for row in route_rows(router, unpack_rows(packed))], pickle.HIGHEST_PROTOCOL)
+    return to_json(route_rows(router, unpack_rows(packed)))

@@ -1,37 +1,24 @@
-"""The worker process of `rlar.discover.stream`: gets a router, then chunks of rows; answers each chunk in one frame.
+"""The worker process of `rlar.discover.stream`: gets a router in two frames, then chunks of rows; answers each in one frame.
 
-Started with `python -m rlar.discover.stream_worker`. The frames are pickled, by nobody but the process that started it;
-rows travel in them as plain values. It ends when the pipe does.
+Started with `python -m rlar.discover.stream_worker`. It ends when the pipe does, or with the thread that started it.
 """
 
 from __future__ import annotations
 
-import os
-import pickle
-import signal
-
-from rlar.discover.frames import read_frame, write_frame
+from rlar.process import Pipe
 
 
 def main() -> None:
     """Serve frames until the parent closes the pipe."""
-    requests = os.fdopen(os.dup(0), "rb")
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)  # whatever prints must not speak between frames
-    # Ctrl-C at the terminal is the parent's business; it ends us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    greeting = read_frame(requests)
-    if greeting is None:
+    pipe = Pipe(dies_with_parent=True)
+    contracts, arrays = pipe.receive(), pipe.receive()
+    if contracts is None or arrays is None:
         return
-    from rlar.discover.stream import serve
+    from rlar.discover.stream import serve, unpack_router
 
-    router = pickle.loads(greeting)
-    while (packed := read_frame(requests)) is not None:
-        try:
-            write_frame(replies, serve(router, packed))
-        except BrokenPipeError:
-            os._exit(0)  # nobody is left to be told
+    router = unpack_router(contracts, arrays)
+    while (packed := pipe.receive()) is not None:
+        pipe.send(serve(router, packed))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from rlar.gate.probe import Probe
+from rlar.scoring.runner import PATIENCE_SECONDS
 from rlar.tool import RewardTool
-from rlar.types import Sample, Score
+from rlar.tools.slots import Slots
+from rlar.types import Sample, Score, failed, timed_out
 
 AT_ONCE = 8
 """Duels in flight; a comparing tool waits for an endpoint most of the time."""
@@ -34,8 +36,12 @@ class Duels:
 
     def score(self, samples: Sequence[Sample]) -> list[Score]:
         """One Score per sample, in order."""
-        with ThreadPoolExecutor(min(AT_ONCE, max(1, len(samples))), thread_name_prefix="rlar-duel") as pool:
-            return list(pool.map(self._duel, samples))
+        return Slots(AT_ONCE).run(
+            [partial(self._duel, sample) for sample in samples],
+            seconds=PATIENCE_SECONDS,
+            on_error=lambda error: failed(f"{type(error).__name__}: {str(error)[:500]}"),
+            late=lambda: timed_out(f"no verdict within {PATIENCE_SECONDS:g} s"),
+        )
 
     def _duel(self, sample: Sample) -> Score:
         opponent = self._opponents.get(id(sample))

@@ -1,27 +1,24 @@
 """Another place that scores the same samples: what hangs on hash order, globals, import order or earlier calls shows there.
 
-For library tools a second Python process (`main` reads one JSON request a line and writes one JSON answer a line); for
-generated ones a second sandbox with a process for every sample.
+For library tools a worker process with another hash seed; for generated ones a second sandbox with a process for every
+sample.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
-from queue import Empty, Queue
-from typing import IO, Protocol
+from typing import Protocol
 
-from rlar.errors import SandboxError, boundary
+from rlar.errors import SandboxError
 from rlar.gate.run import Ran
 from rlar.sandbox import Pool
+from rlar.scoring.workers import WorkerPool
 from rlar.tool import Resources, RewardTool
 from rlar.tools.generated import score_in
-from rlar.tools.load import kind_of, load_tool, unusable, where
+from rlar.tools.load import kind_of, unusable, where
 from rlar.types import Sample, Score, ToolSpec, failed
 
 
@@ -88,111 +85,28 @@ class OtherSandbox:
 
 
 class OtherProcess:
-    """Started on first use, shared by all certificates of a build, closed by whoever made it. One request at a time."""
+    """A worker with another hash seed, shared by all certificates of a build, closed by whoever made it."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
-        self._answers: Queue[str] = Queue()
-        self._lock = threading.Lock()
+        # Iteration over a set of strings comes in another order there than here, and than where tools are served.
+        self._pool = WorkerPool(1, hash_seed="1" if os.environ.get("PYTHONHASHSEED") != "1" else "2")
 
     def can_load(self, spec: ToolSpec) -> bool:
         """Whether this kind of tool is cheap to load twice: it is code of ours that does not drive the sandbox."""
         return kind_of(spec).elsewhere == "process" and not unusable(spec) and where(spec) != "sandbox"
 
     def score(self, spec: ToolSpec, samples: Sequence[Sample], seconds: float) -> Ran:
-        """Scores from the other process; failures where it died or ran out of time."""
-        with self._lock:
-            process = self._started()
-            request = {
-                "spec": spec.model_dump(mode="json"),
-                "samples": [sample.model_dump(mode="json") for sample in samples],
-            }
-
-            def ask() -> str:
-                assert process.stdin is not None, "opened with a pipe"
-                process.stdin.write(json.dumps(request) + "\n")
-                process.stdin.flush()
-                return self._answers.get(timeout=max(1.0, seconds))
-
-            problem = ""
-
-            def on_error(error: Exception) -> str:
-                return json.dumps({"error": "no answer in time" if isinstance(error, Empty) else f"died: {error}"})
-
-            answer = json.loads(boundary(ask, on_error))
-            if "error" in answer:
-                problem = f"the other process: {answer['error']}"
-                self._stop()
-                return Ran([failed(problem) for _ in samples], 0.0, problem)
-            return Ran([Score.model_validate(each) for each in answer["scores"]], 0.0, problem)
-
-    def _started(self) -> subprocess.Popen[str]:
-        if self._process is None or self._process.poll() is not None:
-            self._answers = Queue()
-            # Another hash seed than ours: iteration over a set of strings comes in another order there.
-            seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", "from rlar.gate.elsewhere import main; main()"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",
-                env={
-                    **os.environ,
-                    "PYTHONHASHSEED": seed,
-                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-                },
-            )
-            assert self._process.stdout is not None, "opened with a pipe"
-            threading.Thread(target=_pump, args=(self._process.stdout, self._answers), daemon=True).start()
-        return self._process
-
-    def _stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
-                if stream is not None:
-                    boundary(stream.close, lambda _error: None)
-            self._process = None
+        """Scores from the other process; failures for samples on which it died, and where it cannot load the tool."""
+        scores = self._pool.submit(spec, samples, deadline_seconds=max(1.0, seconds)).wait()
+        lost = next((score for score in scores if score.status not in ("ok", "abstain")), None)
+        return Ran(scores, 0.0, "" if lost is None else f"the other process: {lost.error}")
 
     def close(self) -> None:
         """End the process."""
-        with self._lock:
-            self._stop()
+        self._pool.close()
 
     def __enter__(self) -> OtherProcess:
         return self
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
-
-
-def _pump(stream: IO[str], answers: Queue[str]) -> None:
-    for line in stream:
-        answers.put(line)
-    answers.put(json.dumps({"error": "the process ended"}))
-
-
-def main() -> None:
-    """Answer requests until stdin closes."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a tool prints must not pass for an answer
-    tools: dict[str, RewardTool] = {}
-    resources = Resources()
-
-    def answer(line: str) -> str:
-        request = json.loads(line)
-        spec = ToolSpec.model_validate(request["spec"])
-        if spec.id not in tools:
-            tools[spec.id] = load_tool(spec, resources)
-        scores = tools[spec.id].score([Sample.model_validate(each) for each in request["samples"]])
-        return json.dumps({"scores": [score.model_dump(mode="json") for score in scores]})
-
-    for line in sys.stdin:
-        reply = boundary(
-            lambda line=line: answer(line),  # type: ignore[misc]
-            lambda error: json.dumps({"error": f"{type(error).__name__}: {error}"}),
-        )
-        answers.write(reply + "\n")
-        answers.flush()

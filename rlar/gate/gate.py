@@ -20,7 +20,7 @@ from rlar.gate.policy import Limits, Policy, Role, RunClass
 from rlar.gate.probe import ProbeSet
 from rlar.gate.probes import make_probes, pairs_digest
 from rlar.gate.probes.make import Binder
-from rlar.gate.run import Clock, Memory, Ran, score_all
+from rlar.gate.run import Memory, Ran, Trial
 from rlar.gate.stats import fit_calibration, own_scale, row_offsets
 from rlar.gate.trials import Timed, determinism, sanity
 from rlar.tool import LibraryTool, RewardTool
@@ -100,57 +100,59 @@ def certify(
     if duels:
         foes = opponents(probe_set.probes)
         tool, reload = Duels(tool, foes), _in_duels(reload, foes)
-    clock, memory = Clock(budget.seconds), Memory()
-    timed = Timed(tool, probe_set.probes, budget, clock, runs=runs)
-    if timed.hung or (
-        timed.p95 is not None and len(timed.milliseconds) >= 3 and min(timed.milliseconds) > budget.p95_ms
-    ):
-        results = [timed.check()]
-        results += [_not_run(name, "not run: the tool is too slow") for name in limits.mandatory if name != "latency"]
-        return certificate(results, timed=timed)
-    ran = score_all(tool, [probe.sample for probe in probe_set.probes], clock)
-    offsets = {} if bounded else _offsets(probe_set, ran)
-    measured = Measured(
-        probe_set,
-        ran.scores,
-        _unit if bounded else _own_scale(probe_set, ran, offsets),
-        policy,
-        limits,
-        seed,
-        graded=role == "quality" and not duels,
-        silence_is_high=role == "guard",
-        duels=duels,
-        offsets=offsets,
-    )
-    grown = memory.grown
-    results = [
-        sanity(
-            ran,
-            bounded=bounded,
-            silent=role == "guard",
-            policy=policy,
-            memory_mb=grown,
-            memory_limit_mb=budget.memory_mb,
-        ),
-        *_content_checks(measured, role),
-    ]
-    results.append(
-        determinism(
-            tool,
-            probe_set.probes,
+    memory = Memory()
+    with Trial(tool, budget.seconds) as trial:
+        timed = Timed(trial, probe_set.probes, budget, runs=runs)
+        if timed.hung or (
+            timed.p95 is not None and len(timed.milliseconds) >= 3 and min(timed.milliseconds) > budget.p95_ms
+        ):
+            results = [timed.check()]
+            results += [
+                _not_run(name, "not run: the tool is too slow") for name in limits.mandatory if name != "latency"
+            ]
+            return certificate(results, timed=timed)
+        ran = trial.score_all([probe.sample for probe in probe_set.probes])
+        offsets = {} if bounded else _offsets(probe_set, ran)
+        measured = Measured(
+            probe_set,
             ran.scores,
-            budget=budget,
-            clock=clock,
-            seed=seed,
-            reload=reload,
-            elsewhere=elsewhere,
+            _unit if bounded else _own_scale(probe_set, ran, offsets),
+            policy,
+            limits,
+            seed,
+            graded=role == "quality" and not duels,
+            silence_is_high=role == "guard",
+            duels=duels,
+            offsets=offsets,
         )
-    )
-    results.append(_latency(timed, ran))
-    results.append(checks.coverage(measured))
-    if (labelled_result := checks.labelled(measured)) is not None:
-        results.append(labelled_result)
-    return certificate(results, timed=timed, ran=ran, probe_set=probe_set, bounded=bounded)
+        grown = memory.grown
+        results = [
+            sanity(
+                ran,
+                bounded=bounded,
+                silent=role == "guard",
+                policy=policy,
+                memory_mb=grown,
+                memory_limit_mb=budget.memory_mb,
+            ),
+            *_content_checks(measured, role),
+        ]
+        results.append(
+            determinism(
+                trial,
+                probe_set.probes,
+                ran.scores,
+                budget=budget,
+                seed=seed,
+                reload=reload,
+                elsewhere=elsewhere,
+            )
+        )
+        results.append(_latency(timed, ran))
+        results.append(checks.coverage(measured))
+        if (labelled_result := checks.labelled(measured)) is not None:
+            results.append(labelled_result)
+        return certificate(results, timed=timed, ran=ran, probe_set=probe_set, bounded=bounded)
 
 
 def tool_role(tool: RewardTool) -> Role:

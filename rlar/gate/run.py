@@ -1,131 +1,133 @@
-"""Runs a tool under suspicion: it may raise, hang, return nonsense or leak state, and the build goes on.
+"""Runs a tool under suspicion on the serving runtime: it may raise, hang or return nonsense, and the build goes on.
 
 A tool runs in this process, in a thread with a deadline: library tools are vetted, generated ones bring their own
 sandbox. What this does not stop: a tool that hangs in C code holding the interpreter lock, or that kills the process.
+
+No deadline and no latency is a matter of how busy the machine is: what takes longer than allowed is set against how
+much longer a computation takes at the same moment.
 """
 
 from __future__ import annotations
 
-import math
 import resource
 import sys
-import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from rlar.errors import boundary
-from rlar.tool import RewardTool
+from rlar.network import Network
+from rlar.scoring.runner import Runner
+from rlar.scoring.workers import LOAD_SECONDS
+from rlar.tool import Resources, RewardTool
 from rlar.types import Sample, Score, failed
 
-STATUSES = frozenset({"ok", "abstain", "failed", "timeout"})
+CALIBRATION_SECONDS = 0.05
+"""Processor time of the computation that tells how busy the machine is: several turns of a scheduler."""
+CALIBRATED_SECONDS = 1.0
+"""What a calibration is good for, and what it is worth its time for."""
+MAX_SLOWDOWN = 64.0
+"""No machine is so busy that a call may take longer than this times its limit."""
+
+
+def slowdown() -> float:
+    """How many times longer work takes now than on a processor of its own: wall time over processor time, in [1, 64]."""
+    began, spent = time.perf_counter(), time.thread_time()
+    while (computed := time.thread_time() - spent) < CALIBRATION_SECONDS:
+        sum(range(1_000))
+    return min(MAX_SLOWDOWN, max(1.0, (time.perf_counter() - began) / computed))
 
 
 @dataclass
 class Ran:
-    """What came of one call."""
+    """What came of one call, or of several."""
 
     scores: list[Score]
-    """One per sample; synthetic failures where the call gave nothing usable."""
+    """One per sample."""
     seconds: float
+    """As on a machine that has nothing else to do."""
     problem: str = ""
-    """Why the call itself is unusable: raised, hung, wrong type, wrong length, not a number."""
+    """Why the calls are unusable: out of time, or nobody to call."""
     hung: bool = False
+    wall_seconds: float = 0.0
 
 
-def call(tool: RewardTool, samples: Sequence[Sample], seconds: float) -> Ran:
-    """`tool.score(samples)` with a deadline; never raises."""
-    box: list[Any] = []
-    problems: list[str] = []
+class Trial:
+    """One tool on trial with the time that its certificate may take. Use it as a context manager.
 
-    def work() -> None:
-        def on_error(error: Exception) -> None:
-            problems.append(f"raised {type(error).__name__}: {_short(str(error))}")
+    The time is that of a machine with nothing else to do: from the first second on, what passes is divided by how
+    busy the machine is.
+    """
 
-        try:
-            boundary(lambda: box.append(tool.score(list(samples))), on_error)
-        except SystemExit as error:
-            problems.append(f"raised SystemExit: {_short(str(error))}")
+    def __init__(self, tool: RewardTool, seconds: float) -> None:
+        self.tool = tool
+        self.seconds = seconds
+        """For all calls but the ones that load."""
+        self._spent = 0.0
+        self._slowdown, self._calibrated = 1.0, -CALIBRATED_SECONDS
+        # It loads nothing: its tools come to it alive, with resources of their own.
+        self._runner = Runner(
+            Resources(network=Network()), workers=0, plugins=(), deadline_seconds=seconds, quarantine_after=1
+        )
 
-    thread = threading.Thread(target=work, name=f"probing {tool.spec.id}", daemon=True)
-    started = time.perf_counter()
-    thread.start()
-    thread.join(max(0.01, seconds))
-    took = time.perf_counter() - started
-    if thread.is_alive():
-        problem = f"did not come back within {seconds:.3g} s for {len(samples)} completion(s)"
-        return Ran([failed(problem) for _ in samples], took, problem, hung=True)
-    if not box:
-        problem = problems[0] if problems else "ended its thread without a result"
-        return Ran([failed(problem) for _ in samples], took, problem)
-    return _checked(box[0], len(samples), took)
+    def __enter__(self) -> Trial:
+        return self
 
-
-def _checked(result: Any, expected: int, took: float) -> Ran:
-    if not isinstance(result, list | tuple):
-        problem = f"returned {type(result).__name__}, not a list of Score"
-    elif len(result) != expected:
-        problem = f"returned {len(result)} scores for {expected} completions"
-    else:
-        scores, problem = [], ""
-        for score in result:
-            fault = score_fault(score)
-            problem = problem or fault
-            scores.append(failed(fault) if fault else score)
-        return Ran(scores, took, problem)
-    return Ran([failed(problem) for _ in range(expected)], took, problem)
-
-
-def score_fault(score: Any) -> str:
-    """What is wrong with a Score, or "": tools may build one past its validation."""
-    if not isinstance(score, Score):
-        return f"returned {type(score).__name__}, not Score"
-    if score.status not in STATUSES:
-        return f"returned a Score with the unknown status {score.status!r}"
-    if score.status != "ok":
-        return "" if score.value is None else f"returned a value with status {score.status!r}"
-    if isinstance(score.value, bool) or not isinstance(score.value, int | float):
-        return f"returned {type(score.value).__name__} as value"
-    return "" if math.isfinite(score.value) else f"returned {score.value!r} as value"
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 160 else line[:157] + "..."
-
-
-@dataclass
-class Clock:
-    """The wall-clock budget of one certificate."""
-
-    seconds: float
-    started: float = field(default_factory=time.monotonic)
+    def __exit__(self, *_exc: object) -> None:
+        self._runner.close()
 
     @property
     def left(self) -> float:
         """Seconds left; 0 when spent."""
-        return max(0.0, self.seconds - (time.monotonic() - self.started))
+        return max(0.0, self.seconds - self._spent)
 
+    def warm_up(self, sample: Sample, tool: RewardTool | None = None) -> Ran:
+        """A first call, which may take as long as the serving runtime lets a tool load, and is not on the clock."""
+        return self._call(tool or self.tool, [sample], LOAD_SECONDS)
 
-def score_all(tool: RewardTool, samples: Sequence[Sample], clock: Clock, *, batch: int = 48) -> Ran:
-    """All samples in batches within the clock; what comes after the first hang or the deadline is failed unscored."""
-    scores: list[Score] = []
-    problem, hung, took = "", False, 0.0
-    for start in range(0, len(samples), batch):
-        part = samples[start : start + batch]
-        if hung or clock.left <= 0:
-            hung = True
-            problem = problem or f"scored {start} of {len(samples)} probes in {clock.seconds:.3g} s"
-            scores.extend(failed("not scored: out of time") for _ in part)
-            continue
-        ran = call(tool, part, clock.left)
-        scores.extend(ran.scores)
-        took += ran.seconds
-        problem = problem or ran.problem
-        hung = hung or ran.hung
-    return Ran(scores, took, problem, hung)
+    def call(self, samples: Sequence[Sample], seconds: float, tool: RewardTool | None = None) -> Ran:
+        """One call with a deadline; `seconds` of the result are as it would take on an idle machine if it took long."""
+        ran = self._call(tool or self.tool, samples, min(seconds, self.left))
+        self._spent += ran.seconds
+        return ran
+
+    def score_all(self, samples: Sequence[Sample], *, batch: int = 48, tool: RewardTool | None = None) -> Ran:
+        """All samples in batches; what comes after the first hang or the end of the time is failed unscored."""
+        scores: list[Score] = []
+        problem, hung, took = "", False, 0.0
+        for start in range(0, len(samples), batch):
+            part = samples[start : start + batch]
+            if hung or self.left <= 0:
+                hung = True
+                problem = problem or f"scored {start} of {len(samples)} probes in {self.seconds:.3g} s"
+                scores.extend(failed("not scored: out of time") for _ in part)
+                continue
+            ran = self.call(part, self.left, tool)
+            scores.extend(ran.scores)
+            took += ran.seconds
+            problem = problem or ran.problem
+            hung = hung or ran.hung
+        return Ran(scores, took, problem, hung)
+
+    def _call(self, tool: RewardTool, samples: Sequence[Sample], seconds: float) -> Ran:
+        began = time.monotonic()
+        scores = self._runner.call(tool, list(samples), seconds=max(0.01, seconds), slowdown=self.slowdown)
+        wall_seconds = time.monotonic() - began
+        took = self.idle(wall_seconds)
+        if scores is None:
+            problem = f"did not come back within {seconds:.3g} s for {len(samples)} completion(s)"
+            return Ran([failed(problem) for _ in samples], took, problem, True, wall_seconds)
+        return Ran(scores, took, wall_seconds=wall_seconds)
+
+    def idle(self, seconds: float) -> float:
+        """What would have taken so many seconds, had the machine nothing else to do."""
+        return seconds / self.slowdown() if seconds >= CALIBRATED_SECONDS else seconds
+
+    def slowdown(self) -> float:
+        """How busy the machine is, measured no longer ago than a calibration is good for."""
+        if time.monotonic() - self._calibrated >= CALIBRATED_SECONDS:
+            self._slowdown, self._calibrated = slowdown(), time.monotonic()
+        return self._slowdown
 
 
 class Memory:

@@ -10,7 +10,7 @@ from rlar.errors import boundary
 from rlar.gate.elsewhere import Elsewhere
 from rlar.gate.policy import Budget, Policy, RunClass
 from rlar.gate.probe import Probe
-from rlar.gate.run import Clock, Ran, call, score_all
+from rlar.gate.run import Ran, Trial, slowdown
 from rlar.gate.stats import quantile
 from rlar.tool import RewardTool
 from rlar.tools.load import kind_of
@@ -18,36 +18,35 @@ from rlar.types import CheckResult, Sample, Score, failed
 
 
 class Timed:
-    """Single calls, timed; the first are not counted, they warm the tool up."""
+    """Single calls of a warm tool, timed: loading it is not what a completion costs."""
 
-    def __init__(
-        self, tool: RewardTool, probes: Sequence[Probe], budget: Budget, clock: Clock, *, runs: RunClass = "pool"
-    ) -> None:
+    def __init__(self, trial: Trial, probes: Sequence[Probe], budget: Budget, *, runs: RunClass = "pool") -> None:
         self.runs = runs
         self.milliseconds: list[float] = []
         self.problem = ""
         self.hung = False
         self.limit_ms = budget.p95_ms
         chosen = spread([probe for probe in probes if not probe.may_loop], budget.timed)
-        warm_up = call(tool, [chosen[0].sample], min(clock.left, 3 * budget.call_seconds)) if chosen else None
-        if warm_up is not None and self._stopped(warm_up, chosen[0]):
+        if chosen and self._stopped(trial.warm_up(chosen[0].sample), chosen[0]):
             return
         for probe in chosen:
-            if clock.left <= 0:
+            if trial.left <= 0:
                 break
-            ran = call(tool, [probe.sample], min(clock.left, budget.call_seconds))
-            if self._stopped(ran, probe):
+            took = self._took(trial, probe, budget.call_seconds)
+            if took is not None and took > budget.p95_ms:
+                # A busy machine may be what was slow: the better of two counts, as it would be on an idle one.
+                again = self._took(trial, probe, budget.call_seconds)
+                took = None if again is None else min(took, again) / (1.0 if again <= budget.p95_ms else slowdown())
+            if took is None:
                 return
-            took = 1000 * ran.seconds
-            if took > budget.p95_ms:
-                # A busy machine may be what was slow: the better of two counts.
-                again = call(tool, [probe.sample], min(clock.left, budget.call_seconds))
-                if self._stopped(again, probe):
-                    return
-                took = min(took, 1000 * again.seconds)
             self.milliseconds.append(took)
             if len(self.milliseconds) >= 3 and min(self.milliseconds) > budget.p95_ms:
                 return
+
+    def _took(self, trial: Trial, probe: Probe, seconds: float) -> float | None:
+        """Milliseconds of one call; None where it hung."""
+        ran = trial.call([probe.sample], seconds)
+        return None if self._stopped(ran, probe) else 1000 * ran.wall_seconds
 
     def _stopped(self, ran: Ran, probe: Probe) -> bool:
         if ran.hung:
@@ -135,12 +134,11 @@ def sanity(
 
 
 def determinism(
-    tool: RewardTool,
+    trial: Trial,
     probes: Sequence[Probe],
     scores: Sequence[Score],
     *,
     budget: Budget,
-    clock: Clock,
     seed: int,
     reload: Callable[[], RewardTool] | None,
     elsewhere: Elsewhere | None,
@@ -157,26 +155,26 @@ def determinism(
         return CheckResult(name="determinism", passed=None, note="no probe was scored, nothing to repeat")
     values = [value for index in chosen if (value := scores[index].value) is not None]
     span = max(values) - min(values) if values else 0.0
-    kind = kind_of(tool.spec)
+    kind = kind_of(trial.tool.spec)
     tolerance = kind.relative_tolerance * span if kind.relative_tolerance else kind.tolerance
     needed = kind.agreement
     samples = [probes[index].sample for index in chosen]
     order = list(range(len(chosen)))
     Random(f"{seed}:order").shuffle(order)
     trials: list[tuple[str, Callable[[], Ran], list[int]]] = [
-        ("again", lambda: score_all(tool, samples, clock), list(range(len(chosen)))),
-        ("in another order, one by one in part", lambda: _shuffled(tool, samples, order, clock), order),
+        ("again", lambda: trial.score_all(samples), list(range(len(chosen)))),
+        ("in another order, one by one in part", lambda: _shuffled(trial, samples, order), order),
     ]
     notes: list[str] = []
     problems: list[str] = []
     if reload is not None:
-        trials.append(("freshly loaded", lambda: _reloaded(reload, samples, clock), list(range(len(chosen)))))
+        trials.append(("freshly loaded", lambda: _reloaded(trial, reload, samples), list(range(len(chosen)))))
     else:
         notes.append("not tried: a freshly loaded tool")
-    if elsewhere is not None and elsewhere.can_load(tool.spec):
+    if elsewhere is not None and elsewhere.can_load(trial.tool.spec):
         some = list(range(min(len(chosen), 40)))
         part = [samples[index] for index in some]
-        trials.append(("in another process", lambda: elsewhere.score(tool.spec, part, clock.left), some))
+        trials.append(("in another process", lambda: elsewhere.score(trial.tool.spec, part, trial.left), some))
     else:
         notes.append("not tried: another process")
     compared = differing = 0
@@ -207,17 +205,17 @@ def determinism(
     )
 
 
-def _shuffled(tool: RewardTool, samples: Sequence[Sample], order: Sequence[int], clock: Clock) -> Ran:
+def _shuffled(trial: Trial, samples: Sequence[Sample], order: Sequence[int]) -> Ran:
     """Another order and other batches: the first few alone, the rest by sevens."""
     mixed = [samples[index] for index in order]
-    head = score_all(tool, mixed[:5], clock, batch=1)
-    tail = score_all(tool, mixed[5:], clock, batch=7)
+    head = trial.score_all(mixed[:5], batch=1)
+    tail = trial.score_all(mixed[5:], batch=7)
     return Ran(
         [*head.scores, *tail.scores], head.seconds + tail.seconds, head.problem or tail.problem, head.hung or tail.hung
     )
 
 
-def _reloaded(reload: Callable[[], RewardTool], samples: Sequence[Sample], clock: Clock) -> Ran:
+def _reloaded(trial: Trial, reload: Callable[[], RewardTool], samples: Sequence[Sample]) -> Ran:
     loaded: list[RewardTool] = []
     problems: list[str] = []
     boundary(
@@ -226,7 +224,12 @@ def _reloaded(reload: Callable[[], RewardTool], samples: Sequence[Sample], clock
     )
     if problems:
         return Ran([failed(problems[0]) for _ in samples], 0.0, problems[0])
-    return score_all(loaded[0], samples, clock)
+    warm = trial.warm_up(samples[0], loaded[0])
+    return (
+        trial.score_all(samples, tool=loaded[0])
+        if not warm.hung
+        else Ran(warm.scores * len(samples), warm.seconds, warm.problem, hung=True)
+    )
 
 
 def _same(first: Score, second: Score, tolerance: float) -> bool:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import re
-import select
-import subprocess
-import tempfile
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +16,7 @@ import orjson
 
 from rlar.errors import DatasetError
 from rlar.foreign import DEEPEST, too_deep
-from rlar.process import last_words, start_bounded
+from rlar.process import FRUGAL, Child
 from rlar.rows.example import MAX_ROW_BYTES, RejectedRow, kind_of
 from rlar.types import JsonObject
 
@@ -249,27 +246,19 @@ def _parquet_rows(path: Path) -> Iterator[RawRow | RejectedRow]:
 
 
 def _worker_lines(path: Path) -> Iterator[bytes]:
-    with tempfile.TemporaryFile() as stderr:
-        process = start_bounded("rlar.rows.parquet_worker", str(path), stdout=subprocess.PIPE, stderr=stderr)
-        assert process.stdout is not None, "opened with a pipe"
-        try:
-            ready, left = select.poll(), bytearray()
-            ready.register(process.stdout, select.POLLIN)
-            while True:
-                if not ready.poll(SILENCE_SECONDS * 1000):
-                    raise DatasetError(f"{path}: its reader gave no row for {SILENCE_SECONDS} s; is the file damaged?")
-                part = os.read(process.stdout.fileno(), 1 << 18)
-                if not part:
-                    break
-                left += part
-                *lines, rest = left.split(b"\n")
-                left = rest
-                yield from map(bytes, lines)
-            process.wait()
-            if process.returncode:
-                stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - 2000))
-                raise DatasetError(f"{path}: its reader ended with {last_words(process, stderr.read())}")
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
+    left = bytearray()
+    with Child("rlar.rows.parquet_worker", str(path), environment=FRUGAL) as reader:
+        while True:
+            try:
+                left += reader.read(until=time.monotonic() + SILENCE_SECONDS)
+            except TimeoutError:
+                raise DatasetError(
+                    f"{path}: its reader gave no row for {SILENCE_SECONDS} s; is the file damaged?"
+                ) from None
+            except EOFError:
+                if (end := reader.end()).code:
+                    raise DatasetError(f"{path}: its reader ended with {end}") from None
+                return
+            *lines, rest = left.split(b"\n")
+            left = rest
+            yield from map(bytes, lines)

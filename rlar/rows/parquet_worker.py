@@ -20,7 +20,7 @@ import orjson
 
 from rlar.errors import boundary
 from rlar.foreign import DEEPEST
-from rlar.process import limit_memory
+from rlar.process import Pipe, limit_memory
 from rlar.rows.example import MAX_ROW_BYTES
 
 MEMORY_BYTES = 2 << 30
@@ -38,8 +38,7 @@ class _Unreadable:
 
 def main() -> None:
     """Write the rows of the file that the first argument names."""
-    out = os.fdopen(os.dup(1), "wb", buffering=1 << 18)
-    os.dup2(2, 1)
+    out = os.fdopen(Pipe().replies, "wb", buffering=1 << 18)
     try:
         for line in _lines(sys.argv[1]):
             out.write(line + b"\n")

@@ -14,20 +14,23 @@ from rlar.types import Sample, Score, failed, ok
 STATUSES = frozenset({"ok", "abstain", "failed", "timeout"})
 
 
-def score_checked(tool: RewardTool, samples: Sequence[Sample]) -> list[Score]:
+def score_checked(tool: RewardTool, samples: Sequence[Sample], *, on_trial: bool = False) -> list[Score]:
     """One valid Score per sample, in order; what is not one is "failed", with what was wrong.
 
     A batch that raises or has the wrong length is scored again one by one, so that only the culprit fails; group by
     group where the scores of a group hang together.
+
+    Args:
+        on_trial: finite numbers stay as they are: what is put right here may not hide from the gate.
     """
     found: Any = boundary(lambda: tool.score(samples), _raised)
     if isinstance(found, list) and len(found) == len(samples):
-        return [_valid(tool, score, bool(samples[index].completion)) for index, score in enumerate(found)]
+        return [_valid(tool, score, bool(samples[index].completion), on_trial) for index, score in enumerate(found)]
     smaller = pieces(samples, 1, whole_groups=needs_whole_groups(tool.spec))
     if len(smaller) > 1:
         scores: dict[int, Score] = {}
         for indices in smaller:
-            part = score_checked(tool, [samples[index] for index in indices])
+            part = score_checked(tool, [samples[index] for index in indices], on_trial=on_trial)
             scores.update(zip(indices, part, strict=True))
         return [scores[index] for index in range(len(samples))]
     if isinstance(found, Score):
@@ -43,7 +46,7 @@ def _raised(error: Exception) -> Any:
     return failed(f"{type(error).__name__}: {str(error)[:500]}")
 
 
-def _valid(tool: RewardTool, score: Any, is_answer: bool) -> Score:
+def _valid(tool: RewardTool, score: Any, is_answer: bool, on_trial: bool) -> Score:
     """The score itself, or what is wrong with it: model_construct and subclasses get around pydantic."""
     if type(score) is not Score:
         return failed(f"returned {type(score).__name__} instead of a Score")
@@ -58,6 +61,8 @@ def _valid(tool: RewardTool, score: Any, is_answer: bool) -> Score:
         return failed(f"returned a value of type {type(value).__name__} instead of float")
     if value - value != 0.0:
         return failed(f"returned {value!r}")
+    if on_trial:
+        return score
     is_bounded = kind_of(tool.spec).is_bounded
     if is_bounded and not 0.0 <= value <= 1.0:
         return failed(f"returned {value!r}, outside [0, 1]")

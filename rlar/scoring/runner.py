@@ -218,6 +218,38 @@ class Runner:
         }
         return [started[place].wait(waiting) for place in range(len(batches))]
 
+    def call(
+        self,
+        tool: RewardTool,
+        samples: Sequence[Sample],
+        *,
+        seconds: float,
+        slowdown: Callable[[], float] = lambda: 1.0,
+    ) -> list[Score] | None:
+        """The scores of one call of a live tool that is on trial: nothing is cut, sorted, counted, kept out or put right.
+
+        None for a call that is not back in time; it is left behind in its thread.
+
+        Args:
+            seconds: what the call may take on a machine that has nothing else to do.
+            slowdown: asked once they are over: how many times longer it may take now, at least 1.
+        """
+        batch, part = Batch(tool.spec, samples), Slice(range(len(samples)), seconds)
+        began, is_late = time.monotonic(), False
+
+        def overdue(part: Slice) -> None:
+            nonlocal is_late
+            part.until = began + seconds * slowdown()
+            if part.until <= time.monotonic():
+                is_late = True
+                batch.finish(part, [timed_out("left behind")] * len(samples))
+
+        batch.on_overdue = overdue
+        batch.begin(part)
+        self.lane(lambda: batch.finish(part, _scores(tool, samples, on_trial=True)))
+        scores = batch.wait()
+        return None if is_late else scores
+
     def _count(self, spec: ToolSpec, sample: Sample, score: Score) -> None:
         if trial := self.breaker.count(spec.id, sample, score):
             self.lane(lambda: boundary(lambda: self._try(spec, trial), lambda _error: None))
@@ -311,6 +343,13 @@ def _load(spec: ToolSpec, resources: Resources) -> RewardTool | str:
     return load_tool(spec, resources)
 
 
+def _scores(tool: RewardTool, samples: Sequence[Sample], *, on_trial: bool = False) -> list[Score]:
+    try:
+        return score_checked(tool, samples, on_trial=on_trial)
+    except LEAVES as error:
+        return [failed(f"the tool raised {type(error).__name__}")] * len(samples)
+
+
 def _why(error: Exception) -> RewardTool | str:
     return str(error) if isinstance(error, RlarError) else f"{type(error).__name__}: {error}"
 
@@ -394,10 +433,7 @@ class _Feed:
             samples = [batch.samples[index] for index in part.indices]
             # Only our own tools are known to go through their samples one after the other.
             is_watched = self._place == "inline" and kind_of(batch.spec).is_ours
-            try:
-                scores = score_checked(tool, Watched(samples, part) if is_watched else samples)
-            except LEAVES as error:
-                scores = [failed(f"the tool raised {type(error).__name__}")] * len(samples)
+            scores = _scores(tool, Watched(samples, part) if is_watched else samples)
             if part.is_dropped:
                 return  # another thread has taken over
             batch.finish(part, scores)

@@ -9,22 +9,16 @@ from __future__ import annotations
 
 import json
 import mmap
-import os
-import select
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from rlar.errors import ToolError, boundary
+from rlar.process import Child, to_json
 from rlar.scoring.batch import Batch, Slice
-from rlar.scoring.worker import encode
 from rlar.types import Sample, Score, ToolSpec, failed, timed_out
 
 LOAD_SECONDS = 120.0
@@ -37,22 +31,25 @@ CHUNK_SECONDS = 0.05
 """What a chunk should take: small enough that all workers end together."""
 DRAIN_SECONDS = 1.0
 """What a worker may take for samples that it was sent and nobody waits for any more."""
-STDERR_BYTES = 1_000_000
 
 
 class WorkerPool:
     """`workers` processes, each minded by a thread of its own. Thread-safe; started on first use."""
 
-    def __init__(self, workers: int, *, plugins: Sequence[str] = (), memory_mb: int = 4096) -> None:
+    def __init__(
+        self, workers: int, *, plugins: Sequence[str] = (), memory_mb: int = 4096, hash_seed: str = "0"
+    ) -> None:
         """
         Args:
             workers: processes.
             plugins: modules that each worker imports first; they may register tools.
             memory_mb: address space of one worker.
+            hash_seed: PYTHONHASHSEED of the workers; equal input must give equal output.
         """
         self.workers = workers
         self.plugins = tuple(plugins)
         self.memory_mb = memory_mb
+        self.hash_seed = hash_seed
         self.is_closed = False
         self._queue: deque[_Chunk] = deque()
         self._ready = threading.Condition()
@@ -241,49 +238,25 @@ class _Worker:
 
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         with tempfile.TemporaryFile() as page:
             page.truncate(mmap.PAGESIZE)
             self._running = mmap.mmap(page.fileno(), mmap.PAGESIZE)
-            paths = [path or str(Path.cwd()) for path in sys.path]
-            environment = {
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(paths),
-                "PYTHONHASHSEED": "0",
-                "OMP_NUM_THREADS": "1",
-            }
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "rlar.scoring.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._stderr,
-                env=environment,
-                bufsize=0,
-                start_new_session=True,
-                pass_fds=[page.fileno()],
+            self._child = Child(
+                "rlar.scoring.worker",
+                environment={"PYTHONHASHSEED": pool.hash_seed, "OMP_NUM_THREADS": "1"},
+                pass_fds=(page.fileno(),),
             )
-            settings = {
-                "parent": os.getpid(),
-                "running": page.fileno(),
-                "plugins": list(pool.plugins),
-                "memory_mb": pool.memory_mb,
-            }
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
-        os.set_blocking(self._to, False)
-        os.set_blocking(self._from, False)
-        self._readable = select.poll()
-        self._readable.register(self._from, select.POLLIN)
-        self._writable = select.poll()
-        self._writable.register(self._to, select.POLLOUT)
-        self._buffer = bytearray()
+            settings = {"running": page.fileno(), "plugins": list(pool.plugins), "memory_mb": pool.memory_mb}
         self._tools: set[str] = set()
         """Loaded there."""
-        self.is_alive = True
         self._since = time.monotonic()
         """When it was last heard of, or got something to do."""
-        self._greeting: bytes = encode(settings)
+        self._greeting = [to_json(settings)]
+
+    @property
+    def is_alive(self) -> bool:
+        """Until it is stopped or found lost."""
+        return self._child.is_open
 
     def send(self, chunk: _Chunk) -> None:
         """Have the samples scored after those that it has already."""
@@ -294,9 +267,9 @@ class _Worker:
         if chunk.is_loading:
             request["spec"] = spec.model_dump()
         request["samples"] = [batch.samples[index].model_dump() for index in chunk.sent]
-        greeting, self._greeting = self._greeting, b""
+        greeting, self._greeting = self._greeting, []
         try:
-            self._write(greeting + encode(request), time.monotonic() + LOAD_SECONDS)
+            self._child.send(*greeting, to_json(request), until=time.monotonic() + LOAD_SECONDS)
         except (TimeoutError, OSError):
             pass  # it is gone; `receive` finds out how
 
@@ -326,21 +299,12 @@ class _Worker:
             self._tools.add(batch.spec.id)
         else:
             chunk.fail(f"{batch.spec.id} cannot be loaded: {reply['load_error']}")
-        if os.fstat(self._stderr.fileno()).st_size > STDERR_BYTES:
-            self._stderr.truncate(0)
+        self._child.trim()
 
     def stop(self) -> None:
         """Kill the process and whatever it started."""
-        if self.is_alive:
-            self.is_alive = False
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout, self._stderr, self._running):
-                if stream is not None:
-                    stream.close()
+        self._child.close()
+        self._running.close()
 
     def _timed_out(self, chunk: _Chunk, limit: float) -> None:
         culprit = self._culprit(chunk)
@@ -354,7 +318,10 @@ class _Worker:
 
     def _crashed(self, chunk: _Chunk) -> None:
         culprit = self._culprit(chunk)
-        how = self._post_mortem()
+        end = self._child.end()
+        how = f"crashed its worker ({end.signal})" if end.signal else f"ended its worker (exit code {end.code})"
+        how = f"{how}: {end.line}" if end.line else how
+        self._running.close()
         if chunk.is_loading:
             chunk.fail(f"{chunk.batch.spec.id} cannot be loaded: {how}")
         else:
@@ -367,44 +334,10 @@ class _Worker:
         # What the worker has not told us yet is scored again, except for one: else a worker that dies early never ends.
         return chunk.sent[running] if done <= running < len(chunk.sent) else chunk.indices[0]
 
-    def _post_mortem(self) -> str:
-        """How the worker was lost, with the last line it said; it is stopped."""
-        try:
-            self._process.wait(timeout=1.0)
-        except subprocess.TimeoutExpired:
-            pass
-        code = self._process.poll()
-        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - 2000))
-        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
-        self.stop()
-        if code is not None and code < 0:
-            how = f"crashed its worker ({signal.Signals(-code).name})"
-        else:
-            how = f"ended its worker (exit code {code})"
-        return f"{how}: {lines[-1][:300]}" if lines else how
-
-    def _write(self, data: bytes, until: float) -> None:
-        view = memoryview(data)
-        while view:
-            if not self._writable.poll(max(0.0, until - time.monotonic()) * 1000):
-                raise TimeoutError
-            view = view[os.write(self._to, view) :]
-
     def _read(self, until: float, batch: Batch) -> Any:
         """The next frame. TimeoutError also where nobody waits for it, and it is not about to come."""
-        while True:
-            if len(self._buffer) >= 4:
-                end = 4 + int.from_bytes(self._buffer[:4], "little")
-                if len(self._buffer) >= end:
-                    body = bytes(self._buffer[4:end])
-                    del self._buffer[:end]
-                    return json.loads(body)
-            left = until - time.monotonic()
-            if left <= 0 or self._pool.is_closed or (batch.is_over and left > DRAIN_SECONDS):
-                raise TimeoutError
-            if not self._readable.poll(min(left, 0.5) * 1000):
-                continue
-            data = os.read(self._from, 1 << 16)
-            if not data:
-                raise EOFError
-            self._buffer += data
+
+        def is_given_up() -> bool:
+            return self._pool.is_closed or (batch.is_over and until - time.monotonic() > DRAIN_SECONDS)
+
+        return json.loads(self._child.receive(until=until, is_given_up=is_given_up))

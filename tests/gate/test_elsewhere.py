@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -34,14 +35,24 @@ def test_a_tool_that_it_cannot_load_is_a_problem_and_not_a_score(elsewhere: Othe
 
     ran = elsewhere.score(gone, [sample("4")], 60)
 
-    assert "ToolError" in ran.problem and ran.scores[0].status == "failed"
+    assert "cannot be loaded: library tool 'gone'" in ran.problem and ran.scores[0].status == "failed"
 
 
-def test_it_starts_again_after_it_was_killed(elsewhere: OtherProcess):
-    os.kill(elsewhere._started().pid, signal.SIGKILL)
+def test_it_starts_again_after_it_was_killed(monkeypatch: pytest.MonkeyPatch):
+    started: list[subprocess.Popen[bytes]] = []
+    begin = subprocess.Popen.__init__
 
-    elsewhere.score(library_spec("number"), [sample("4")], 60)  # may or may not notice in time
-    assert elsewhere.score(library_spec("number"), [sample("4")], 60).scores[0].value == 1.0
+    def note(self: subprocess.Popen[bytes], *arguments: object, **options: object) -> None:
+        started.append(self)
+        begin(self, *arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", note)
+    with OtherProcess() as process:
+        process.score(library_spec("number"), [sample("4")], 60)
+        os.kill(started[0].pid, signal.SIGKILL)
+
+        process.score(library_spec("number"), [sample("4")], 60)  # may or may not notice in time
+        assert process.score(library_spec("number"), [sample("4")], 60).scores[0].value == 1.0
 
 
 def test_it_loads_only_library_tools_that_do_not_drive_the_sandbox(elsewhere: OtherProcess):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from rlar.errors import boundary
 from rlar.kinds import KINDS
-from rlar.process import last_words, start_bounded
+from rlar.process import FRUGAL, Child, to_json
 from rlar.types import Frozen, JsonObject, TaskSpec
 
 BACKENDS = ("duckduckgo", "brave", "mojeek")
@@ -75,16 +75,14 @@ class DdgsSearch:
     def _ask(self, asked: JsonObject) -> list[list[str]] | str:
         """Titles and addresses from a process of its own, or how that ended."""
         limit = STARTING_SECONDS + 2 * self._seconds
-        pipe = subprocess.PIPE
-        with start_bounded("rlar.agent.hub.web_worker", stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        with Child("rlar.agent.hub.web_worker", environment=FRUGAL) as process:
             try:
-                answer, said = process.communicate(json.dumps(asked).encode(), timeout=limit)
-            except subprocess.TimeoutExpired:
-                process.kill()
+                process.send(to_json(asked))
+                hits: list[list[str]] = json.loads(process.receive(until=time.monotonic() + limit))
+            except TimeoutError:
                 return f"no answer within {limit} s"
-        if process.returncode:
-            return last_words(process, said)[:200]
-        hits: list[list[str]] = json.loads(answer)
+            except (EOFError, OSError):
+                return str(process.end())[:200]
         return hits
 
 
