@@ -10,6 +10,7 @@ checkpoints hold, and imports, calls and unpickles nothing; whatever else is in 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -29,6 +30,7 @@ from rlar.agent.graph import STORED, TASK_NODE
 from rlar.errors import RlarError, first_problem
 from rlar.registry.engine import place, sqlite_path
 from rlar.registry.foreign_sqlite import ForeignConnection, reader_mode
+from rlar.rows.atomic import write_failure
 from rlar.types import JsonObject, digest
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def _told(path: Path, said: str) -> str:
     if "locked" in lowered or "busy" in lowered:
         return f"{path} is locked by another process ({said}); wait for it, or end it, and try again"
     if "full" in lowered or "disk i/o" in lowered:
-        return f"{path}: {said}; free some space and run the same command again"
+        return write_failure(path, OSError(errno.ENOSPC, said))
     if "readonly" in lowered or "unable to open" in lowered:
         return f"{path} cannot be opened or written ({said}); check its permissions and its folder's"
     return f"{path} is damaged or no trace ({said}); delete it, and the next build starts anew"

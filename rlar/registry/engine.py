@@ -27,7 +27,7 @@ from rlar.rows.atomic import write_failure, write_trouble
 SECRETS = frozenset({"password", "passwd", "sslpassword", "sslkey", "passfile", "token"})
 """Query parameters of a database URL that are shown to nobody."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
-_CREDENTIALS = re.compile(r"://[^@]*:[^@]*@|[?&](?:" + "|".join(sorted(SECRETS)) + r")=", re.IGNORECASE)
+_SECRET_PARAMETER = re.compile(r"[?&](?:" + "|".join(sorted(SECRETS)) + r")=", re.IGNORECASE)
 _KEPT: dict[str, str] = {}
 """The whole address of those that `keep_secrets` made bare; never written anywhere."""
 BUSY_SECONDS = 10.0
@@ -60,6 +60,12 @@ def shown(address: str) -> str:
     return bare.difference_update_query(secret).render_as_string(hide_password=False)
 
 
+def _has_credentials(url: str) -> bool:
+    """Whether an address carries a password, before an @ or among its parameters; errs towards True."""
+    before_hosts = url.partition("://")[2].split("@")[:-1]
+    return any(":" in part for part in before_hosts) or _SECRET_PARAMETER.search(url) is not None
+
+
 def keep_secrets(address: str) -> str:
     """`shown(address)`, which from now on opens the same database in this process.
 
@@ -78,7 +84,7 @@ def whole(address: str) -> str:
 
 def without_secrets(text: str) -> str:
     """A text (a command line, a message) with every URL in it as `shown` has it."""
-    return _URL.sub(lambda found: shown(found[0]) if _CREDENTIALS.search(found[0]) else found[0], text)
+    return _URL.sub(lambda found: shown(found[0]) if _has_credentials(found[0]) else found[0], text)
 
 
 def place(address: str) -> str:

@@ -30,7 +30,7 @@ def build(folder: Path) -> None:
 
 
 def lock(folder: Path) -> None:
-    from rlar.report.table import write_lock
+    from rlar.scoring.lock_file import write_lock
 
     write_lock(str(folder / "r.db"), folder / "rlar.lock")
 
@@ -69,7 +69,6 @@ def main() -> None:
 
     import rlar.agent.build
     import rlar.kinds
-    import rlar.report.table
     import rlar.scoring.lock_file
 
     assert all((alembic.command, training_fakes, rlar.agent.build))

@@ -263,7 +263,9 @@ def test_a_full_disk_is_one_line(folder: Path):
     path = folder / "other.trace"
     with open_checkpoints(path) as saver:
         saver.conn.execute("PRAGMA max_page_count = 8")
-        with pytest.raises(TraceError, match=r"other\.trace: database or disk is full; free some space"):
+        with pytest.raises(
+            TraceError, match=r"other\.trace cannot be written: database or disk is full; free some space"
+        ):
             saver.put_writes({"configurable": {"thread_id": "t", "checkpoint_ns": "", "checkpoint_id": "c"}},
                              [("notes", ["x" * 100_000])], "task")  # fmt: skip
 

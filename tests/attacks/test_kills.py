@@ -87,7 +87,9 @@ def test_one_build_killed_again_and_again(run: Run, built: tuple[Path, float]):
     folder, draw, kills = whole.parent / "again", random.Random(0), 0
     folder.mkdir()
     for _attempt in range(12):
-        kills += run("build", folder, seconds * draw.uniform(0.02, 0.4))[1] == -9
+        ran, status = run("build", folder, seconds * draw.uniform(0.02, 0.4))
+        kills += status == -9
+        seconds = seconds if status == -9 else ran  # the machine has got quicker, or most was done
     assert run("build", folder, LONG)[1] == 0
     assert kills >= 6
     assert digest_of(folder / "r.db") == digest_of(whole / "r.db")
@@ -145,7 +147,9 @@ def test_training_killed_again_and_again(run: Run, tmp_path: Path):
         if (broken / "run" / "checkpoints" / "step-000006").exists():
             shutil.rmtree(broken)
             broken.mkdir()
-        kills += run("train", broken, seconds * draw.uniform(0.1, 0.7))[1] == -9
+        ran, status = run("train", broken, seconds * draw.uniform(0.1, 0.7))
+        kills += status == -9
+        seconds = seconds if status == -9 else ran  # the machine has got quicker
     assert run("train", broken, LONG)[1] == 0
     assert kills >= 4
     steps = [sorted((folder / "run" / "checkpoints").iterdir()) for folder in (whole, broken)]

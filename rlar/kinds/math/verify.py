@@ -200,7 +200,7 @@ def _uncued(found: Claims, text: str) -> list[str]:
             chosen.insert(0, next(group for group in before.groups() if group))
         return [canonical(_last_side(", ".join(chosen)))]
     bare = tidy(line)
-    if len(bare) <= 60 and not re.search(r"[^\W\d_]{3,}\s+[^\W\d_]{3,}", re.sub(r"\\[a-zA-Z]+", "", bare)):
+    if len(bare) <= 60 and not re.search(r"(?<![^\W\d_])[^\W\d_]{3,}+\s+[^\W\d_]{3}", re.sub(r"\\[a-zA-Z]+", "", bare)):
         lines = [tidy(one) for one in text.split("\n") if one.strip()]
         short = [one for one in lines[-32:] if len(one) <= 24 and "=" not in one]
         # Several bare lines are several guesses.
