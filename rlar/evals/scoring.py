@@ -23,9 +23,10 @@ class Measuring:
     """A registry opened for measuring; use it as a context manager."""
 
     def __init__(self, registry: str, *, sandbox_tier: str = "auto", workers: int | None = None) -> None:
+        tier = read_sandbox_tier(sandbox_tier)
         self.registry = Registry.open(registry, readonly=True)
         self.snapshot: RegistrySnapshot = self.registry.snapshot()
-        self._resources = Resources(sandbox_factory(read_sandbox_tier(sandbox_tier)))
+        self._resources = Resources(sandbox_factory(tier))
         count = default_workers() if workers is None else workers
         self.scorer = Scorer(self.registry, resources=self._resources, workers=count, quarantine_after=10**9)
         self._runner = runs.Runner(

@@ -18,6 +18,7 @@ from rlar.registry import content
 from rlar.registry.records import LlmCall
 from rlar.registry.registry import Registry, RowRecord
 from rlar.report.table import list_tasks, list_tools, show_tool
+from rlar.scoring.lock_file import open_lock
 from rlar.scoring.scorer import Scorer
 from rlar.types import (
     AnswerKind,
@@ -68,12 +69,13 @@ METHODS: dict[str, tuple] = {
     "snapshot": (), "content_digest": (), "tasks": (), "task": (FINGERPRINT,), "tools": (), "tool": (TOOL.id,),
     "certificates": (), "latest_certificates": (), "recipes": (), "recipe": (FINGERPRINT,), "standing": (FINGERPRINT,),
     "rows": ([ROW.key],), "rows_by_prompt": ([ROW.prompt_key],), "row_counts": (), "router_arrays": (), "builds": (),
-    "events": (), "llm_calls": (), "llm_answer": ("x",), "data_version": (), "lock": (),
+    "events": (), "llm_calls": (), "llm_answer": ("x",), "data_version": (),
 }  # fmt: skip
 LISTINGS: dict[str, Callable[[Path], object]] = {
     "list tasks": lambda path: list_tasks(str(path)),
     "list tools": lambda path: list_tools(str(path)),
     "show": lambda path: show_tool(str(path), "number"),
+    "lock": lambda path: open_lock(str(path)),
     "scorer": lambda path: Scorer(str(path), workers=0).close(),
 }
 
