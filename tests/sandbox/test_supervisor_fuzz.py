@@ -111,7 +111,7 @@ def is_score(raw: Any) -> bool:
 
 
 @given(data=BYTES, ending=ENDINGS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_answer_ends_in_a_status(data: bytes, ending: Ending) -> None:
     server = FakeServer(data, ending)
     session = NativeSession(server)  # type: ignore[arg-type]
