@@ -191,3 +191,5 @@ def make_config(values: dict[str, object], *, source: str = "options") -> BuildC
         return BuildConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError(f"{source}: {first_problem(error, 'configuration', shown=True)}") from error
+    except ConfigError as error:  # of a field whose text has a reader of its own
+        raise ConfigError(str(error) if source == "options" else f"{source}: {error}") from error

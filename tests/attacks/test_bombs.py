@@ -143,7 +143,7 @@ AMPLIFIED = {
 @pytest.mark.parametrize("case", thinned(AMPLIFIED, every=4))
 @pytest.mark.parametrize("name", thinned(["tei", "judge"], every=2))
 def test_plain_answers_that_are_large_as_objects_stay_bounded(name: str, case: str):
-    score, url = scored(name, Answer(text=AMPLIFIED[case]), mb=500)
+    score, url = scored(name, Answer(text=AMPLIFIED[case]), mb=1000)
     # Reading it may use up a judge's time, retries included.
     assert score.value is None and score.status in ("failed", "timeout")
     assert url in (score.error or "") or (name == "judge" and score.status == "timeout")
@@ -393,8 +393,8 @@ ENGINES = {
         "Memory",
     ),
     "an endless page": ("import time; time.sleep(600)", "no answer within"),
-    "a crash": ("import os; os.abort()", "exit code -6"),
-    "a page that ends the process": ("import os; os._exit(0)", "JSON"),
+    "a crash": ("import os; os.abort()", "SIGABRT"),
+    "a page that ends the process": ("import os; os._exit(0)", "exit code 0"),
 }
 
 
@@ -406,7 +406,7 @@ def test_a_search_engine_cannot_fill_the_memory(name: str, tmp_path: Path, monke
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(web, "STARTING_SECONDS", 20 if "endless" not in name else 3)
-    with bounded(mb=200, seconds=60):
+    with bounded(mb=1000, seconds=60):  # of eight thousand; threads of earlier tests may still hold what they read
         ids, notes = web.find_models(web.DdgsSearch(backends=("duckduckgo",), seconds=1), open_task())
     assert ids == () and len(notes) == 2 and "duckduckgo" in notes[0] and message in notes[0]
 
