@@ -32,7 +32,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "tasks")]
+sys.path.insert(0, str(ROOT))
 
 from rlar.config import BuildConfig  # noqa: E402
 from rlar.discover.discover import discover  # noqa: E402
@@ -49,7 +49,7 @@ def rows(count: int, seed: int) -> Iterator[dict[str, Any]]:
     if MIX.exists():
         sources = [json.loads(line) for line in MIX.open(encoding="utf-8")]
     else:
-        from generators import TYPES, rows_of
+        from tests.fakes.generators import TYPES, rows_of
 
         sources = [row for _, row in rows_of(list(TYPES), 200)]
     for number in range(count):

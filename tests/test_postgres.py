@@ -11,10 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import postgres
 import pytest
 from sqlalchemy import make_url
-from test_build import KILLED_BUILD, small_mix, write_rows
 
 from rlar.agent.build import build_tools
 from rlar.agent.persistence import trace_path
@@ -22,6 +20,8 @@ from rlar.config import BuildConfig
 from rlar.registry.registry import Registry
 from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.types import Example, Message
+from tests.agent.test_build import KILLED_BUILD, small_mix, write_rows
+from tests.fakes import postgres
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -22,7 +22,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part is
 @pytest.fixture
 def child(monkeypatch: pytest.MonkeyPatch) -> Iterator[Child]:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    with Child("echo_child") as started:
+    with Child("tests.fakes.echo_child") as started:
         yield started
 
 
@@ -108,7 +108,7 @@ def test_a_child_that_is_stuck_ends_with_a_parent_that_was_killed():
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from rlar.process import Child, to_json\n"
-        "child = Child('echo_child', 'orphan')\n"
+        "child = Child('tests.fakes.echo_child', 'orphan')\n"
         "child.send(to_json(['echo', 1])); child.receive()\n"
         "child.send(to_json(['sleep', 600]))\n"
         "print(child.pid, flush=True); sys.stdin.read()\n"
@@ -127,7 +127,7 @@ def test_a_child_that_is_stuck_ends_with_a_parent_that_was_killed():
 
 def test_a_crew_answers_every_frame_and_replaces_a_child_that_ended(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    with Crew(lambda: Child("echo_child"), 1) as crew:
+    with Crew(lambda: Child("tests.fakes.echo_child"), 1) as crew:
         bodies = [to_json([order, value]) for order, value in (("echo", 1), ("exit", [4, "gone"]), ("echo", 2))]
         answers = [crew.submit(body).result(timeout=60) for body in bodies]
 

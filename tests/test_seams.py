@@ -188,7 +188,7 @@ TRAIN = """
 import json, sys
 from pathlib import Path
 
-from training_fakes import run, small_config
+from tests.fakes.training_fakes import run, small_config
 
 run(small_config(Path(sys.argv[1]), steps=1, eval_every=0, signals={"surprise": 0.5}))
 print((Path(sys.argv[1]) / "run" / "metrics.jsonl").read_text())

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_build import ROOT, write_rows
 
 from rlar.agent.bench import Workbench
 from rlar.agent.build import Stop, build_tools
@@ -24,6 +23,7 @@ from rlar.registry.registry import Registry
 from rlar.testing.openai_server import Fault, Reply, ScriptedOpenAI
 from rlar.tools.library import library_spec
 from rlar.types import Example, Message
+from tests.agent.test_build import ROOT, write_rows
 
 SECRET = "sk-very-secret-0123456789"
 

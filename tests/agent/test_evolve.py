@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_build import small_mix, write_rows
 
 from rlar.agent.build import build_tools
 from rlar.agent.evolve import make_evolver
 from rlar.config import BuildConfig
 from rlar.registry.registry import Registry
 from rlar.types import Example, Message
+from tests.agent.test_build import small_mix, write_rows
 
 ROWS = small_mix()
 LETTERS = [row for row in ROWS if "equal" in row["prompt"]]

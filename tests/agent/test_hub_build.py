@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_build import ROOT, write_rows
 
 from rlar.registry.registry import Registry
 from rlar.types import ToolKind
-from tests.standins import toy_task
-from tests.standins.hub_server import HubServer
-from tests.standins.tiny_models import PLANTED, make_models
+from tests.agent.test_build import ROOT, write_rows
+from tests.fakes import toy_task
+from tests.fakes.hub_server import HubServer
+from tests.fakes.tiny_models import PLANTED, make_models
 
 TRIED_ALL = "[hub]\ntop = 50\n"
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_build import small_mix, write_rows
 
 from rlar.agent import sources
 from rlar.agent.build import build_tools
@@ -25,6 +24,7 @@ from rlar.tools.library import library_spec
 from rlar.tools.load import load_tool
 from rlar.tools.outdated import renewed, what_is_outdated
 from rlar.types import ToolKind, ToolSpec
+from tests.agent.test_build import small_mix, write_rows
 
 ADVICE = "tools were certified with other code: run `rlar agent build-tools` on their rows or `rlar tools test --store`"
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from probing_tasks import code_tests_task, long_text_task, open_task
-from scripted_judges import Question, answering, bad_judges, honest
 
 from rlar.agent.rubric import NOT_PROVABLE, JudgeWriter
 from rlar.agent.sources import Tried
@@ -32,6 +30,8 @@ from rlar.types import (
     ToolKind,
     ToolSpec,
 )
+from tests.fakes.probing_tasks import code_tests_task, long_text_task, open_task
+from tests.fakes.scripted_judges import Question, answering, bad_judges, honest
 
 pytest.importorskip("uvicorn", reason="the scripted server needs rlar[serve]")
 

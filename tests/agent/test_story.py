@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rule_tasks import (
+
+import rlar
+from rlar.agent.build import build_tools
+from rlar.agent.trace import read_story, render, write_trace
+from rlar.config import BuildConfig
+from rlar.registry.registry import Registry
+from rlar.testing.openai_server import Asked, Reply, ScriptedOpenAI
+from rlar.types import Example, Message, TaskSpec
+from tests.fakes.rule_tasks import (
     BAD,
     BRACKETS,
     BRACKETS_COUNTED,
@@ -20,14 +28,6 @@ from rule_tasks import (
     ladder_task,
     target_task,
 )
-
-import rlar
-from rlar.agent.build import build_tools
-from rlar.agent.trace import read_story, render, write_trace
-from rlar.config import BuildConfig
-from rlar.registry.registry import Registry
-from rlar.testing.openai_server import Asked, Reply, ScriptedOpenAI
-from rlar.types import Example, Message, TaskSpec
 
 TASKS = {"target": target_task(), "ladder": ladder_task(), "brackets": bracket_task()}
 MARKS = {"target": "exactly once", "ladder": "changing exactly one letter", "brackets": "balanced string"}

@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_build import small_mix, write_rows
-from test_build_controls import MODEL, AsksFirst
-from test_story import TASKS, scripted
 
 from rlar.agent.bench import Workbench
 from rlar.agent.build import build_tools
@@ -24,6 +21,9 @@ from rlar.agent.sources import NoWriter
 from rlar.agent.trace import publish_runs, traced_runs
 from rlar.config import BuildConfig
 from rlar.errors import ApprovalNeeded, ConfigError
+from tests.agent.test_build import small_mix, write_rows
+from tests.agent.test_build_controls import MODEL, AsksFirst
+from tests.agent.test_story import TASKS, scripted
 
 ROOT = Path(__file__).resolve().parents[2]
 

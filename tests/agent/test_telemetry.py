@@ -10,10 +10,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from test_build import ROOT, write_rows
 
 from rlar.agent.telemetry import exported_spans
 from rlar.errors import ConfigError
+from tests.agent.test_build import ROOT, write_rows
 
 
 def test_without_a_collector_nothing_is_touched():

@@ -5,24 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from probing_tasks import example, open_task
-from probing_tasks import task as make_task
-from rule_tasks import (
-    BAD,
-    BRACKETS,
-    BRACKETS_COUNTED,
-    BY,
-    FINAL,
-    LADDER,
-    LADDER_ENDS,
-    TARGET,
-    TARGET_UNUSED,
-    bracket_task,
-    ladder_task,
-    returning,
-    target_task,
-)
-from writing_fakes import FakeChat, build, first_found, plan, plans, repaired, written
 
 from rlar.agent.sources import Tried
 from rlar.agent.write import (
@@ -43,6 +25,24 @@ from rlar.tool import Resources
 from rlar.tools.library import library_spec
 from rlar.tools.load import load_tool
 from rlar.types import AnswerKind, LabelledPair, TaskSpec, ToolKind
+from tests.fakes.probing_tasks import example, open_task
+from tests.fakes.probing_tasks import task as make_task
+from tests.fakes.rule_tasks import (
+    BAD,
+    BRACKETS,
+    BRACKETS_COUNTED,
+    BY,
+    FINAL,
+    LADDER,
+    LADDER_ENDS,
+    TARGET,
+    TARGET_UNUSED,
+    bracket_task,
+    ladder_task,
+    returning,
+    target_task,
+)
+from tests.fakes.writing_fakes import FakeChat, build, first_found, plan, plans, repaired, written
 
 PROMPTS = ("plan_metrics", "write_verifier", "repair_verifier", "propose_witnesses")
 

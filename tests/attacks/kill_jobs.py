@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "trainer")]
+sys.path.insert(0, str(ROOT))
 
 
 def build(folder: Path) -> None:
@@ -42,7 +42,7 @@ def migrate(folder: Path) -> None:
 
 
 def train(folder: Path) -> None:
-    from training_fakes import run, small_config
+    from tests.fakes.training_fakes import run, small_config
 
     run(small_config(folder, checkpoint_every=2, tensorboard=False))
 
@@ -65,11 +65,11 @@ def in_child(name: str, folder: Path) -> None:
 
 def main() -> None:
     import alembic.command
-    import training_fakes
 
     import rlar.agent.build
     import rlar.kinds
     import rlar.scoring.lock_file
+    from tests.fakes import training_fakes
 
     assert all((alembic.command, training_fakes, rlar.agent.build))
     for line in sys.stdin:

@@ -16,19 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from foreign_samples import (
-    DEEP,
-    files_of_any_kind,
-    npz_of_objects,
-    pickled,
-    safetensors_of,
-    schemas,
-    torch_zip,
-)
-from small_policies import policy
-from test_checkpoint import made
-from test_registry import fill
-from thinning import thinned
 
 from rlar.config import read_config
 from rlar.discover.row_router import RowRouter
@@ -47,6 +34,19 @@ from rlar.trainer.record.checkpoint import load_checkpoint, save_checkpoint
 from rlar.trainer.record.metrics import read_metrics
 from rlar.trainer.start import make_policy
 from rlar.types import Example, Message, Score
+from tests.fakes.foreign_samples import (
+    DEEP,
+    files_of_any_kind,
+    npz_of_objects,
+    pickled,
+    safetensors_of,
+    schemas,
+    torch_zip,
+)
+from tests.fakes.small_policies import policy
+from tests.fakes.thinning import thinned
+from tests.tools.test_registry import fill
+from tests.trainer.test_checkpoint import made
 
 MARKER = "it-ran"
 SECONDS = 20.0

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from foreign_samples import METADATA, page_used_twice, schemas, typed_values
 from langgraph.checkpoint.serde import jsonplus
-from test_build import small_mix, write_rows
-from thinning import thinned
 
 from rlar.agent.build import Stop, build_tools
 from rlar.agent.persistence import TRACE_VARIABLE, TraceError, make_checkpointer, open_checkpoints, trace_path
 from rlar.agent.trace import traced_runs, write_trace
 from rlar.config import BuildConfig
 from rlar.errors import BuildStopped
+from tests.agent.test_build import small_mix, write_rows
+from tests.fakes.foreign_samples import METADATA, page_used_twice, schemas, typed_values
+from tests.fakes.thinning import thinned
 
 MARKER = "it-ran"
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_build import small_mix, write_rows
 
 from rlar.agent.build import build_tools
 from rlar.config import BuildConfig
@@ -23,6 +22,7 @@ from rlar.registry.engine import database_errors
 from rlar.registry.registry import Registry, RowRecord
 from rlar.rows.atomic import atomic_binary_writer, write_jsonl_atomic, write_text_atomic
 from rlar.types import AnswerKind, Contract, TaskSpec
+from tests.agent.test_build import small_mix, write_rows
 
 FULL = r"/dev/full cannot be written: No space left on device; free some space and run the same command again"
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import serving_rows
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +28,7 @@ from rlar.rows.read import completions_of, read_objects, read_rows
 from rlar.scoring.lock_file import LockFile, make_lock
 from rlar.scoring.scorer import RoutedSample
 from rlar.trainer.config import read_train_config
+from tests.fakes import serving_rows
 
 pytestmark = pytest.mark.slow
 SECONDS = 20.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import panel
 import pytest
-from panel import HOSTILE, PATIENT, Hostile, World
 
 from rlar.sandbox import Pool, probe
+from tests import panel
+from tests.panel import HOSTILE, PATIENT, Hostile, World
 
 TIERS = [state.tier for state in probe().tiers if state.available]
 

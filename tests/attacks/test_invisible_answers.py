@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from probing_tasks import TASKS
 
 from rlar import load
 from rlar.kinds import LIBRARY, candidates, library_class
@@ -22,6 +21,7 @@ from rlar.text.answers import clean
 from rlar.tool import LibraryTool, Resources
 from rlar.tools.library import library_spec
 from rlar.types import Calibration, Certificate, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec, ok
+from tests.fakes.probing_tasks import TASKS
 
 FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2065\u3164\uffa0\u180b\ufe0f\U000e0100\u2800\U00016fe4\U0001d159\ufff0\ufffe"
 NOTHING = [

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from test_build import small_mix, write_rows
-from test_registry import RELEASED, store_released
 
 from rlar.registry.registry import Registry
+from tests.agent.test_build import small_mix, write_rows
+from tests.tools.test_registry import RELEASED, store_released
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 JOBS = Path(__file__).with_name("kill_jobs.py")

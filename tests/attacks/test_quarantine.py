@@ -21,7 +21,7 @@ AFTER = 4
 
 @pytest.fixture
 def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ToolSpec:
-    monkeypatch.setitem(LIBRARY, "breakable", "breakable_tool:Breakable")
+    monkeypatch.setitem(LIBRARY, "breakable", "tests.fakes.breakable_tool:Breakable")
     return library_spec("breakable", {"log": str(tmp_path / "log"), "switch": str(tmp_path / "switch")})
 
 

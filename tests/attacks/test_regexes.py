@@ -9,10 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
-import regex_attacks
 
 import rlar
 from rlar.kinds.sql import rows as sql_rows
+from tests.fakes import regex_attacks
 
 PACKAGE = Path(rlar.__file__).parent
 

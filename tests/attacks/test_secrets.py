@@ -15,8 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-from model_server import Answer, ModelServer, vllm
-from probing_tasks import open_task
 
 from rlar.errors import ConfigError, HostRefused, ToolError
 from rlar.gate.retest import retest
@@ -30,7 +28,9 @@ from rlar.tools.http import http_spec
 from rlar.tools.judge import Criterion, judge_spec
 from rlar.tools.load import load_tool
 from rlar.types import Certificate, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec
-from tests.standins.hub_server import HubServer
+from tests.fakes.hub_server import HubServer
+from tests.fakes.model_server import Answer, ModelServer, vllm
+from tests.fakes.probing_tasks import open_task
 
 SECRETS = {
     "RLAR_TOKEN": "server-password-0123456789",

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from test_build import small_mix, write_rows
 
-from tests.cli.commands import run
+from tests.agent.test_build import small_mix, write_rows
+from tests.fakes.commands import run
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_build import small_mix, write_rows
 
-from tests.cli.commands import run
+from tests.agent.test_build import small_mix, write_rows
+from tests.fakes.commands import run
 
 
 def test_json_summary_has_the_promised_fields(built):

@@ -18,7 +18,7 @@ from rlar.cli.options import Given, settings_command
 from rlar.config import BuildConfig, Option
 from rlar.server.settings import ServeSettings
 from rlar.trainer.config import TrainConfig
-from tests.cli.commands import run
+from tests.fakes.commands import run
 
 
 class EveryKind(BaseModel):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 
-from test_build import write_rows
-
-from tests.cli.commands import run
+from tests.agent.test_build import write_rows
+from tests.fakes.commands import run
 
 
 def test_score_writes_one_row_each_with_a_reward_per_completion(built, tmp_path):

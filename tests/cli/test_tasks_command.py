@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from test_build import write_rows
-
-from tests.cli.commands import run
+from tests.agent.test_build import write_rows
+from tests.fakes.commands import run
 
 
 def test_assign_gives_every_row_back_in_order_with_three_new_fields(built, tmp_path):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.cli.commands import run
+from tests.fakes.commands import run
 
 
 @pytest.mark.parametrize("command", [["tasks", "list"], ["tools", "list"], ["tools", "show", "x"], ["tools", "lock"]])

@@ -11,12 +11,12 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
-from generators import TYPES, rows_of
 
 from rlar.discover.discover import Discovery, discover, smallest_task
 from rlar.discover.fingerprint import fingerprint
 from rlar.rows.example import row_to_example
 from rlar.types import Example
+from tests.fakes.generators import TYPES, rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
 EACH = 30
@@ -84,7 +84,7 @@ def test_order_does_not_matter(everything: tuple[list[str], list[Example], Disco
 @pytest.mark.slow
 def test_another_process_with_other_string_hashes_finds_the_same() -> None:
     script = (
-        "import sys; from generators import rows_of; from rlar.discover.discover import discover;"
+        "import sys; from tests.fakes.generators import rows_of; from rlar.discover.discover import discover;"
         "from rlar.rows.example import row_to_example;"
         "rows = rows_of(['sentiment', 'trivia', 'word_problem', 'to_dutch', 'open_chat'], 24);"
         "d = discover(row_to_example(row, 'x') for _, row in rows);"
@@ -95,7 +95,7 @@ def test_another_process_with_other_string_hashes_finds_the_same() -> None:
         environment = {
             **os.environ,
             "PYTHONHASHSEED": seed,
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'tasks'}",
+            "PYTHONPATH": str(ROOT),
         }
         run = subprocess.run(
             [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from generators import TYPES, rows_of
 
 from rlar.discover.discover import Discovery, discover
 from rlar.discover.row_router import RowRouter
 from rlar.errors import RegistryError
 from rlar.rows.example import row_to_example
 from rlar.types import Example
+from tests.fakes.generators import TYPES, rows_of
 
 SEEN = ["word_problem", "algebra", "code_asserts", "constraints", "open_chat", "to_dutch"]
 UNSEEN = [name for name in TYPES if name not in SEEN]

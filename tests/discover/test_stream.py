@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from generators import TYPES, rows_of
 
 from rlar.discover.discover import Discovery, discover
 from rlar.discover.stream import ROWS_PER_CHUNK, assign_stream, pack_rows, unpack_rows
@@ -20,6 +19,7 @@ from rlar.errors import RlarError
 from rlar.kinds.bind import bind
 from rlar.rows.example import row_to_example
 from rlar.types import Example, Message
+from tests.fakes.generators import TYPES, rows_of
 
 
 def examples_of(names: list[str], each: int, seed: int) -> list[Example]:

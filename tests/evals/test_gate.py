@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from labelled_rows import row, write
 
 from rlar.evals.discovery import score_assignments
 from rlar.evals.gate import evaluate_gate
@@ -12,6 +11,7 @@ from rlar.kinds import library_class
 from rlar.tool import Resources
 from rlar.tools.library import library_spec
 from rlar.types import Sample
+from tests.fakes.labelled_rows import row, write
 
 RIGHT = Sample(prompt="2-5?", completion="The answer is -3.", reference="-3", references=("-3",))
 WRONG = Sample(prompt="2-5?", completion="The answer is 3.", reference="-3", references=("-3",))

@@ -7,15 +7,15 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import dataset_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from labelled_rows import labelled, make_registry, write
 
 from rlar.errors import DatasetError, HubError
 from rlar.evals.hub_sets import chosen_files, load_sets, parse_name, split_of
 from rlar.evals.rewards import evaluate_rewards
+from tests.fakes import dataset_hub
+from tests.fakes.labelled_rows import labelled, make_registry, write
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from golden import rewardbench2_tables
 
 from rlar.evals import metrics
 from rlar.evals.metrics import TiesRow, best_of, pairs_of, style_matrix, ties_score
+from tests.evals.golden import rewardbench2_tables
 
 
 def test_a_pair_counts_one_half_when_equal_or_when_a_score_is_missing():

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 
-import browser
 import pytest
-from labelled_rows import labelled, make_registry, write
 from typer.testing import CliRunner
 
 from rlar.cli import app
@@ -16,6 +14,8 @@ from rlar.evals.diff import compare_results
 from rlar.evals.rewards import evaluate_rewards
 from rlar.evals.simulate import simulate
 from rlar.report.page import write_report
+from tests.fakes import browser
+from tests.fakes.labelled_rows import labelled, make_registry, write
 
 
 @pytest.fixture(scope="module")

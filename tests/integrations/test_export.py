@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow.parquet as parquet
 import pytest
-import serving_rows as rows
 from typer.testing import CliRunner
 
 from rlar import cli
@@ -15,6 +14,7 @@ from rlar.errors import ConfigError, DatasetError
 from rlar.integrations.export import export_data
 from rlar.scoring.hosts import of_openrlhf, of_row
 from rlar.scoring.scorer import RoutedSample, Scorer
+from tests.fakes import serving_rows as rows
 
 ANSWERS = {"n1": "4", "n2": "42", "c1": "B"}
 TRUE = {"n1": 1.0, "n2": 1.0, "c1": 0.0}

@@ -9,11 +9,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
-import serving_rows as rows
 
 from rlar.integrations.nemo_gym import Verifier
 from rlar.integrations.openrlhf import RewardFunction
@@ -24,15 +22,14 @@ from rlar.integrations.verifiers import RolloutReward, Unscored
 from rlar.integrations.verl import compute_score, compute_score_sync
 from rlar.kinds import LIBRARY
 from rlar.scoring.host_rows import carried
+from tests.fakes import serving_rows as rows
 
 TOLD = carried(rows.example(rows.ROWS[0]), rows.NUMBER)
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    patch = pytest.MonkeyPatch()
-    patch.syspath_prepend(str(Path(__file__).parents[1] / "tools"))
-    import scorer_fakes
+    from tests.fakes import scorer_fakes
 
     LIBRARY.update(scorer_fakes.NAMES)
     path = str(rows.make_registry(tmp_path_factory.mktemp("registry") / "registry.db", fake="fake_inline"))
@@ -41,7 +38,6 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     HostScorer(path, workers=0).close()
     for name in scorer_fakes.NAMES:
         LIBRARY.pop(name, None)
-    patch.undo()
 
 
 # ------------------------------------------------------------------------------------------ TRL

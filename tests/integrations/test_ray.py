@@ -26,8 +26,7 @@ from rlar.tools.library import library_spec  # noqa: E402
 from rlar.types import AnswerKind, Certificate, Contract, Example, Message, Recipe, TaskSpec  # noqa: E402
 
 pytestmark = pytest.mark.slow
-TOOLS = Path(__file__).resolve().parents[1] / "tools"
-FAKES = "scorer_fakes"
+FAKES = "tests.fakes.scorer_fakes"
 STDIO = {"tests": {"inputs": ["2\n", "5\n"], "outputs": ["4\n", "10\n"]}}
 
 
@@ -35,11 +34,10 @@ STDIO = {"tests": {"inputs": ["2\n", "5\n"], "outputs": ["4\n", "10\n"]}}
 def _cluster() -> Iterator[None]:
     """A Ray of two CPUs whose workers find what this process finds, and know the fakes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(TOOLS))
         patch.setenv("PYTHONPATH", os.pathsep.join(str(Path(entry or ".").absolute()) for entry in sys.path))
         # Nothing is written into the user's home, where Ray would keep a token.
         patch.setenv("RAY_AUTH_MODE", "disabled")
-        import scorer_fakes
+        from tests.fakes import scorer_fakes
 
         LIBRARY.update(scorer_fakes.NAMES)
         ray.init(num_cpus=2, num_gpus=0, object_store_memory=80_000_000, include_dashboard=False, log_to_driver=False)

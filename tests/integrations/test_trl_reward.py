@@ -11,10 +11,9 @@ import pytest
 
 pytest.importorskip("trl")
 pytest.importorskip("torch")
-import serving_rows as rows
-
 from rlar.integrations.export import export_data
 from rlar.integrations.trl import RLARReward
+from tests.fakes import serving_rows as rows
 
 pytestmark = pytest.mark.slow
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 pytest.importorskip("verifiers.v1")
-import serving_rows as rows
 import verifiers.v1 as vf
 from verifiers.v1.graph import MessageNode
 from verifiers.v1.types import AssistantMessage, UserMessage
 
 from rlar.scoring.host_rows import carried
+from tests.fakes import serving_rows as rows
 
 
 class RowData(vf.TaskData):

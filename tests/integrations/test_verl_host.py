@@ -11,10 +11,10 @@ import pytest
 
 pytest.importorskip("verl")
 import numpy as np
-import serving_rows as rows
 import torch
 
 from rlar.integrations.export import export_data
+from tests.fakes import serving_rows as rows
 
 pytestmark = pytest.mark.slow
 

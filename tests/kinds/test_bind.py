@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from generators import TYPES, rows_of
-
 from rlar.kinds.bind import bind
 from rlar.kinds.contracts import OPTIONS, SUMMARY, contract_of, guesses, translation_into
 from rlar.kinds.facts import describe
 from rlar.rows.example import row_to_example
 from rlar.types import AnswerKind, Example
+from tests.fakes.generators import TYPES, rows_of
 
 
 def example(prompt: str, reference: str | None = None, **columns: Any) -> Example:

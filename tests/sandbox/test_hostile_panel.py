@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import panel
 import pytest
-from panel import HOSTILE, PATIENT, TESTS, Hostile, World
 
 from rlar.sandbox import Pool, probe
+from tests import panel
+from tests.panel import HOSTILE, PATIENT, TESTS, Hostile, World
 
 ACTS_WITHOUT_A_JAIL = [
     "h01_etc_passwd",

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import serving_rows
 from typer.testing import CliRunner
 
 from rlar.cli import app
 from rlar.kinds import LIBRARY
+from tests.fakes import serving_rows
 
 PROMPT = "Do as the completion says."
 
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Path]:
-    import scorer_fakes
+    from tests.fakes import scorer_fakes
 
     LIBRARY.update(scorer_fakes.NAMES)
     yield serving_rows.make_registry(tmp_path / "registry.db", fake="fake_inline")

@@ -12,7 +12,6 @@ import pytest
 
 pytest.importorskip("fastapi")
 pytest.importorskip("prometheus_client")
-import serving_rows as rows
 from fastapi.testclient import TestClient
 
 from rlar.errors import RegistryError
@@ -22,6 +21,7 @@ from rlar.scoring.hosts import STATUSES
 from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.server.app import create_app
 from rlar.server.settings import ServeSettings
+from tests.fakes import serving_rows as rows
 
 QWEN = "<|im_start|>system\nYou are Qwen.<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 
@@ -29,7 +29,7 @@ QWEN = "<|im_start|>system\nYou are Qwen.<|im_end|>\n<|im_start|>user\n{}<|im_en
 @pytest.fixture
 def scorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scorer]:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "tools"))
-    import scorer_fakes
+    from tests.fakes import scorer_fakes
 
     LIBRARY.update(scorer_fakes.NAMES)
     path = rows.make_registry(tmp_path / "registry.db", fake="fake_inline")

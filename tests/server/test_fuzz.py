@@ -11,7 +11,6 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("schemathesis")
 import schemathesis
-import serving_rows as rows
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -21,6 +20,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 from rlar.scoring.scorer import Scorer
 from rlar.server.app import create_app
 from rlar.server.settings import ServeSettings
+from tests.fakes import serving_rows as rows
 
 pytestmark = pytest.mark.slow
 KEPT = settings(

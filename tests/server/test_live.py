@@ -19,13 +19,13 @@ import pytest
 pytest.importorskip("uvicorn")
 pytest.importorskip("prometheus_client")
 import httpx
-import serving_rows as rows
-from serving_process import Server, serving
 from typer.testing import CliRunner
 
 from rlar import cli
 from rlar.kinds import LIBRARY
 from rlar.scoring.host_rows import carried
+from tests.fakes import serving_rows as rows
+from tests.fakes.serving_process import Server, serving
 
 QWEN = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 
@@ -35,7 +35,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("registry")
     patch = pytest.MonkeyPatch()
     patch.syspath_prepend(str(Path(__file__).parents[1] / "tools"))
-    import scorer_fakes
+    from tests.fakes import scorer_fakes
 
     LIBRARY.update(scorer_fakes.NAMES)
     yield rows.make_registry(folder / "registry.db", fake="fake_thread")
@@ -46,7 +46,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def server(registry: Path) -> Iterator[Server]:
-    with serving(registry, "--plugin", "scorer_fakes", "--neutral", "-1") as made:
+    with serving(registry, "--plugin", "tests.fakes.scorer_fakes", "--neutral", "-1") as made:
         yield made
 
 
@@ -148,7 +148,7 @@ def test_a_missing_registry_and_a_taken_port_are_said_in_one_line(registry: Path
 
 
 def test_sigterm_answers_what_was_accepted_takes_nothing_new_and_ends_with_0(registry: Path):
-    with serving(registry, "--plugin", "scorer_fakes") as server:
+    with serving(registry, "--plugin", "tests.fakes.scorer_fakes") as server:
         answers: list[httpx.Response] = []
 
         def slow() -> None:

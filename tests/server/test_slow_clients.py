@@ -15,10 +15,10 @@ import pytest
 pytest.importorskip("uvicorn")
 pytest.importorskip("prometheus_client")
 import httpx
-import serving_rows as rows
-from serving_process import Server, serving
 
 from rlar.server.pace import HEAD_SECONDS, PACE_BYTES, PACE_SECONDS, STOPPING_SECONDS, Pace
+from tests.fakes import serving_rows as rows
+from tests.fakes.serving_process import Server, serving
 
 HONEST_SECONDS = 3.0
 """For an honest request on a crowded machine; alone it takes a few milliseconds."""

@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 import pytest
-from constraint_prompts import PROMPTS, UNCONSTRAINED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlar.kinds.constraints.read import KINDS, Constraint, has_constraint_words, parse_constraints
+from tests.fakes.constraint_prompts import PROMPTS, UNCONSTRAINED
 
 
 def hard(prompt: str) -> list[Constraint]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from planted import Catalogue, Planted, Random, exact, length_only, overlap, same_program, same_query, sprayable
-from probing_tasks import TASKS, example, number_task, open_task, task
 
 from rlar.errors import SandboxRefused
 from rlar.gate import (
@@ -35,6 +33,18 @@ from rlar.types import (
     ToolSpec,
     ok,
 )
+from tests.fakes.planted import (
+    Catalogue,
+    Planted,
+    Random,
+    exact,
+    length_only,
+    overlap,
+    same_program,
+    same_query,
+    sprayable,
+)
+from tests.fakes.probing_tasks import TASKS, example, number_task, open_task, task
 
 POLICY = load_policy()
 GREEDY = {"slow", "hanging", "hoarding"}

@@ -8,7 +8,6 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
-from rule_tasks import BAD, BRACKETS, LADDER, NUMBER, TARGET, TASKS, returning, target_task
 
 import rlar
 from rlar.errors import SandboxRefused, ToolError
@@ -23,6 +22,7 @@ from rlar.tools.generated import Running, generated_spec, keeps_state, score_in
 from rlar.tools.load import batch_size, load_tool, unusable
 from rlar.tools.source_check import check_source
 from rlar.types import Certificate, Sample, Score, ToolSpec
+from tests.fakes.rule_tasks import BAD, BRACKETS, LADDER, NUMBER, TARGET, TASKS, returning, target_task
 
 POLICY = load_policy()
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)

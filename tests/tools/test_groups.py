@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 
 import pytest
-from probing_tasks import long_text_task
 
 from rlar.gate.duels import Duels, opponents
 from rlar.gate.policy import load_policy
@@ -15,6 +14,7 @@ from rlar.gate.probes import make_probes
 from rlar.tools.groups import group_indices, needs_whole_groups, pieces
 from rlar.tools.slots import Slots
 from rlar.types import Sample, Score, ToolKind, ToolSpec, ok
+from tests.fakes.probing_tasks import long_text_task
 
 COMPARES = ToolSpec(kind=ToolKind.JUDGE, name="c", params={"whole_groups": True})
 PLAIN = ToolSpec(kind=ToolKind.JUDGE, name="p")

@@ -9,9 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from model_server import Answer, Handler, ModelServer, tei, vllm
-from probing_tasks import long_text_task
-from scripted_judges import shares
 
 from rlar.errors import ToolError
 from rlar.gate import certify
@@ -23,6 +20,9 @@ from rlar.tool import Resources
 from rlar.tools.http import http_spec
 from rlar.tools.load import load_tool
 from rlar.types import Sample, Score, ToolSpec
+from tests.fakes.model_server import Answer, Handler, ModelServer, tei, vllm
+from tests.fakes.probing_tasks import long_text_task
+from tests.fakes.scripted_judges import shares
 
 
 def said(completion: str, prompt: str = "Why?", reference: str | None = None) -> Sample:

@@ -14,19 +14,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from probing_tasks import long_text_task, open_task
-from scripted_judges import (
-    CRITERIA,
-    DATA,
-    Question,
-    Rule,
-    RuleChat,
-    answering,
-    bad_judges,
-    compared,
-    honest,
-    read_question,
-)
 
 from rlar.errors import ChatDenied, ChatUnavailable, ToolError
 from rlar.gate import build_recipe, certify
@@ -44,6 +31,19 @@ from rlar.tools import judge as judge_module
 from rlar.tools.judge import NO_PEERS, Criterion, Judge, judge_spec
 from rlar.tools.load import load_tool, unusable
 from rlar.types import Certificate, JsonObject, LabelledPair, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec
+from tests.fakes.probing_tasks import long_text_task, open_task
+from tests.fakes.scripted_judges import (
+    CRITERIA,
+    DATA,
+    Question,
+    Rule,
+    RuleChat,
+    answering,
+    bad_judges,
+    compared,
+    honest,
+    read_question,
+)
 
 pytest.importorskip("uvicorn", reason="the scripted server needs rlar[serve]")
 

@@ -7,8 +7,6 @@ import re
 from fractions import Fraction
 
 import pytest
-from planted import answer_part
-from probing_tasks import TASKS, example, number_task, task
 
 from rlar.gate.policy import load_policy
 from rlar.gate.probes import make_probes
@@ -17,6 +15,8 @@ from rlar.kinds.material import as_number, may_be_equal
 from rlar.kinds.programs.probes import CHECKS_ITSELF
 from rlar.kinds.texts import drop_sentences, half_of_another, sentences, shuffle_words, swap_entity, words
 from rlar.types import AnswerKind
+from tests.fakes.planted import answer_part
+from tests.fakes.probing_tasks import TASKS, example, number_task, task
 
 BUDGET = load_policy().budget("inline")
 

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import postgres
 import pytest
 from sqlalchemy import LargeBinary, MetaData, create_engine, insert, make_url
 
@@ -42,6 +41,7 @@ from rlar.types import (
     ToolSpec,
     digest,
 )
+from tests.fakes import postgres
 
 FINGERPRINT = "f1-0123456789ab"
 KNOWN = migrations.known_version()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scored_rows import ROW, TASK, certificate, row, store
 from typer.testing import CliRunner
 
 from rlar.cli import app
@@ -19,6 +18,7 @@ from rlar.scoring.lock_file import make_lock
 from rlar.scoring.rescore import rescore
 from rlar.tools.library import library_spec
 from rlar.types import Calibration
+from tests.fakes.scored_rows import ROW, TASK, certificate, row, store
 
 HERE = Path(__file__).parent
 HALVED = Calibration(x=(0.0, 1.0), y=(0.0, 0.5))
@@ -27,7 +27,7 @@ HALVED = Calibration(x=(0.0, 1.0), y=(0.0, 0.5))
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(HERE))
-    import scorer_fakes
+    from tests.fakes import scorer_fakes
 
     LIBRARY.update(scorer_fakes.NAMES)
     yield

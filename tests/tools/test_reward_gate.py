@@ -8,17 +8,16 @@ import pytest
 
 pytest.importorskip("torch")
 
-from planted import overlap
-from tiny_hub import cached, planted_models, readings_of, resources_at, spec_of, toy_pairs, toy_rows
-
 from rlar.errors import ToolError
 from rlar.gate import build_recipe, certify, rejected_certificate
 from rlar.gate.policy import load_policy
 from rlar.gate.stats import row_offsets
 from rlar.tools.load import load_tool
 from rlar.types import Sample, Score, ToolKind, ToolSpec, ok
-from tests.standins import toy_task
-from tests.standins.tiny_models import PLANTED
+from tests.fakes import toy_task
+from tests.fakes.planted import overlap
+from tests.fakes.tiny_hub import cached, planted_models, readings_of, resources_at, spec_of, toy_pairs, toy_rows
+from tests.fakes.tiny_models import PLANTED
 
 POLICY = load_policy()
 TASK = toy_rows()

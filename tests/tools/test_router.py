@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scored_rows import FAKES, OTHER, ROW, TASK, certificate, one_tool, row, said, scorer, statuses, store, task
 
 import rlar
 from rlar.errors import RegistryError
@@ -35,14 +34,27 @@ from rlar.types import (
     Reward,
     ToolKind,
 )
+from tests.fakes.scored_rows import (
+    FAKES,
+    OTHER,
+    ROW,
+    TASK,
+    certificate,
+    one_tool,
+    row,
+    said,
+    scorer,
+    statuses,
+    store,
+    task,
+)
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.syspath_prepend(str(HERE))
-    import scorer_fakes
+    from tests.fakes import scorer_fakes
 
     LIBRARY.update(scorer_fakes.NAMES)
     yield
@@ -325,11 +337,11 @@ def test_no_worker_outlives_a_killed_trainer(tmp_path: Path):
     path = one_tool(tmp_path, "fake_pool", log=str(log))
     script = f"""
         import sys
-        sys.path.insert(0, {str(HERE)!r})
+        sys.path.insert(0, {str(ROOT)!r})
         from rlar.scoring.scorer import RoutedSample, Scorer
         from rlar.types import Example, Message
         row = Example.model_validate_json({ROW.model_dump_json()!r})
-        scorer = Scorer({str(path)!r}, plugins=["scorer_fakes"], workers=1, deadline_seconds=600)
+        scorer = Scorer({str(path)!r}, plugins=["tests.fakes.scorer_fakes"], workers=1, deadline_seconds=600)
         scorer.score([RoutedSample(example=row, completion="hang-in-c")])
     """
     trainer = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], env=environment())
@@ -397,11 +409,11 @@ def test_a_scorer_that_is_never_closed_lets_the_process_end(tmp_path: Path):
     path = one_tool(tmp_path, "fake_pool")
     code = f"""
         import sys
-        sys.path.insert(0, {str(HERE)!r})
+        sys.path.insert(0, {str(ROOT)!r})
         import rlar
         from rlar.types import Example
         row = Example.model_validate_json({ROW.model_dump_json()!r})
-        scorer = rlar.load({str(path)!r}, plugins=["scorer_fakes"], workers=2)
+        scorer = rlar.load({str(path)!r}, plugins=["tests.fakes.scorer_fakes"], workers=2)
         print(scorer.score([rlar.RoutedSample(example=row, completion="ok 0.5")])[0].reward)
     """
     arguments = [sys.executable, "-W", "error", "-c", textwrap.dedent(code)]
@@ -413,11 +425,11 @@ def test_scoring_needs_no_agent_and_no_torch(tmp_path: Path):
     path = one_tool(tmp_path, "fake_inline")
     code = f"""
         import sys
-        sys.path.insert(0, {str(HERE)!r})
+        sys.path.insert(0, {str(ROOT)!r})
         import json, rlar
         from rlar.types import Example
         row = Example.model_validate_json({ROW.model_dump_json()!r})
-        with rlar.load({str(path)!r}, plugins=["scorer_fakes"], workers=0) as scorer:
+        with rlar.load({str(path)!r}, plugins=["tests.fakes.scorer_fakes"], workers=0) as scorer:
             found = scorer.score([rlar.RoutedSample(example=row, completion="ok 0.5")])
         print(json.dumps([found[0].reward, sorted({{name.split(".")[0] for name in sys.modules}})]))
     """

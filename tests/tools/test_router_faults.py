@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scored_rows import ROW, TASK, one_tool, row, said, scorer, statuses, store
 
 from rlar.errors import RegistryError
 from rlar.kinds import LIBRARY
@@ -24,14 +23,14 @@ from rlar.scoring.cache import DiskCache
 from rlar.scoring.runner import Breaker
 from rlar.tools.library import library_spec
 from rlar.types import Sample, failed, ok
+from tests.fakes.scored_rows import ROW, TASK, one_tool, row, said, scorer, statuses, store
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.syspath_prepend(str(HERE))
-    import scorer_fakes
+    from tests.fakes import scorer_fakes
 
     LIBRARY.update(scorer_fakes.NAMES)
     yield
@@ -308,10 +307,10 @@ def test_a_full_disk_under_the_cache_costs_one_warning_and_no_reward(tmp_path: P
     # A file that may not grow is what a full disk looks like to a program, and needs no rights.
     code = f"""
         import logging, resource, sys
-        sys.path.insert(0, {str(HERE)!r})
+        sys.path.insert(0, {str(ROOT)!r})
         logging.basicConfig(stream=sys.stdout, format="%(message)s")
-        from scored_rows import said, scorer, statuses
-        import scorer_fakes
+        from tests.fakes.scored_rows import said, scorer, statuses
+        from tests.fakes import scorer_fakes
         with scorer({str(path)!r}, workers=0, cache={str(tmp_path / "scores.sqlite")!r}) as router:
             assert statuses(router.score(said("ok 0.5"))) == [(0.5, "ok")]
             resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))

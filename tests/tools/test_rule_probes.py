@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from probing_tasks import example
-from rule_tasks import BY, bracket_task, ladder_task, rule_task, target_task
 
 from rlar.gate.policy import load_policy
 from rlar.gate.probe import ProbeSet
 from rlar.gate.probes import make_probes
 from rlar.kinds.rule.probes import BY_USER, provable
 from rlar.types import LabelledPair, TaskSpec, Witness
+from tests.fakes.probing_tasks import example
+from tests.fakes.rule_tasks import BY, bracket_task, ladder_task, rule_task, target_task
 
 POLICY = load_policy()
 

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from scored_rows import OTHER, ROW, TASK, certificate, one_tool, row, said, scorer, statuses, store
 
 import rlar
 from rlar.errors import ConfigError, RegistryError, UnknownTaskError
@@ -21,6 +20,7 @@ from rlar.scoring.scorer import RoutedSample
 from rlar.scoring.unknown import UnknownQueue
 from rlar.tools.library import library_spec
 from rlar.types import Assignment, Calibration, Example, Message, Recipe
+from tests.fakes.scored_rows import OTHER, ROW, TASK, certificate, one_tool, row, said, scorer, statuses, store
 
 HERE = Path(__file__).parent
 
@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(HERE))
-    import scorer_fakes
+    from tests.fakes import scorer_fakes
 
     LIBRARY.update(scorer_fakes.NAMES)
     yield
@@ -130,9 +130,9 @@ def test_a_lock_file_keeps_rewards_as_they_were_whatever_the_registry_serves_by_
     with Registry.open(path) as registry:
         registry.put_recipe(Recipe(fingerprint=TASK, qualities=((tool.id, 1.0),)))
         registry.put_certificate(certificate(tool, admitted=False, at="2026-02-02"))
-    with rlar.load(path, plugins=["scorer_fakes"], workers=0) as today:
+    with rlar.load(path, plugins=["tests.fakes.scorer_fakes"], workers=0) as today:
         assert statuses(today.score(said("ok 0.8"))) == [(None, "uncovered")]
-    with rlar.load(lock, registry=path, plugins=["scorer_fakes"], workers=0) as pinned:
+    with rlar.load(lock, registry=path, plugins=["tests.fakes.scorer_fakes"], workers=0) as pinned:
         assert statuses(pinned.score(said("ok 0.8"))) == [(0.4, "ok")]
         assert pinned.score(said("ok 0.8"))[0].recipe_version == 1
         with Registry.open(path) as registry:  # news of the registry does not change it
@@ -157,9 +157,9 @@ def test_a_calibration_that_stands_in_an_old_certificate_is_found_there(tmp_path
         registry.put_certificate(halved)
         make_lock(registry).write(tmp_path / "rlar.lock")
         registry.put_certificate(certificate(tool, at="2026-05-05"))
-    with rlar.load(tmp_path / "rlar.lock", registry=path, plugins=["scorer_fakes"], workers=0) as pinned:
+    with rlar.load(tmp_path / "rlar.lock", registry=path, plugins=["tests.fakes.scorer_fakes"], workers=0) as pinned:
         assert statuses(pinned.score(said("ok 0.8"))) == [(0.4, "ok")]
-    with rlar.load(path, plugins=["scorer_fakes"], workers=0) as today:
+    with rlar.load(path, plugins=["tests.fakes.scorer_fakes"], workers=0) as today:
         assert statuses(today.score(said("ok 0.8"))) == [(0.8, "ok")]
 
 

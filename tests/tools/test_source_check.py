@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from rule_tasks import BAD, BRACKETS, LADDER, NUMBER, TARGET, returning, target_task
 
 from rlar.tools.source_check import check_source, code_of
+from tests.fakes.rule_tasks import BAD, BRACKETS, LADDER, NUMBER, TARGET, returning, target_task
 
 HEAD = "def compute(prompt, response, reference, binding):\n"
 RIGHT = [text for witness in target_task().witnesses for text in witness.right]

@@ -28,7 +28,7 @@ STORED = row("say it", "it")
 @pytest.fixture
 def scorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scorer]:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    import scorer_fakes
+    from tests.fakes import scorer_fakes
 
     LIBRARY.update(scorer_fakes.NAMES)
     tool = library_spec("fake_inline")

@@ -62,10 +62,10 @@ def test_a_tool_gives_the_same_scores_in_a_worker_as_here(pool: WorkerPool, name
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerPool]:
     monkeypatch.syspath_prepend(str(HERE))
-    import scorer_fakes
+    from tests.fakes import scorer_fakes
 
     LIBRARY.update(scorer_fakes.NAMES)
-    pool = WorkerPool(2, plugins=["scorer_fakes"])
+    pool = WorkerPool(2, plugins=["tests.fakes.scorer_fakes"])
     yield pool
     pool.close()
     for name in scorer_fakes.NAMES:

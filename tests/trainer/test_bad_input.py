@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_policies import character_tokenizer
-from training_fakes import CONTRACT, run, small_config, small_policy
 from typer.testing import CliRunner
 
 from rlar.cli import app
@@ -19,6 +17,8 @@ from rlar.registry.registry import Registry
 from rlar.tools.library import library_spec
 from rlar.trainer.model.policy import Policy, load_policy
 from rlar.types import Calibration, Certificate, CheckResult, Example, Message, Recipe, TaskSpec
+from tests.fakes.small_policies import character_tokenizer
+from tests.fakes.training_fakes import CONTRACT, run, small_config, small_policy
 
 TOOL = library_spec("number")
 
@@ -165,7 +165,7 @@ def test_a_dataset_of_unknown_rows_only_names_the_command_that_helps(covered: Pa
 
 
 def test_prompts_that_do_not_fit_say_how_long_they_may_be(tmp_path: Path):
-    from training_fakes import write_rows
+    from tests.fakes.training_fakes import write_rows
 
     dataset = write_rows(tmp_path / "long.jsonl", ["a" * 57])
     with pytest.raises(Exception, match=r"1 too_long\); prompts may have 56 tokens: lower max_new_tokens or raise"):

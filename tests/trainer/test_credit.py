@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_policies import gradients, policy, rollouts_of
 
 from rlar.trainer.config import LossConfig
 from rlar.trainer.credit import Credit, per_token, token_advantages
 from rlar.trainer.loss import policy_loss_backward
 from rlar.trainer.model.logprob import completion_logprobs
 from rlar.trainer.rollout import join_rollouts
+from tests.fakes.small_policies import gradients, policy, rollouts_of
 
 nan = math.nan
 # two rollouts of one prompt: turn 0, an environment's token, turn 1; the second has one turn, and padding

@@ -8,10 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_policies import policy, rollouts_of
-from test_train import Killed
-from thread_ranks import in_ranks
-from training_fakes import FakeScorer, prompts, run, same_bits, small_config, small_policy, weights, write_rows
 
 from rlar.errors import ConfigError, DatasetError
 from rlar.trainer.advantage import counted_rollouts, group_advantages
@@ -29,6 +25,19 @@ from rlar.trainer.record.metrics import read_metrics
 from rlar.trainer.start import run_training
 from rlar.trainer.update import Updater, denominator
 from rlar.types import Reward
+from tests.fakes.small_policies import policy, rollouts_of
+from tests.fakes.thread_ranks import in_ranks
+from tests.fakes.training_fakes import (
+    FakeScorer,
+    prompts,
+    run,
+    same_bits,
+    small_config,
+    small_policy,
+    weights,
+    write_rows,
+)
+from tests.trainer.test_train import Killed
 
 
 def largest_gap(one: dict, other: dict) -> float:

@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-from small_policies import gradients, policy, rollouts_of
 
 from rlar.errors import ConfigError
 from rlar.trainer.credit import per_token
@@ -20,6 +19,7 @@ from rlar.trainer.loss import (
     token_weights,
 )
 from rlar.trainer.model.logprob import completion_logprobs
+from tests.fakes.small_policies import gradients, policy, rollouts_of
 
 nan = math.nan
 

@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 
 import pytest
-from training_fakes import small_config
 
 from rlar.trainer.record.checkpoint import CheckpointError
 from rlar.trainer.record.metrics import MetricsLog, read_metrics, repetition, task_metrics
 from rlar.trainer.record.page import chart, eval_table, smooth, write_report
 from rlar.trainer.record.progress import TrainProgress
 from rlar.types import Reward, ToolScore
+from tests.fakes.training_fakes import small_config
 
 
 def step(number: int, **more):

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_policies import PROMPTS, character_tokenizer, config, gradients, policy, rollouts_of
 from transformers import Gemma2Config
 
 from rlar.errors import ConfigError
@@ -13,6 +12,7 @@ from rlar.trainer.model.logprob import completion_logprobs
 from rlar.trainer.model.policy import load_policy
 from rlar.trainer.rollout import LocalSampler, cut_at_stop, join_rollouts
 from rlar.types import Example, Message
+from tests.fakes.small_policies import PROMPTS, character_tokenizer, config, gradients, policy, rollouts_of
 
 KINDS = ["qwen3", "qwen2", "llama", "gpt2"]
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_policies import policy, rollouts_of
 
 from rlar.errors import ConfigError
 from rlar.trainer.context import Context
 from rlar.trainer.signals import SIGNALS, signal
+from tests.fakes.small_policies import policy, rollouts_of
 
 
 def context(made=None, **more):

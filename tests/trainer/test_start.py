@@ -8,11 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from training_fakes import same_bits, small_config, small_policy, weights
 
 from rlar.errors import ConfigError, RegistryError
 from rlar.trainer import start
 from rlar.trainer.start import make_policy, run_training, stop_on_sigterm
+from tests.fakes.training_fakes import same_bits, small_config, small_policy, weights
 
 SCRATCH = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 

@@ -8,16 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_fakes import (
-    FakeScorer,
-    prompts,
-    run,
-    same_bits,
-    small_config,
-    small_policy,
-    weights,
-    write_rows,
-)
 
 from rlar.errors import ConfigError, DatasetError
 from rlar.trainer import train as train_module
@@ -31,6 +21,16 @@ from rlar.trainer.record.run import Run, read_data
 from rlar.trainer.rollout import LocalSampler
 from rlar.trainer.update import TrainingDiverged, learning_rate
 from rlar.types import Reward
+from tests.fakes.training_fakes import (
+    FakeScorer,
+    prompts,
+    run,
+    same_bits,
+    small_config,
+    small_policy,
+    weights,
+    write_rows,
+)
 
 
 class Killed(BaseException):

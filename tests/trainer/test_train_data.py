@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from training_fakes import FakeScorer, prompts, write_rows
-
 from rlar.trainer.data import TrainData, load_rows
+from tests.fakes.training_fakes import FakeScorer, prompts, write_rows
 
 
 def load(path: str, *, held_out: int = 0, seed: int = 0, scorer: FakeScorer | None = None) -> TrainData:

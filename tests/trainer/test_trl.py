@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
-from small_policies import gradients, policy, rollouts_of
 
 from rlar.trainer.advantage import group_advantages
 from rlar.trainer.credit import per_token
 from rlar.trainer.loss import LossConfig, policy_loss_backward
+from tests.fakes.small_policies import gradients, policy, rollouts_of
 
 pytest.importorskip("trl")
 pytestmark = pytest.mark.slow

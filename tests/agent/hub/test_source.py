@@ -20,8 +20,8 @@ from rlar.gate.policy import load_policy
 from rlar.kinds import KINDS
 from rlar.tools.reward_model.tool import RewardModelParams
 from rlar.types import AnswerKind, Contract, LabelledPair, TaskSpec, ToolKind
-from tests.standins.hub_server import HubServer
-from tests.standins.tiny_models import PLANTED, make_models
+from tests.fakes.hub_server import HubServer
+from tests.fakes.tiny_models import PLANTED, make_models
 
 TOKEN = "hf_very_secret_0123456789"
 PINNED = re.compile(r"/(resolve|tree|revision|paths-info)/[0-9a-f]{40}(/|$)")
@@ -409,6 +409,6 @@ def test_models_that_a_web_search_names_are_vetted_like_any_other(source, server
 
 
 def test_no_code_of_a_model_was_run(everything):
-    from tests.standins.tiny_models import MARKER
+    from tests.fakes.tiny_models import MARKER
 
     assert not Path(MARKER).exists()

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from probing_tasks import open_task
 
 from rlar.agent.hub.web import DdgsSearch, SearchFailed, WebHit, find_models, model_id
+from tests.fakes.probing_tasks import open_task
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,11 @@ from pathlib import Path
 from sqlalchemy import inspect, text
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
-
-from test_registry import fill  # noqa: E402
+sys.path.insert(0, str(HERE.parents[2]))
 
 from rlar.registry import migrations  # noqa: E402
 from rlar.registry.registry import Registry  # noqa: E402
+from tests.tools.test_registry import fill  # noqa: E402
 
 
 def main() -> None:

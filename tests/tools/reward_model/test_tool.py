@@ -17,7 +17,6 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import torch
-from tiny_hub import SHA, cached, planted_models, resources_at, spec_of
 
 from rlar.errors import ToolError
 from rlar.tool import Resources
@@ -28,9 +27,10 @@ from rlar.tools.reward_model.linear import use_fastest_linear
 from rlar.tools.reward_model.store import SHARED_NAME, ModelStore, model_store
 from rlar.tools.reward_model.tool import _batches, _Row, load_model
 from rlar.types import Sample
-from tests.standins import toy_task
-from tests.standins.hub_server import HubServer
-from tests.standins.tiny_models import MARKER
+from tests.fakes import toy_task
+from tests.fakes.hub_server import HubServer
+from tests.fakes.tiny_hub import SHA, cached, planted_models, resources_at, spec_of
+from tests.fakes.tiny_models import MARKER
 
 torch.set_num_threads(1)
 

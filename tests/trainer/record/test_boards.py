@@ -6,12 +6,12 @@ import builtins
 from pathlib import Path
 
 import pytest
-from training_fakes import small_config
 
 from rlar.errors import ConfigError
 from rlar.trainer.record.boards import flat_numbers, open_boards
 from rlar.trainer.record.metrics import MetricsLog
 from rlar.trainer.start import check_settings
+from tests.fakes.training_fakes import small_config
 
 
 def test_only_finite_numbers_are_shown():

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training_fakes import CONTRACT, FakeScorer, run, same_bits, small_config, weights
 
 from rlar.registry.registry import Registry
 from rlar.trainer.record.drift import Admitted, DriftWatch, admitted_by, find_drift
 from rlar.trainer.record.metrics import read_metrics
 from rlar.types import Calibration, Certificate, CheckResult, Reward, TaskSpec, ToolScore, ToolSpec
+from tests.fakes.training_fakes import CONTRACT, FakeScorer, run, same_bits, small_config, weights
 
 SIZE = 4
 """Rollouts of a prompt."""

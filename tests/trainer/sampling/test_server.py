@@ -6,7 +6,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
-from small_policies import PROMPTS, policy
 
 from rlar.errors import ConfigError
 from rlar.trainer.credit import per_token
@@ -14,6 +13,7 @@ from rlar.trainer.loss import LossConfig, policy_loss_backward
 from rlar.trainer.model.logprob import completion_logprobs
 from rlar.trainer.rollout import LocalSampler
 from rlar.trainer.sampling.server import HttpSampler, SamplerError, sampler_mismatch
+from tests.fakes.small_policies import PROMPTS, policy
 
 
 class Server:

@@ -33,7 +33,7 @@ def example(row: dict[str, Any]) -> Example:
 
 
 def make_registry(path: Path, *, fake: str | None = None, log: str | None = None) -> Path:
-    """The registry; `fake` names the tool of tests/tools/scorer_fakes.py that serves the row f1."""
+    """The registry; `fake` names the tool of tests/fakes/scorer_fakes.py that serves the row f1."""
     kinds = {NUMBER: (AnswerKind.NUMBER, True, "number"), CHOICE: (AnswerKind.CHOICE, True, "choice"),
              OPEN: (AnswerKind.OPEN_ENDED, False, None), FAKE: (AnswerKind.SHORT_TEXT, True, fake)}  # fmt: skip
     contracts = {}

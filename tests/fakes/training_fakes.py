@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from small_policies import policy
-
 from rlar.registry.records import Standing
 from rlar.registry.registry import Registry
 from rlar.scoring.scorer import RoutedSample
@@ -16,6 +14,7 @@ from rlar.trainer.config import TrainConfig
 from rlar.trainer.rollout import LocalSampler
 from rlar.trainer.train import train
 from rlar.types import AnswerKind, Assignment, Contract, Example, Recipe, Reward, TaskSpec, ToolScore
+from tests.fakes.small_policies import policy
 
 CONTRACT = Contract(answer_kind=AnswerKind.OPEN_ENDED, has_reference=False)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from probing_tasks import example, number_task
-
 from rlar.types import AnswerKind, Contract, Example, TaskSpec, Witness
+from tests.fakes.probing_tasks import example, number_task
 
 BY = "scripted/propose_witnesses@0000"
 

@@ -13,11 +13,11 @@ pytest.importorskip("uvicorn")
 
 from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-from tiny_hub import planted_models
 
-from tests.standins import toy_task
-from tests.standins.hub_server import HubServer
-from tests.standins.tiny_models import PLANTED
+from tests.fakes import toy_task
+from tests.fakes.hub_server import HubServer
+from tests.fakes.tiny_hub import planted_models
+from tests.fakes.tiny_models import PLANTED
 
 REPO = "acme/tiny-reward-qwen3"
 

@@ -21,7 +21,7 @@ from rlar.types import (
     ToolSpec,
 )
 
-FAKES = "scorer_fakes"
+FAKES = "tests.fakes.scorer_fakes"
 TASK = "f1-000000000001"
 OTHER = "f1-000000000002"
 

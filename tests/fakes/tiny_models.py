@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from tests.standins import toy_task
+from tests.fakes import toy_task
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -16,8 +16,8 @@ from rlar.tools.reward_model.files import INDEX, file_hashes, read_json, small_f
 from rlar.tools.reward_model.store import SHARED_NAME, ModelStore
 from rlar.tools.reward_model.tool import RewardModelParams, code_hash
 from rlar.types import AnswerKind, Contract, Example, LabelledPair, Message, TaskSpec, ToolKind, ToolSpec
-from tests.standins import toy_task
-from tests.standins.tiny_models import make_models
+from tests.fakes import toy_task
+from tests.fakes.tiny_models import make_models
 
 SHA = "c0ffee" + "0" * 34
 

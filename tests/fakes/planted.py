@@ -24,7 +24,9 @@ class Planted:
     """A tool from one function of a sample."""
 
     def __init__(self, name: str, score_one: Callable[[Sample], Score], role: str = "verifier") -> None:
-        self.spec = ToolSpec(kind=ToolKind.LIBRARY, name=name, source=f"planted:{name}", params={"role": role})
+        self.spec = ToolSpec(
+            kind=ToolKind.LIBRARY, name=name, source=f"tests.fakes.planted:{name}", params={"role": role}
+        )
         self.score_one = score_one
 
     def score(self, samples: Sequence[Sample]) -> list[Score]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-TESTS = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Server:
@@ -30,8 +30,7 @@ class Server:
 
 
 def environment(**more: str) -> dict[str, str]:
-    paths = [TESTS.parent, TESTS / "tools"]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), **more}
+    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
 
 
 @contextmanager

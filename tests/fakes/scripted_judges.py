@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from planted import trigrams, words
-
 from rlar.llm.chat import ChatReply, Endpoint
 from rlar.testing.openai_server import Asked, Reply
 from rlar.types import JsonObject, Message
+from tests.fakes.planted import trigrams, words
 
 DATA = re.compile(r'^<data label="([\w ]+)">\n(.*?)\n</data>$', re.M | re.S)
 CRITERIA = (

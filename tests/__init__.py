@@ -1,0 +1,1 @@
+"""The tree of rlar/, mirrored; helpers lie in fakes/."""
