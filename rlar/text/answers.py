@@ -218,7 +218,11 @@ _QUOTES = {
 
 
 def _payload(text: str) -> str:
-    return text.lstrip(_MARKUP + ":：").rstrip() if text.strip(_MARKUP + ":：") else ""
+    """What a cue is followed by, without markup before it; signs alone are what is said ("The answer is >")."""
+    said = text.lstrip(_MARKUP + ":：").rstrip()
+    if any(map(str.isalnum, said)) or not (signs := text.strip(" \t\r\n*_`:：.")):
+        return said if text.strip(_MARKUP + ":：") else ""
+    return signs
 
 
 def _payloads(pattern: re.Pattern[str], text: str) -> Iterator[str]:
