@@ -66,7 +66,10 @@ _CHAIN = re.compile(
     re.I,
 )
 _NOR = re.compile(r"\b(?:or|nor|oder|noch|ou|ni|né|nem|o)\b|或", re.I)
-_DETERMINER = re.compile(r"\s+(?!(?:it|they|he|she|there|this|that|these|those|the|we|i|you|both|neither|because|since|as|or|but|and|is|was|are|will|would|can|in)\b)[a-z]", re.I)
+_DETERMINER = re.compile(
+    r"\s+(?!(?:it|they|he|she|there|this|that|these|those|the|we|i|you|both|neither|because|since|as|or|but|and|is|was|are|will|would|can|in)\b)[a-z]",
+    re.I,
+)
 _MARKED_LINE = re.compile(r"^[ \t*_>-]*\(?([A-Z])[).:][ \t*_]", re.M)
 _SENTENCE = re.compile(r"[.!?。！？]\s|\n")
 _CLAUSE_END = re.compile(r"[.!?;。！？；]\s?|\n|\b(?:so|therefore|hence|thus|but)\b")
@@ -249,10 +252,20 @@ class _Reader:
             if cue := _SELECTS.search(sentence):
                 found.append(self.choices(sentence[cue.end() :]))
             else:
-                places = [(match, (match[1] or match[2] or match[3]).upper()) for match in islice(_MENTION.finditer(sentence), 16)]
-                places += [(match, self.names[match.group()]) for match in islice(self.pattern.finditer(fold(sentence)), 16)]
-                found += [frozenset({name}) for match, name in places if (name in self.letters or match.re is self.pattern)
-                          and _IS_RIGHT.match(match.string, match.end()) and not denied(match.string, match.start(), match.end())]
+                places = [
+                    (match, (match[1] or match[2] or match[3]).upper())
+                    for match in islice(_MENTION.finditer(sentence), 16)
+                ]
+                places += [
+                    (match, self.names[match.group()]) for match in islice(self.pattern.finditer(fold(sentence)), 16)
+                ]
+                found += [
+                    frozenset({name})
+                    for match, name in places
+                    if (name in self.letters or match.re is self.pattern)
+                    and _IS_RIGHT.match(match.string, match.end())
+                    and not denied(match.string, match.start(), match.end())
+                ]
         return [choice for choice in found if choice]
 
     def _leading(self, line: str) -> frozenset[str]:
@@ -310,7 +323,9 @@ def _asserted(text: str, found: list[tuple[str, int, int]]) -> frozenset[str]:
         return frozenset(chain)
     contrasts = [match.start() for match in islice(_CONTRAST.finditer(text), MAX_MENTIONS)]
     if contrasts:
-        said = {found[index][0] for index in main if _CHOSEN.search(text[max(0, found[index][1] - 40) : found[index][1]])}
+        said = {
+            found[index][0] for index in main if _CHOSEN.search(text[max(0, found[index][1] - 40) : found[index][1]])
+        }
         return frozenset(said) if len(said) == 1 else UNCLEAR
     if found[first][1] == 0 and _ENDS_ANSWER.match(text, found[first][2]):
         return frozenset(chain)  # "Yes, ..." and what comes after
@@ -330,7 +345,9 @@ def _glued(names: list[str]) -> re.Pattern[str] | None:
 def _bounded(name: str) -> str:
     left = right = ""
     if name[0].isascii():
-        left = (r"(?<!\w)(?<!\d[.,])" if name[0].isdigit() else r"(?<!\w)") if name[0].isalnum() else r"(?<![\w<>=+*/-])"
+        left = (
+            (r"(?<!\w)(?<!\d[.,])" if name[0].isdigit() else r"(?<!\w)") if name[0].isalnum() else r"(?<![\w<>=+*/-])"
+        )
     if name[-1].isascii():
         right = (r"(?!\w|[.,]\d)" if name[-1].isdigit() else r"(?!\w)") if name[-1].isalnum() else r"(?![<>=+*/\w-])"
     return left + re.escape(name) + right

@@ -24,13 +24,18 @@ _LIGHT = (
     r"likely|probably|called|named|written|who|which|have|has|had|option|choice|letter|answer|correct|right|city|of|me|would|could|as|any|der|die|das|den|dem|des|ein|eine|einen|"
     r"war|ist|es|von|in|dass|le|la|les|l|un|une|par|de|du|que|est|c'est|était|el|los|las|una|por|fue|era|il|lo|gli|di|che|è|da|o|os|as|um|uma|foi|é|het|een|was|van|det|är|var|en|ett|to|это|был|была|было|в|на"
 )
-_BEFORE = re.compile(rf"(?:(?<!\w)(?:{_NOT})|(?<=[a-z])n['’]t)(?:[\s*_\"'“‘(]+(?:{_LIGHT})){{0,6}}[\s*_\"'“‘«(]*\Z", re.I)
+_BEFORE = re.compile(
+    rf"(?:(?<!\w)(?:{_NOT})|(?<=[a-z])n['’]t)(?:[\s*_\"'“‘(]+(?:{_LIGHT})){{0,6}}[\s*_\"'“‘«(]*\Z", re.I
+)
 _NO_DENIAL = re.compile(
     r"(?:no|without(?:\s+a)?|little|beyond|not\s+any|kein(?:en)?|ohne|sans|aucun|sin|senza|sem)\s+(?:doubts?|question|wonder|zweifel|doute|duda|dubbio|dúvida)|undoubtedly|not\s+(?:only|just|merely|surprisingly)"
     r"|none\s+other\s+than|nicht\s+nur|non\s+seulement|pas\s+seulement|no\s+(?:sólo|solo)|non\s+solo|não\s+(?:só|apenas)|не\s+только|不仅|不只|why\s+not|if\s+i(?:'m|\s+am)\s+not\s+(?:wrong|mistaken)|nothing\s+but",
     re.I,
 )
-_CJK_BEFORE = re.compile(r"(?:不是|并非|並非|絕非|绝非|不会是|不可能是|不应是|没有|沒有|[并並绝絕]不是|不|非|除了)[\s“「『《\"]{0,2}(?:由|在|是)?[\s“「『《\"]{0,2}\Z")
+_CJK_BEFORE = re.compile(
+    r"(?:不是|并非|並非|絕非|绝非|不会是|不可能是|不应是|没有|沒有|[并並绝絕]不是|不|非|除了)[\s“「『《\"]{0,2}(?:由|在|是)?[\s“「『《\"]{0,2}(?:the\s+)?\Z",
+    re.I,
+)
 _AUXILIARY = r"(?:is|was|were|are|did|does|do|has|had|have|would|could|can|should|may|might|will|must|be|been|being|seems?|looks?)"
 _AFTER = re.compile(
     rf"[\s*_\"'”’»)]*(?:"
@@ -50,7 +55,8 @@ _RELATIONS = (
 )
 _OF_ANOTHER = re.compile(rf"['’]s?\s+(?:\w+\s+){{0,2}}?(?:{_RELATIONS})\b", re.I)
 _RELATED_TO = re.compile(
-    rf"\b(?:(?:{_RELATIONS})\s+(?:of|to)|(?:north|south|east|west)(?:east|west|ern)?\s+of|near|outside(?:\s+of)?|close\s+to|next\s+to|far\s+from)\s+(?:the\s+)?[\"'“‘]?\Z", re.I
+    rf"\b(?:(?:{_RELATIONS})\s+(?:of|to)|(?:north|south|east|west)(?:east|west|ern)?\s+of|near|outside(?:\s+of)?|close\s+to|next\s+to|far\s+from)\s+(?:the\s+)?[\"'“‘]?\Z",
+    re.I,
 )
 _ATTRIBUTED = re.compile(
     r"\b(?:people|many|some|most|others|students|one|you|everyone|it\s+is\s+(?:often|commonly|widely|sometimes)|(?:might|may|could|would)(?:\s+have)?|often|commonly|at\s+first|tempt\w*|viele|manche|certains|muchos|algunos|molti|muitos)\b"

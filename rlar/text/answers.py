@@ -94,7 +94,7 @@ class Claims(NamedTuple):
     """What a text claims as its final answer, by strength; each tier in order of appearance."""
 
     boxed: tuple[str, ...]
-    """Contents of every \\boxed{...}, <answer>...</answer>."""
+    """Contents of every \\boxed{...}."""
     final: tuple[str, ...]
     """After "####" and "final answer"."""
     cued: tuple[str, ...]
@@ -105,7 +105,6 @@ class Claims(NamedTuple):
 
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\b\s*")
-_ANSWER_TAG = re.compile(r"<answer>(.{0,2000}?)</answer>", re.I | re.S)
 _HASHES = re.compile(r"^[ \t>*]*####(?!#)[ \t]*(\S.*)$", re.M)
 _FINAL = re.compile(
     r"\b(?:final\s+(?:answer|result)|respuesta\s+final|réponse\s+finale|resposta\s+final|risposta\s+finale|endg[üu]ltige\s+antwort)\b"
@@ -244,11 +243,17 @@ def _payloads(pattern: re.Pattern[str], text: str) -> Iterator[str]:
             yield payload
 
 
-def claims(text: str) -> Claims:
-    """The claims of a text that `visible_answer` gave."""
+def claims(text: str, prompt: str = "") -> Claims:
+    """The claims of a text that `visible_answer` gave.
+
+    Args:
+        prompt: a box that it holds, too, is a quotation where the text makes another claim.
+    """
     boxes = boxed(text) if "\\" in text else []
-    if "<" in text:
-        boxes += [match.strip() for match in _ANSWER_TAG.findall(text)][:64]
+    if boxes and "\\boxed" in prompt:
+        asked = set(boxed(prompt))
+        own = [box for box in boxes if box not in asked]
+        boxes = own if own or _CUED.search(text) or _FINAL.search(text) else boxes
     final: list[str] = []
     if "####" in text:
         lines = _HASHES.findall(text)[-64:]
