@@ -61,6 +61,7 @@ _IS_RIGHT = re.compile(
     r"[\s*_)\"'’]*(?:is|must\s+be|would\s+be|seems|looks|appears\s+to\s+be)\s+(?:\w+\s+){0,1}?(?:the\s+)?(?:only\s+|most\s+)?(?:correct|right|best|true|the\s+answer|answer|appropriate|accurate)\b",
     re.I,
 )
+_RIGHT_WORDS = ("correct", "right", "best", "true", "answer", "appropriate", "accurate")
 _CHAIN = re.compile(
     r"^[\W_]*(?:,|/|\||;|&|\bor\b|\band\b|\bnor\b|\boder\b|\bou\b|\by\b|\bo\b|\bet\b|\bund\b|\be\b|\bas\s+well\s+as\b|\bplus\b|或|和|、|\n|\s)(?:[\W_]|\bor\b|\band\b|\beither\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\bthe\b|\boption\b|\bchoice\b|\bletter\b|\banswer\b)*$",
     re.I,
@@ -251,7 +252,7 @@ class _Reader:
         for sentence in _SENTENCE.split(text[-8000:])[-200:]:
             if cue := _SELECTS.search(sentence):
                 found.append(self.choices(sentence[cue.end() :]))
-            else:
+            elif any(word in sentence for word in _RIGHT_WORDS):
                 places = [
                     (match, (match[1] or match[2] or match[3]).upper())
                     for match in islice(_MENTION.finditer(sentence), 16)

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import ClassVar
 
@@ -48,6 +48,8 @@ _CONJUNCTIONS = frozenset({"and", "or", "und", "et", "y", "e", "en", "och", "i",
 _ALTERNATIVES = re.compile(
     r"\bor\b|\boder\b|\bou\b|[;|]|\s/\s|或|または|\beither\b|\bpossibly\b|\bmaybe\b|(?<=[^\W\d])/(?=[^\W\d])", re.I
 )
+_ALTERNATIVE_WORDS = frozenset({"or", "oder", "ou", "either", "possibly", "maybe"})
+_ALTERNATIVE_SIGNS = re.compile(r"[;|]|\s/\s|或|または|(?<=[^\W\d])/(?=[^\W\d])")
 _PAIRED = re.compile(r"(?:\s*(?:,\s*)?(?:\band\b|&|\bund\b|\bet\b|\bplus\b|\bas\s+well\s+as\b)\s*)(?=[^\W\d_a-z]|\d)")
 """After an answer: another name beside it."""
 _PAIRED_BEFORE = re.compile(r"[^\W\d_a-z][\w.'’-]{0,40}\s+(?:and|&|und|et|plus|as\s+well\s+as)\s+(?:[Tt]he\s+)?\Z")
@@ -223,7 +225,7 @@ class _Target:
         start = next((at for at in range(len(words) - size + 1) if words[at : at + size] == self.words), None)
         if start is None:
             return False
-        if not self.lists and (_ALTERNATIVES.search(text) or text.count(",") + text.count("、") >= 2):
+        if not self.lists and (_lists_alternatives(text, words) or text.count(",") + text.count("、") >= 2):
             return False
         if self.numerals and {word for word in words if word[0].isdigit()} - self.numerals:
             return False
@@ -250,7 +252,8 @@ class _Target:
             start, end = place.span()
             if denied(text, start, end) or attributed(text, start):
                 return False
-            if not self.lists and (_PAIRED.match(text, end) or _PAIRED_BEFORE.search(text[max(0, start - 60) : start])):
+            before = text[max(0, start - 60) : start]
+            if not self.lists and (_PAIRED.match(text, end) or (_joins(before) and _PAIRED_BEFORE.search(before))):
                 return False
             if fragment and re.match(r"['’]s?\s+\w", text[end : end + 4]):
                 return False  # "X's castle" is another thing than X
@@ -264,6 +267,23 @@ class _Target:
         return (
             self.spelled.search(claim) is not None and re.search(r"[^\W\d_a-z]\w", claim[contrast.end() :]) is not None
         )
+
+
+def _joins(before: str) -> bool:
+    return before.endswith((" ", "\n")) and before.rstrip().endswith(
+        ("and", "&", "und", "et", "plus", "as", "the", "The")
+    )
+
+
+@lru_cache(maxsize=1024)
+def _words_of(prompt: str) -> frozenset[str]:
+    """The words of a prompt, of which a group of completions has one."""
+    return frozenset(tokens(prompt))
+
+
+def _lists_alternatives(text: str, words: tuple[str, ...]) -> bool:
+    """What _ALTERNATIVES finds, sooner, where the words are known."""
+    return not _ALTERNATIVE_WORDS.isdisjoint(words) or _ALTERNATIVE_SIGNS.search(text) is not None
 
 
 def _signs(text: str) -> str:
@@ -349,12 +369,14 @@ class ShortTextMatch(LibraryTool):
         text = visible_answer(sample.answer, sample.prompt)
         if not text:
             return ok(0.0, "no answer")
-        asked = frozenset(tokens(sample.prompt[-2000:])) - {word for target in targets for word in target.words}
+        asked = _words_of(sample.prompt[-2000:]) - {word for target in targets for word in target.words}
         dotted = frozenset().union(*(dotted_words(target.text) for target in targets))
 
+        @cache
         def meets(claim: str) -> bool:
             said = pieces(claim[:MAX_CLAIM], dotted)[:1]
-            return any(target.meets(claim, asked) or (said and target.meets(said[0], asked)) for target in targets)
+            first = said[0] if said and said[0] != claim else ""
+            return any(target.meets(claim, asked) or (first and target.meets(first, asked)) for target in targets)
 
         def score(verdict: bool, claimed: Sequence[str]) -> Score:
             if verdict and all(any(target.is_contrasted(claim) for target in targets) for claim in claimed):
