@@ -285,6 +285,7 @@ class Score(Frozen):
     """E.g. {"forgeable": true, "tier": "ns", "unsafe": false, "passed": 3, "total": 5}."""
 
     def model_post_init(self, _context: Any) -> None:
+        """Raises ValueError for a value without status "ok", the reverse, and a value that is not finite."""
         if (self.value is None) == (self.status == "ok"):
             raise ValueError(f"Score with value {self.value!r} cannot have status {self.status!r}")
         if self.value is not None and not (self.value - self.value == 0.0):

@@ -83,6 +83,7 @@ class DiskCache:
             self._guarded(lambda connection: self._write(connection, rows), None)
 
     def close(self) -> None:
+        """Let the file go."""
         with self._lock:
             self._disconnect()
 
@@ -241,6 +242,7 @@ class LruCache(Generic[Key, Value]):
         self._lock = threading.Lock()
 
     def get(self, key: Key) -> Value | None:
+        """The value of a key, or None."""
         return self.get_many((key,))[0]
 
     def get_many(self, keys: Iterable[Key]) -> list[Value | None]:
@@ -256,6 +258,7 @@ class LruCache(Generic[Key, Value]):
         return found
 
     def put(self, key: Key, value: Value) -> None:
+        """Store a value; the least recently used ones make room."""
         self.put_many({key: value})
 
     def put_many(self, values: Mapping[Key, Value]) -> None:
@@ -268,5 +271,6 @@ class LruCache(Generic[Key, Value]):
                 self._values.popitem(last=False)
 
     def clear(self) -> None:
+        """Forget everything."""
         with self._lock:
             self._values.clear()

@@ -93,6 +93,7 @@ class Breaker:
 
     @property
     def quarantined(self) -> dict[str, str]:
+        """Why each quarantined tool is out, by id."""
         with self._lock:
             return dict(self._quarantined)
 
@@ -332,6 +333,7 @@ class Runner:
         return self._threads
 
     def close(self) -> None:
+        """End the workers, idle threads, and the resources where they were made here."""
         if self._pool is not None:
             self._pool.close()
         self._lanes.close()

@@ -76,14 +76,17 @@ class Outcome:
 
     @property
     def status(self) -> str:
+        """The status of the reward, or "unusable"."""
         return "unusable" if self.reward is None else self.reward.status
 
     @property
     def number(self) -> float | None:
+        """The reward in [0, 1], or None."""
         return None if self.reward is None else self.reward.reward
 
     @property
     def fingerprint(self) -> str | None:
+        """The task, where one was found."""
         return None if self.reward is None else self.reward.fingerprint
 
 
@@ -313,6 +316,7 @@ class StrictRequest(Request):
     """A request whose JSON is JSON: no NaN, no nesting that a later walk would stumble over."""
 
     async def json(self) -> Any:
+        """The body. Raises HTTPException(400) for what is no JSON, holds NaN or is nested too deeply."""
         body = await self.body()
         try:
             value = json.loads(body, parse_constant=no_constant)
@@ -329,6 +333,7 @@ class StrictRoute(APIRoute):
     """Routes that read their body by StrictRequest."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with the request read by StrictRequest."""
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:

@@ -57,6 +57,7 @@ class Row(PromptRow):
         return self
 
     def said(self) -> list[Any]:
+        """The completions of the row, one or many."""
         return [self.completion] if self.completions is None else list(self.completions)
 
 

@@ -136,6 +136,7 @@ class MetricsLog:
             board.write(row["step"], flat_numbers(row))
 
     def close(self) -> None:
+        """Close the file and the boards."""
         self._file.close()
         for board in self._boards:
             board.close()
