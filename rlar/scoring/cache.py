@@ -29,7 +29,7 @@ from rlar.types import Score
 logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 0.25
-"""A cache that has to be waited for is none."""
+"""A cache that takes longer to answer is slower than scoring again."""
 START_SECONDS = 5.0
 """For the first look at the file: several processes may start at once."""
 PAUSE_SECONDS = 30.0

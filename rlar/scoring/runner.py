@@ -260,7 +260,7 @@ class Runner:
         self.breaker.decide(spec.id, self._start(spec, trial, is_trial=True).wait())
 
     def _rank(self, batches: Sequence[tuple[ToolSpec, Sequence[Sample]]]) -> Callable[[int], tuple[int, float]]:
-        """What waits elsewhere is started first, then the dearest in the pool: what ends last should begin first."""
+        """Calls that wait for other machines start first, then the most expensive ones in the pool: what ends last begins first."""
 
         def rank(place: int) -> tuple[int, float]:
             spec = batches[place][0]
