@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rlar.kinds.number import Number, all_equal, claimed_number, last_number, read_reference
-from rlar.text.answers import claims, read_tier, visible_answer
+from rlar.text.answers import claims, read_tier, second_reading, visible_answer
 
 Verdict = bool | None
 _CUE = re.compile(r"^[\W_]*(?:A|Answer|The answer is|####)[\s:#]*", re.I)
@@ -56,11 +56,9 @@ def always_both(text: str, target: Number) -> Verdict:
 
 def _agreeing_lines(text: str, target: Number) -> Verdict:
     """Without a cue: the last number of the text, and the result of the last equation, where there is one."""
-    last = structure_first(text, target)
-    results = re.findall(r"=\s*[^=\n]*", text)
-    if last is None or not results:
+    last, result = structure_first(text, target), claimed_number(second_reading(text))
+    if last is None:
         return last
-    result = claimed_number(results[-1].lstrip("= "))
     return last if result is None or all_equal(result, [target]) == last else None
 
 

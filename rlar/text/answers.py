@@ -269,6 +269,17 @@ def claims(text: str, prompt: str = "") -> Claims:
     return Claims(tuple(boxes), tuple(final), tuple(cued), bold, last_line)
 
 
+_RESULT = re.compile(r"=\s*([^=\n]{1,80})(?:=\s*)?$", re.M)
+
+
+def second_reading(text: str) -> str:
+    """What the last equation of a text comes to, for a second reader; "" where a cue decides or no equation stands."""
+    if "=" not in text or "\\boxed" in text or "####" in text or _CUED.search(text) or _FINAL.search(text):
+        return ""
+    results = _RESULT.findall(text[-4000:])
+    return results[-1].strip() if results else ""
+
+
 _OPENING = re.compile(
     r"(?:sure|certainly|of course|okay|ok|absolutely|great|let me|let's|let us|here is|here's|here are|i will|i'll|i need to"
     r"|first,|to (?:translate|summari[sz]e|answer|solve|write|convert)|the (?:translation|summary|answer|json)|translation|summary|answer"
