@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-from rlar.kinds.sql.rows import Column, SqlTask, Table
+from rlar.kinds.sql.dates import YEARS, around_today, date_format, dates_like, prefix_format, reads_clock
+from rlar.kinds.sql.rows import Column, SqlTask, Table, tables_read
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -31,7 +32,9 @@ _NUMERIC_NAME = re.compile(
 )
 _DATE_NAME = re.compile(r"date|(^|_)(day|dob|birthday)(_|$)|_at$|_on$", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_YEAR = re.compile(r"(1[89]|20)\d{2}\Z")
+MAX_ASIDE_ROWS = 6
+"""Of a table that the gold query does not read."""
+SOFT_NULLS = 0.15
 
 
 @dataclass(slots=True)
@@ -45,7 +48,10 @@ class _Hint:
     above: list[int | float] = field(default_factory=list)
     below: list[int | float] = field(default_factory=list)
     """Bounds of the comparisons: rows that satisfy them get different values, or sorting would meet ties."""
-    years: list[int] = field(default_factory=list)
+    dated: bool = False
+    """Read as a date somewhere."""
+    timed: bool = False
+    """... and as a time of the day."""
     numeric: bool = False
     ordered: bool = False
     """In ORDER BY, MIN or MAX: ties would make the answer ambiguous."""
@@ -60,21 +66,42 @@ class Shape:
     groups: dict[_Key, _Key]
     """Columns that are joined share a domain: column -> the group's representative."""
     nullable: frozenset[_Key]
+    """Columns that the gold query asks for NULL: they always hold some."""
     kinds: dict[_Key, Kind]
+    read: frozenset[str]
+    """Lower-case names of the tables that the gold query reads."""
+    ties: bool = False
+    """Whether columns by which the gold query sorts may hold equal values."""
 
 
 def shape_of(task: SqlTask, gold: exp.Expression) -> Shape:
     """Read the hints out of the gold query."""
+    tables = tuple(table for table in task.tables if not table.name.lower().startswith("sqlite_"))
+    task = task.model_copy(update={"tables": tables})
     names = _Names(task.tables, gold)
     hints = {(t.name.lower(), c.name.lower()): _Hint() for t in task.tables for c in t.columns}
-    _read_comparisons(gold, names, hints)
     _read_uses(gold, names, hints)
+    _read_comparisons(gold, names, hints)
+    if reads_clock(task.gold):
+        for table in task.tables:
+            for column in table.columns:
+                hint = hints[table.name.lower(), column.name.lower()]
+                if hint.dated or "DATE" in column.type.upper() or "TIMESTAMP" in column.type.upper():
+                    hint.near += [day.isoformat() for day in around_today()]
+                    hint.hits += hint.near
     kinds = {
         (t.name.lower(), c.name.lower()): _kind(c, hints[t.name.lower(), c.name.lower()])
         for t in task.tables
         for c in t.columns
     }
-    return Shape(task.tables, hints, _groups(task.tables, gold, names, hints), _nullable(gold, task.tables), kinds)
+    return Shape(
+        task.tables,
+        hints,
+        _groups(task.tables, gold, names, hints),
+        _nullable(gold, task.tables, names),
+        kinds,
+        frozenset(tables_read(gold)),
+    )
 
 
 class _Names:
@@ -107,6 +134,8 @@ def _read_comparisons(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hi
             operator: Any = exp.EQ
         elif isinstance(node, exp.Between):
             left, constants, operator = node.this, [node.args["low"], node.args["high"]], exp.EQ
+            middle = _middle(_constant(node.args["low"]), _constant(node.args["high"]))
+            constants += [middle] if middle is not None else []
         else:
             left, right = node.this, node.expression
             operator = type(node)
@@ -115,13 +144,54 @@ def _read_comparisons(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hi
                 operator = flipped.get(operator, operator)
             constants = [right]
         values = [value for item in constants if (value := _constant(item)) is not None]
-        plain = isinstance(left, exp.Column)
         if left.find(exp.Count) is not None:
             continue
         for column in [left] if isinstance(left, exp.Column) else left.find_all(exp.Column):
             for key in names.keys(column):
                 for value in values:
-                    _add_hint(hints[key], operator, value, plain)
+                    _add_reading(hints[key], operator, value, left)
+
+
+def _middle(low: Value, high: Value) -> Any:
+    """A literal between two constants."""
+    from sqlglot import exp
+
+    if isinstance(low, int | float) and isinstance(high, int | float):
+        return exp.Literal.number((low + high) // 2)
+    if isinstance(low, str) and isinstance(high, str) and _is_date(low[:10]) and _is_date(high[:10]):
+        one, other = (datetime.date.fromisoformat(text[:10]) for text in (low, high))
+        return exp.Literal.string((one + (other - one) // 2).isoformat())
+    return None
+
+
+def _add_reading(hint: _Hint, operator: Any, value: Value, left: exp.Expression) -> None:
+    """What a comparison says about a column that stands on its left, perhaps inside functions."""
+    from sqlglot import exp
+
+    pattern = next((found for node in left.walk() if (found := date_format(node)) is not None), None)
+    if isinstance(left, exp.Column) and operator in (exp.Like, exp.ILike):
+        prefix = prefix_format(str(value))
+        if prefix is not None:
+            value, pattern, operator = prefix[0], prefix[1], exp.EQ
+            hint.dated = True
+    dates = dates_like(value, pattern) if pattern is not None else {}
+    if dates:
+        texts = {sign: [day.isoformat() for day in days] for sign, days in dates.items()}
+        good: dict[Any, tuple[int, ...]] = {
+            exp.GT: (1,), exp.GTE: (0, 1), exp.LT: (-1,), exp.LTE: (0, -1), exp.NEQ: (1, -1),
+        }  # fmt: skip
+        hint.hits += [text for sign in good.get(operator, (0,)) for text in texts[sign]]
+        hint.near += [text for sign in (0, 1, -1) for text in texts[sign]]
+    elif left.find(exp.Upper, exp.Lower) is not None and isinstance(value, str):
+        hint.hits += [value, value.title(), value.upper()]
+        hint.near += [f"{value} II"]
+    elif left.find(exp.Length) is not None and isinstance(value, int):
+        count = min(max(value, 1), 200)
+        lengths = {exp.GT: (count + 1, count + 4), exp.LT: (count - 1,)}.get(operator, (count,))
+        hint.hits += ["abcdefghij"[index % 10] + "x" * (length - 1) for index, length in enumerate(lengths)]
+        hint.near += ["x" * (count + shift) for shift in (-1, 0, 1)]
+    else:
+        _add_hint(hint, operator, value)
 
 
 def _constant(node: Any) -> Value:
@@ -151,14 +221,12 @@ def _number(text: str) -> int | float | None:
             return None
 
 
-def _add_hint(hint: _Hint, operator: Any, value: Value, plain: bool) -> None:
+def _add_hint(hint: _Hint, operator: Any, value: Value) -> None:
     from sqlglot import exp
 
     number = value if isinstance(value, int | float) else _number(value) if isinstance(value, str) else None
     if number is not None:
         greater, less = operator in (exp.GT, exp.GTE), operator in (exp.LT, exp.LTE)
-        if not plain and _YEAR.match(str(value)):
-            hint.years.append(int(number))
         hint.numeric = hint.numeric or not isinstance(value, str)
         if not isinstance(value, str):
             hint.above += [number] if greater else []
@@ -213,10 +281,17 @@ def _is_date(text: str) -> bool:
 def _read_uses(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hint]) -> None:
     from sqlglot import exp
 
+    for node in gold.walk():
+        pattern = date_format(node)
+        if pattern is not None:
+            for column in node.find_all(exp.Column):
+                for key in names.keys(column):
+                    hints[key].dated = True
+                    hints[key].timed |= any(sign in pattern for sign in ("%H", "%M", "%S"))
     for node in gold.find_all(exp.Sum, exp.Avg, exp.Add, exp.Sub, exp.Mul, exp.Div):
         for column in node.find_all(exp.Column):
             for key in names.keys(column):
-                hints[key].numeric = True
+                hints[key].numeric |= not hints[key].dated
     for sorted_by in gold.find_all(exp.Ordered, exp.Max, exp.Min):
         for column in sorted_by.find_all(exp.Column):
             for key in names.keys(column):
@@ -273,16 +348,25 @@ def _groups(
     return {key: root(key) for key in parent}
 
 
-def _nullable(gold: exp.Expression, tables: tuple[Table, ...]) -> frozenset[_Key]:
-    """Columns that get NULLs: only where the gold query speaks of NULL, for elsewhere it is the asker's blind spot."""
+def _nullable(gold: exp.Expression, tables: tuple[Table, ...], names: _Names) -> frozenset[_Key]:
+    """Columns that the gold query asks for NULL. Elsewhere a NULL is the asker's blind spot: see `database`."""
     from sqlglot import exp
 
-    speaks = gold.find(exp.Null, exp.Coalesce) is not None
+    asked = {
+        key
+        for node in gold.find_all(exp.Is, exp.Coalesce, exp.Nullif)
+        for column in node.find_all(exp.Column)
+        for key in names.keys(column)
+    }
+    return _may_be_null(tables) & asked
+
+
+def _may_be_null(tables: tuple[Table, ...]) -> frozenset[_Key]:
     return frozenset(
         (table.name.lower(), column.name.lower())
         for table in tables
         for column in table.columns
-        if speaks and not column.not_null and not column.primary_key
+        if not column.not_null and not column.primary_key
     )
 
 
@@ -303,13 +387,11 @@ def _kind(column: Column, hint: _Hint) -> Kind:
         kind = "time"
     elif not declared or "CHAR" in declared or "TEXT" in declared:
         constants = [value for value in (*hint.hits, *hint.near) if isinstance(value, str)]
-        if hint.numeric:
+        if hint.dated:
+            kind = "datetime" if hint.timed else "date"
+        elif hint.numeric:
             kind = "int"
-        elif (
-            any(_DATE.match(value) for value in constants)
-            or hint.years
-            or (not constants and _DATE_NAME.search(column.name))
-        ):
+        elif any(_DATE.match(value) for value in constants) or (not constants and _DATE_NAME.search(column.name)):
             kind = "date"
         elif not declared and not constants and _NUMERIC_NAME.search(column.name):
             kind = "int"
@@ -319,18 +401,24 @@ def _kind(column: Column, hint: _Hint) -> Kind:
 # ------------------------------------------------------------------------------------------ databases
 
 
-def database(shape: Shape, task: SqlTask, seed: int, size: int, shuffle: int = 0) -> dict[str, Any]:
-    """One database as the runner wants it. The same seed gives the same rows; `shuffle` changes only their order."""
+def database(shape: Shape, task: SqlTask, seed: int, size: int, *, soft: bool = False) -> dict[str, Any]:
+    """One database as the runner wants it; the same seed gives the same rows.
+
+    Args:
+        soft: with NULLs wherever the schema allows them and ties wherever the gold query sorts: what many askers do
+            not think of, so that two right queries may differ there.
+    """
     rng = Random(seed)
+    if soft:
+        shape = replace(shape, nullable=_may_be_null(shape.tables), ties=True)
     domains: dict[_Key, list[Value]] = {}
     create, rows = [], []
     for table in _parents_first(shape.tables):
         count = max(2, rng.randint(size - size // 3, size + size // 3))
+        count = count if table.name.lower() in shape.read else min(count, MAX_ASIDE_ROWS)
         columns = [_values(shape, table, column, count, rng, domains) for column in table.columns]
         made = [list(row) for row in zip(*columns, strict=True)]
         _plant_hits(shape, table, made, rng)
-        if shuffle:
-            Random(shuffle).shuffle(made)
         names = ", ".join(
             f"{quoted(c.name)} {_affinity(shape.kinds[table.name.lower(), c.name.lower()], c)}" for c in table.columns
         )
@@ -396,10 +484,11 @@ def _values(
         return _domain(kind, count, hint.hits, rng)[:count]
     if column.values:
         return _with_nulls([rng.choice(column.values) for _ in range(count)], key in shape.nullable, rng)
-    if hint.ordered and rng.random() < 0.7:
-        return rng.sample(_domain(kind, count * 2, [*hint.hits, *hint.near], rng), count)
-    pool = _domain(kind, rng.randint(3, 6), [], rng, name=column.name, years=hint.years)
-    constants = [_cast(value, kind) for value in (*hint.hits, *hint.near)]
+    if hint.ordered and not shape.ties:
+        drawn = rng.sample(_domain(kind, count * 2, [*hint.hits, *hint.near], rng), count)
+        return _with_nulls(drawn, key in shape.nullable, rng)
+    pool = _domain(kind, rng.randint(3, 6), [], rng, name=column.name)
+    constants = _fitting((*hint.hits, *hint.near), kind)
     drawn = [rng.choice(constants) if constants and rng.random() < 0.55 else rng.choice(pool) for _ in range(count)]
     return _with_nulls(drawn, key in shape.nullable, rng)
 
@@ -412,6 +501,15 @@ def _cast(value: Value, kind: Kind) -> Value:
     if kind in ("int", "bool") and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _fitting(values: Iterable[Value], kind: Kind) -> list[Value]:
+    """The values that a column of a kind may hold: a column of dates holds no "2012"."""
+    found = [_cast(value, kind) for value in values]
+    if kind in ("date", "datetime"):
+        dates = [value for value in found if isinstance(value, str) and _DATE.match(value)]
+        return [f"{value} 12:30:00" if kind == "datetime" and len(str(value)) == 10 else value for value in dates]
+    return found
 
 
 def _fresh(kind: Kind, index: int) -> Value:
@@ -428,12 +526,10 @@ def _domain(
     *,
     start: int = 1,
     name: str = "",
-    years: Iterable[int] = (),
 ) -> list[Value]:
     """At least `count` different values, the constants first."""
-    found: dict[Value, None] = dict.fromkeys(_cast(value, kind) for value in constants)
+    found: dict[Value, None] = dict.fromkeys(_fitting(constants, kind))
     index = 0
-    lows = list(years) or [2018, 2019, 2020, 2021, 2022]
     if kind in ("int", "real"):
         low = 1990 if "year" in name.lower() else start
         step = rng.choice((1, 1, 3, 7))
@@ -447,7 +543,7 @@ def _domain(
             if index > 1:
                 break
         elif kind in ("date", "datetime"):
-            day = datetime.date(lows[index % len(lows)], 1, 1) + datetime.timedelta(days=rng.randrange(360))
+            day = datetime.date(YEARS[index % len(YEARS)], 1, 1) + datetime.timedelta(days=rng.randrange(360))
             value = day.isoformat() + (
                 f" {rng.randrange(24):02d}:{rng.randrange(60):02d}:00" if kind == "datetime" else ""
             )
@@ -472,24 +568,30 @@ def _plant_hits(shape: Shape, table: Table, rows: list[list[Value]], rng: Random
     for index, column in enumerate(table.columns):
         key = (table.name.lower(), column.name.lower())
         alone = sum(group == shape.groups[key] for group in shape.groups.values()) == 1
-        if shape.hints[key].hits and alone and not (column.primary_key or column.unique or column.name.lower() == "id"):
-            hinted.append((index, shape.hints[key], shape.kinds[key]))
+        hint, kind = shape.hints[key], shape.kinds[key]
+        hits, near = _fitting(hint.hits, kind), _fitting(hint.near, kind)
+        if hits and near and alone and not (column.primary_key or column.unique or column.name.lower() == "id"):
+            hinted.append((index, hint, kind, hits, near))
+    used = {index: {row[index] for row in rows} for index, hint, *_ in hinted if hint.ordered and not shape.ties}
     for row in rows:
         draw = rng.random()
         if not hinted or draw > 0.6:
             continue
         missed = rng.randrange(len(hinted)) if draw > 0.4 else None
-        for place, (index, hint, kind) in enumerate(hinted):
-            if place == missed:
-                row[index] = _cast(rng.choice(hint.near), kind)
-            elif rng.random() < 0.95:
-                row[index] = _cast(_satisfying(hint, rng), kind)
+        for place, (index, hint, kind, hits, near) in enumerate(hinted):
+            if place != missed and rng.random() > 0.95:
+                continue
+            value = rng.choice(near) if place == missed else _cast(_satisfying(hint, hits, rng), kind)
+            if value in used.get(index, ()):
+                continue  # a tie
+            used.get(index, set()).add(value)
+            row[index] = value
 
 
-def _satisfying(hint: _Hint, rng: Random) -> Value:
+def _satisfying(hint: _Hint, hits: list[Value], rng: Random) -> Value:
     bound = rng.choice([*hint.above, *hint.below]) if (hint.above or hint.below) and rng.random() < 0.7 else None
     if bound is None:
-        return rng.choice(hint.hits)
+        return rng.choice(hits)
     step = max(1, abs(int(bound)) // 20)
     distance = step * rng.randint(1, 15)
     return bound + distance if bound in hint.above else bound - distance
