@@ -10,13 +10,13 @@ import json
 import re
 from collections.abc import Iterator
 
-from rlar.kinds.sql.rows import MAX_SQL_CHARACTERS, statement_end, statements, tree_of
+from rlar.kinds.sql.rows import MAX_SQL_CHARACTERS, statement_end, statements, tight, tree_of
 from rlar.text.answers import clean, strip_reasoning
 
 MAX_STARTS = 24
 """Places in prose at which a query is looked for; the last ones count."""
 MAX_ENDS = 16
-MAX_PARSED = 60_000
+MAX_PARSED = 30_000
 """Characters that may be parsed in search of the query's end."""
 MAX_QUERIES = 4
 """Statements of one block that are judged; of more, only the last."""
@@ -40,7 +40,7 @@ def extract_queries(completion: str) -> list[str]:
     answer = strip_reasoning(completion)
     if answer is None:
         return []
-    answer = _json_text(clean(answer[-MAX_SQL_CHARACTERS:]).strip())
+    answer = tight(_json_text(clean(answer[-MAX_SQL_CHARACTERS:]).strip()))
     parts = _FENCE.split(answer)
     for block in reversed(parts[1::2]):
         queries = _queries(_LANGUAGE.sub("", block, count=1))

@@ -32,6 +32,8 @@ _NUMERIC_NAME = re.compile(
 )
 _DATE_NAME = re.compile(r"date|(^|_)(day|dob|birthday)(_|$)|_at$|_on$", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+MAX_GROUP = 12
+"""Rows of a group that a bound on COUNT makes."""
 MAX_ASIDE_ROWS = 6
 """Of a table that the gold query does not read."""
 SOFT_NULLS = 0.15
@@ -48,6 +50,8 @@ class _Hint:
     above: list[int | float] = field(default_factory=list)
     below: list[int | float] = field(default_factory=list)
     """Bounds of the comparisons: rows that satisfy them get different values, or sorting would meet ties."""
+    truth: bool = False
+    """Is a condition by itself."""
     dated: bool = False
     """Read as a date somewhere."""
     timed: bool = False
@@ -70,18 +74,23 @@ class Shape:
     kinds: dict[_Key, Kind]
     read: frozenset[str]
     """Lower-case names of the tables that the gold query reads."""
+    counts: tuple[int, ...]
+    """What the gold query compares sizes of groups with."""
+    grouped: frozenset[_Key]
     ties: bool = False
     """Whether columns by which the gold query sorts may hold equal values."""
 
 
 def shape_of(task: SqlTask, gold: exp.Expression) -> Shape:
     """Read the hints out of the gold query."""
+    from sqlglot import exp
+
     tables = tuple(table for table in task.tables if not table.name.lower().startswith("sqlite_"))
     task = task.model_copy(update={"tables": tables})
     names = _Names(task.tables, gold)
     hints = {(t.name.lower(), c.name.lower()): _Hint() for t in task.tables for c in t.columns}
     _read_uses(gold, names, hints)
-    _read_comparisons(gold, names, hints)
+    counts = _read_comparisons(gold, names, hints)
     if reads_clock(task.gold):
         for table in task.tables:
             for column in table.columns:
@@ -101,6 +110,13 @@ def shape_of(task: SqlTask, gold: exp.Expression) -> Shape:
         _nullable(gold, task.tables, names),
         kinds,
         frozenset(tables_read(gold)),
+        tuple(counts),
+        frozenset(
+            key
+            for group in gold.find_all(exp.Group)
+            for column in group.find_all(exp.Column)
+            for key in names.keys(column)
+        ),
     )
 
 
@@ -122,8 +138,11 @@ class _Names:
         return [(table, name) for table in sorted(tables) if name in self.columns.get(table, ())]
 
 
-def _read_comparisons(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hint]) -> None:
+def _read_comparisons(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hint]) -> list[int]:
+    """Notes the constants that columns are compared with; returns those that counts are."""
     from sqlglot import exp
+
+    counts: list[int] = []
 
     flipped: dict[Any, Any] = {exp.GT: exp.LT, exp.LT: exp.GT, exp.GTE: exp.LTE, exp.LTE: exp.GTE}
     for node in gold.find_all(
@@ -145,11 +164,22 @@ def _read_comparisons(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hi
             constants = [right]
         values = [value for item in constants if (value := _constant(item)) is not None]
         if left.find(exp.Count) is not None:
+            bound = next((value for value in values if isinstance(value, int)), 0)
+            if 1 < bound <= MAX_GROUP:
+                counts.append(bound)
             continue
         for column in [left] if isinstance(left, exp.Column) else left.find_all(exp.Column):
             for key in names.keys(column):
                 for value in values:
                     _add_reading(hints[key], operator, value, left)
+    for case in gold.find_all(exp.Case):
+        if isinstance(case.this, exp.Column):
+            for key in names.keys(case.this):
+                for branch in case.args.get("ifs") or []:
+                    value = _constant(branch.this)
+                    if value is not None:
+                        _add_hint(hints[key], exp.EQ, value)
+    return counts
 
 
 def _middle(low: Value, high: Value) -> Any:
@@ -183,8 +213,8 @@ def _add_reading(hint: _Hint, operator: Any, value: Value, left: exp.Expression)
         hint.hits += [text for sign in good.get(operator, (0,)) for text in texts[sign]]
         hint.near += [text for sign in (0, 1, -1) for text in texts[sign]]
     elif left.find(exp.Upper, exp.Lower) is not None and isinstance(value, str):
-        hint.hits += [value, value.title(), value.upper()]
-        hint.near += [f"{value} II"]
+        for written in (value, value.title(), value.upper()):
+            _add_hint(hint, operator, written)
     elif left.find(exp.Length) is not None and isinstance(value, int):
         count = min(max(value, 1), 200)
         lengths = {exp.GT: (count + 1, count + 4), exp.LT: (count - 1,)}.get(operator, (count,))
@@ -202,7 +232,7 @@ def _constant(node: Any) -> Value:
         return -number if number is not None else None
     if isinstance(node, exp.Literal):
         return str(node.this) if node.is_string else _number(node.this)
-    if isinstance(node, exp.Cast | exp.Date | exp.TsOrDsToDate):
+    if isinstance(node, exp.Cast | exp.Date | exp.TsOrDsToDate | exp.Lower | exp.Upper | exp.Trim):
         return _constant(node.this)
     if isinstance(node, exp.Boolean):
         return int(bool(node.this))
@@ -292,6 +322,12 @@ def _read_uses(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hint]) ->
         for column in node.find_all(exp.Column):
             for key in names.keys(column):
                 hints[key].numeric |= not hints[key].dated
+    for node in gold.find_all(exp.Not, exp.And, exp.Or, exp.If, exp.Where):
+        for child in node.iter_expressions():
+            bare = child.this if isinstance(child, exp.Paren) else child
+            if isinstance(bare, exp.Column) and child.arg_key not in ("true", "false"):
+                for key in names.keys(bare):
+                    hints[key].truth = True
     for sorted_by in gold.find_all(exp.Ordered, exp.Max, exp.Min):
         for column in sorted_by.find_all(exp.Column):
             for key in names.keys(column):
@@ -373,7 +409,7 @@ def _may_be_null(tables: tuple[Table, ...]) -> frozenset[_Key]:
 def _kind(column: Column, hint: _Hint) -> Kind:
     declared = column.type.upper()
     kind: Kind = "text"
-    if "BOOL" in declared:
+    if "BOOL" in declared or hint.truth:
         kind = "bool"
     elif "INT" in declared or "SERIAL" in declared:
         kind = "int"
@@ -478,7 +514,8 @@ def _values(
                 pool.append(_fresh(kind, len(pool) + 100))
             return pool
         dangling = [] if column.references else _domain(kind, 2, [], rng, start=900)
-        drawn = [rng.choice(dangling) if dangling and rng.random() < 0.08 else rng.choice(domain) for _ in range(count)]
+        picked = _in_groups(domain, count, shape, rng) or [rng.choice(domain) for _ in range(count)]
+        drawn = [rng.choice(dangling) if dangling and rng.random() < 0.08 else value for value in picked]
         return _with_nulls(drawn, key in shape.nullable, rng)
     if unique:
         return _domain(kind, count, hint.hits, rng)[:count]
@@ -489,8 +526,23 @@ def _values(
         return _with_nulls(drawn, key in shape.nullable, rng)
     pool = _domain(kind, rng.randint(3, 6), [], rng, name=column.name)
     constants = _fitting((*hint.hits, *hint.near), kind)
-    drawn = [rng.choice(constants) if constants and rng.random() < 0.55 else rng.choice(pool) for _ in range(count)]
+    drawn = _in_groups(list(dict.fromkeys([*constants, *pool])), count, shape, rng) if key in shape.grouped else []
+    if not drawn:
+        drawn = [rng.choice(constants) if constants and rng.random() < 0.55 else rng.choice(pool) for _ in range(count)]
     return _with_nulls(drawn, key in shape.nullable, rng)
+
+
+def _in_groups(values: list[Value], count: int, shape: Shape, rng: Random) -> list[Value]:
+    """Values in groups of the sizes about which the gold query asks; [] where it asks about none."""
+    drawn: list[Value] = []
+    sizes = [max(1, bound + shift) for bound in shape.counts for shift in (0, 1, -1, 2)]
+    if not sizes or min(shape.counts) > count or rng.random() < 0.3:
+        return []
+    for value in rng.sample(values, len(values)):
+        drawn += [value] * rng.choice(sizes)
+    drawn = (drawn + [rng.choice(values) for _ in range(count)])[:count]
+    rng.shuffle(drawn)
+    return drawn
 
 
 def _with_nulls(values: list[Value], nullable: bool, rng: Random) -> list[Value]:

@@ -17,7 +17,7 @@ def sql_mutants(gold: exp.Expression, dialect: str | None = None) -> list[str]:
     """Distinct texts of mutated queries, the strongest changes first; each differs from the original."""
     original = written(gold, dialect)
     found: dict[str, None] = {}
-    for make in (_constants, _comparisons, _conditions, _aggregates, _parts, _order, _columns, _connectives):
+    for make in (_constants, _comparisons, _conditions, _aggregates, _parts, _order, _columns, _connectives, _outputs):
         for mutant in make(gold):
             text = written(mutant, dialect)
             if text and text != original:
@@ -61,9 +61,13 @@ def _edited(
 def _constants(gold: exp.Expression) -> Iterator[exp.Expression]:
     from sqlglot import exp
 
+    formats = {"%Y": "%m", "%m": "%d", "%d": "%m", "%H": "%M"}
+
     def edit(node: Any) -> Any:
         if isinstance(node.parent, exp.Limit | exp.Offset | exp.Ordered | exp.Interval):
             return None
+        if node.is_string and node.this in formats:
+            return exp.Literal.string(formats[node.this])
         if node.is_string:
             return exp.Literal.string(f"{node.this}zq" if "%" not in node.this else node.this.replace("%", "%zq", 1))
         return exp.Literal.number(int(node.this) + 7) if node.this.isdigit() else None
@@ -195,4 +199,22 @@ def _connectives(gold: exp.Expression) -> Iterator[exp.Expression]:
     swaps: dict[Any, Any] = {exp.And: exp.Or, exp.Or: exp.And}
     return _edited(
         gold, tuple(swaps), lambda node: swaps[type(node)](this=node.this.copy(), expression=node.expression.copy())
+    )
+
+
+def _outputs(gold: exp.Expression) -> Iterator[exp.Expression]:
+    """A constant in the place of an aggregate."""
+    from sqlglot import exp
+
+    return _edited(gold, (exp.AggFunc,), lambda _node: exp.Literal.number(1))
+
+
+def without_repeats(gold: exp.Expression) -> list[str]:
+    """The query with every row once: no probe, for it may well be the same query, but data should tell them apart."""
+    from sqlglot import exp
+
+    return (
+        [written(gold.copy().distinct(), None)]
+        if isinstance(gold, exp.Select) and not gold.args.get("distinct")
+        else []
     )

@@ -18,7 +18,7 @@ from rlar.kinds.sql.compare import Answer, compare
 from rlar.kinds.sql.data import database, shape_of
 from rlar.kinds.sql.dates import on_the_day
 from rlar.kinds.sql.dialects import as_sqlite, translations
-from rlar.kinds.sql.mutants import sql_mutants
+from rlar.kinds.sql.mutants import sql_mutants, without_repeats
 from rlar.kinds.sql.rows import SqlTask, read_query
 from rlar.tool import Resources
 from rlar.types import Score, abstain, failed
@@ -76,7 +76,8 @@ def prepare(task: SqlTask, resources: Resources) -> Prepared | Score:
     attempts = [[on_the_day(text), *translations(text, dialect)] for text in texts]
     attempts = [list(dict.fromkeys(each)) for each in attempts]
     golds = [query for each in attempts for query in each]
-    mutants = [text for mutant in sql_mutants(tree, None) if (text := as_sqlite(mutant, None))]
+    mutants = [*sql_mutants(tree), *without_repeats(tree)]
+    mutants = [text for mutant in mutants if (text := as_sqlite(mutant, None))]
     answers, problem = run_queries(resources, databases, [*golds, *mutants], PREPARE_SECONDS, SHUFFLES, len(golds))
     if problem is None and _ran_out(answers):  # perhaps a mutant did
         mutants = []
@@ -118,7 +119,7 @@ def _chosen(
     if len(firm) < MIN_STABLE_SHARE * soft.count(False):
         return abstain("the gold query's answer depends on the order of the rows")
     used = [0] + [n for n in range(1, len(right)) if len(set(firm) & stable[n].keys()) >= len(firm) / 2]
-    if not all(_agree(right[0], right[n], firm) for n in used):
+    if not _agree([right[n] for n in used], firm):
         return abstain("several reference queries whose answers have little in common: perhaps a script")
     usable = [index for index in firm if all(index in stable[n] for n in used)]
     golds = [orders[0] for orders in right[0]]
@@ -173,13 +174,34 @@ def _passes(answer: Answer, gold: Answer, ordered: bool) -> bool:
     return not compare(answer, gold, ordered=ordered).difference
 
 
-def _agree(one: list[list[Answer]], other: list[list[Answer]], indexes: list[int]) -> bool:
-    """Whether two queries answer one question: as many rows everywhere, or a column in common."""
+def _agree(answers: Sequence[list[list[Answer]]], indexes: list[int]) -> bool:
+    """Whether queries answer one question, as far as data can tell: each is linked to the first, by a column that both give
+    or by giving as many rows everywhere. Two numbers about the same rows are no such link."""
+    linked, rest = [0], list(range(1, len(answers)))
+    for one in linked:
+        more = [other for other in rest if _linked(answers[one], answers[other], indexes)]
+        linked += more
+        rest = [other for other in rest if other not in more]
+    return not rest
+
+
+def _linked(one: list[list[Answer]], other: list[list[Answer]], indexes: list[int]) -> bool:
     pairs = [(one[index][0], other[index][0]) for index in indexes]
-    if all(len(a["rows"]) == len(b["rows"]) for a, b in pairs):
+    sizes = [len(answer["rows"]) for answer, _ in pairs]
+    if max(sizes) > 1 and len(set(sizes)) > 1 and all(len(a["rows"]) == len(b["rows"]) for a, b in pairs):
         return True
-    names = [{name.lower() for name in answer["columns"]} for answer in pairs[0]]
-    return bool(names[0] & names[1])
+    shared: set[tuple[int, int]] | None = None
+    for a, b in pairs:
+        if not a["rows"] or not b["rows"]:
+            continue
+        mine, theirs = _columns(a), _columns(b)
+        same = {(i, j) for i, x in enumerate(mine) for j, y in enumerate(theirs) if x == y}
+        shared = same if shared is None else shared & same
+    return bool(shared)
+
+
+def _columns(answer: Answer) -> list[set[str]]:
+    return [{repr(row[index]) for row in answer["rows"]} for index in range(len(answer["columns"]))]
 
 
 def _best(usable: list[int], kills: dict[int, set[int]], telling: set[int], signatures: list[str]) -> list[int]:

@@ -26,6 +26,7 @@ _OPENS_QUERY = re.compile(r"\s*+(?:```\s*+\w*+\s*+)?\(*+\s*+(?:SELECT|WITH)\b", 
 _FENCE = re.compile(r"```[^\n]*+\n(.*?)(?:```|\Z)", re.DOTALL)
 _LEXEME = re.compile(r"'(?:[^']|'')*+'|\"[^\"]*+\"|`[^`]*+`|--[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|;")
 """What a splitter of SQL must know: quoted text, comments, and the semicolon."""
+_TORN = re.compile(r"(?<=[<>!])[ \t]{1,4}(?==)")
 _CREATE = re.compile(r"\bCREATE\s+(?:TEMP(?:ORARY)?\s+)?TABLE\b", re.IGNORECASE)
 _INSERT = re.compile(r"\bINSERT\s+INTO\b", re.IGNORECASE)
 _NAME = r"(?<![\w$])[\w$]++|`[^`\n]+`|\"[^\"\n]+\"|\[[^\]\n]+\]"
@@ -130,7 +131,7 @@ def gold_queries(references: Sequence[str]) -> tuple[str, ...]:
     for reference in references:
         if len(reference) <= MAX_SQL_CHARACTERS:
             fenced = _FENCE.search(reference)
-            queries.update(dict.fromkeys(statements(fenced[1] if fenced else reference)))
+            queries.update(dict.fromkeys(statements(tight(fenced[1] if fenced else reference))))
     return tuple(queries) if len(queries) <= MAX_ALTERNATIVES else ()
 
 
@@ -138,6 +139,11 @@ def bare_query(text: str) -> str:
     """The query without a code fence around it and the closing semicolon."""
     fenced = _FENCE.search(text)
     return (fenced[1] if fenced else text).strip().rstrip(";").strip()
+
+
+def tight(text: str) -> str:
+    """SQL whose operators were torn apart by a tokenizer ("! =", "> =") as it was."""
+    return _TORN.sub("", text)
 
 
 def statements(text: str) -> list[str]:
