@@ -43,7 +43,8 @@ def extract_queries(completion: str) -> list[str]:
     answer = tight(_json_text(clean(answer[-MAX_SQL_CHARACTERS:]).strip()))
     parts = _FENCE.split(answer)
     for block in reversed(parts[1::2]):
-        queries = _queries(_LANGUAGE.sub("", block, count=1))
+        language = _LANGUAGE.match(block)
+        queries = _queries(block[language.end() :] if language is not None else block)
         if queries:
             return queries
     whole = _queries(answer)

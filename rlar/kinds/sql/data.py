@@ -50,6 +50,8 @@ class _Hint:
     above: list[int | float] = field(default_factory=list)
     below: list[int | float] = field(default_factory=list)
     """Bounds of the comparisons: rows that satisfy them get different values, or sorting would meet ties."""
+    varied: bool = False
+    """Counted or listed without repeats: few values would make all answers equal."""
     truth: bool = False
     """Is a condition by itself."""
     dated: bool = False
@@ -328,6 +330,12 @@ def _read_uses(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hint]) ->
             if isinstance(bare, exp.Column) and child.arg_key not in ("true", "false"):
                 for key in names.keys(bare):
                     hints[key].truth = True
+    for distinct in gold.find_all(exp.Distinct):
+        select = distinct.parent
+        outputs = select.expressions if isinstance(select, exp.Select) else [distinct]
+        for column in (column for output in outputs for column in output.find_all(exp.Column)):
+            for key in names.keys(column):
+                hints[key].varied = True
     for sorted_by in gold.find_all(exp.Ordered, exp.Max, exp.Min):
         for column in sorted_by.find_all(exp.Column):
             for key in names.keys(column):
@@ -506,7 +514,7 @@ def _values(
         domain = domains.get(group)
         if domain is None:
             constants = [value for other in shared for value in shape.hints[other].hits]
-            domain = domains[group] = _domain(kind, max(count, 4) if unique else max(3, count // 2), constants, rng)
+            domain = domains[group] = _domain(kind, max(count, 4) if unique else max(3, count * 2 // 3), constants, rng)
         if unique:
             extra = _domain(kind, count, [], rng) if len(domain) < count else []
             pool = list(dict.fromkeys([*domain, *extra]))[:count]
@@ -524,7 +532,7 @@ def _values(
     if hint.ordered and not shape.ties:
         drawn = rng.sample(_domain(kind, count * 2, [*hint.hits, *hint.near], rng), count)
         return _with_nulls(drawn, key in shape.nullable, rng)
-    pool = _domain(kind, rng.randint(3, 6), [], rng, name=column.name)
+    pool = _domain(kind, count if hint.varied else rng.randint(3, 6), [], rng, name=column.name)
     constants = _fitting((*hint.hits, *hint.near), kind)
     drawn = _in_groups(list(dict.fromkeys([*constants, *pool])), count, shape, rng) if key in shape.grouped else []
     if not drawn:

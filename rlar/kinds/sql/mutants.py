@@ -103,7 +103,8 @@ def _comparisons(gold: exp.Expression) -> Iterator[exp.Expression]:
     )
 
 
-def _conditions(gold: exp.Expression) -> Iterator[exp.Expression]:
+def without_conditions(gold: exp.Expression) -> Iterator[exp.Expression]:
+    """The query without each of its WHERE and HAVING clauses: data on which it answers the same shows nothing."""
     from sqlglot import exp
 
     for kind in (exp.Where, exp.Having):
@@ -112,6 +113,12 @@ def _conditions(gold: exp.Expression) -> Iterator[exp.Expression]:
             copy = gold.copy()
             list(copy.find_all(kind))[index].pop()
             yield copy
+
+
+def _conditions(gold: exp.Expression) -> Iterator[exp.Expression]:
+    from sqlglot import exp
+
+    yield from without_conditions(gold)
     yield from _edited(gold, (exp.And,), lambda node: node.this.copy())
     yield from _edited(gold, (exp.And,), lambda node: node.expression.copy())
     yield from _edited(gold, (exp.Not,), lambda node: node.this.copy())
@@ -209,12 +216,12 @@ def _outputs(gold: exp.Expression) -> Iterator[exp.Expression]:
     return _edited(gold, (exp.AggFunc,), lambda _node: exp.Literal.number(1))
 
 
-def without_repeats(gold: exp.Expression) -> list[str]:
-    """The query with every row once: no probe, for it may well be the same query, but data should tell them apart."""
+def with_other_rows(gold: exp.Expression) -> Iterator[exp.Expression]:
+    """The query with every row once, and with its first row only: no probes, for they may well be the same query."""
     from sqlglot import exp
 
-    return (
-        [written(gold.copy().distinct(), None)]
-        if isinstance(gold, exp.Select) and not gold.args.get("distinct")
-        else []
-    )
+    if isinstance(gold, exp.Select):
+        if not gold.args.get("distinct"):
+            yield gold.copy().distinct()
+        if not gold.args.get("limit"):
+            yield gold.copy().limit(1)

@@ -18,7 +18,7 @@ from rlar.kinds.sql.compare import Answer, compare
 from rlar.kinds.sql.data import database, shape_of
 from rlar.kinds.sql.dates import on_the_day
 from rlar.kinds.sql.dialects import as_sqlite, translations
-from rlar.kinds.sql.mutants import sql_mutants, without_repeats
+from rlar.kinds.sql.mutants import sql_mutants, with_other_rows, without_conditions, written
 from rlar.kinds.sql.rows import SqlTask, read_query
 from rlar.tool import Resources
 from rlar.types import Score, abstain, failed
@@ -76,28 +76,29 @@ def prepare(task: SqlTask, resources: Resources) -> Prepared | Score:
     attempts = [[on_the_day(text), *translations(text, dialect)] for text in texts]
     attempts = [list(dict.fromkeys(each)) for each in attempts]
     golds = [query for each in attempts for query in each]
-    mutants = [*sql_mutants(tree), *without_repeats(tree)]
-    mutants = [text for mutant in mutants if (text := as_sqlite(mutant, None))]
+    loose = [text for mutant in without_conditions(tree) if (text := as_sqlite(written(mutant, None), None))]
+    mutants = [*sql_mutants(tree), *(written(mutant, None) for mutant in with_other_rows(tree))]
+    mutants = [*loose, *(text for mutant in mutants if (text := as_sqlite(mutant, None)) and text not in loose)]
     answers, problem = run_queries(resources, databases, [*golds, *mutants], PREPARE_SECONDS, SHUFFLES, len(golds))
     if problem is None and _ran_out(answers):  # perhaps a mutant did
-        mutants = []
+        loose, mutants = [], []
         answers, problem = run_queries(resources, databases, golds, PREPARE_SECONDS, SHUFFLES, len(golds))
     if problem is not None:
         return problem
     right: list[list[list[Answer]]] = []
+    trees: list[Any] = []
     start = 0
-    for each in attempts:
+    for each, read in zip(attempts, reads, strict=True):
         works = next((i for i in range(start, start + len(each)) if not _fails(answers, i)), None)
         if works is None and not right:
             error = next(str(orders[0][start]["error"]) for orders in answers if "error" in orders[0][start])
             return abstain(f"the gold query does not run: {error}")
-        if works is not None:
+        if works is not None and read is not None:
+            trees.append(read[0])
             right.append([[answer[works] for answer in orders] for orders in answers])
         start += len(each)
     others = [orders[0][len(golds) :] for orders in answers]
-    return _chosen(
-        databases, soft, right, [tree, *(read[0] for read in reads[1:] if read)], others, dialect, len(texts)
-    )
+    return _chosen(databases, soft, right, trees, others, len(loose), dialect, len(texts))
 
 
 def _fails(answers: list[list[list[Answer]]], query: int) -> bool:
@@ -110,11 +111,13 @@ def _chosen(
     right: list[list[list[Answer]]],
     trees: list[Any],
     mutants: list[list[Answer]],
+    loose: int,
     dialect: str | None,
     wanted: int,
 ) -> Prepared | Score:
-    """The databases that are kept; `right` holds [query][database][order], the first query being the one that was mutated."""
-    stable = [_stable(orders, tree) for orders, tree in zip(right, trees, strict=False)]
+    """The databases that are kept; `right` holds [query][database][order], the first query being the one that was mutated.
+    The first `loose` mutants lack a condition."""
+    stable = [_stable(orders, tree) for orders, tree in zip(right, trees, strict=True)]
     firm = [index for index in stable[0] if not soft[index]]
     if len(firm) < MIN_STABLE_SHARE * soft.count(False):
         return abstain("the gold query's answer depends on the order of the rows")
@@ -123,6 +126,7 @@ def _chosen(
         return abstain("several reference queries whose answers have little in common: perhaps a script")
     usable = [index for index in firm if all(index in stable[n] for n in used)]
     golds = [orders[0] for orders in right[0]]
+    repeats_count = not _repeats_by_join(trees[0])
     telling = {index for index in usable if not _says_nothing(golds[index])}
     if not telling:
         return abstain("the gold query finds nothing in any database that was made up")
@@ -130,12 +134,14 @@ def _chosen(
         index: {
             number
             for number, answer in enumerate(mutants[index])
-            if not _passes(answer, golds[index], stable[0][index])
+            if not _passes(answer, golds[index], stable[0][index], repeats_count)
         }
         for index in usable
     }
     if mutants[0] and not set().union(*kills.values()):
         return abstain("no database tells the gold query from its mutants")
+    if not set(range(loose)) <= set().union(*kills.values()):
+        return abstain("no database shows what a condition of the gold query is for")
     chosen = _best(usable, kills, telling, [_signature(answer) for answer in golds])
     if len({_signature(golds[index]) for index in chosen}) < 2:
         return abstain("a constant answers like the gold query in every database that was made up")
@@ -170,8 +176,9 @@ def _stable(orders: list[list[Answer]], tree: Any) -> dict[int, bool]:
     return found
 
 
-def _passes(answer: Answer, gold: Answer, ordered: bool) -> bool:
-    return not compare(answer, gold, ordered=ordered).difference
+def _passes(answer: Answer, gold: Answer, ordered: bool, repeats_count: bool = True) -> bool:
+    found = compare(answer, gold, ordered=ordered, repeats_count=repeats_count)
+    return not found.difference or (found.debatable and not repeats_count)
 
 
 def _agree(answers: Sequence[list[list[Answer]]], indexes: list[int]) -> bool:

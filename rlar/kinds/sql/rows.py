@@ -177,6 +177,7 @@ def read_query(text: str, dialect: str | None = None) -> tuple[exp.Expression, s
     """The parsed query with the dialect that read it; None for what is not exactly one read-only query, or too long."""
     if len(text) > MAX_SQL_CHARACTERS:
         return None
+    text = without_comments(text)  # sqlglot takes one between ORDER and BY amiss
     for name in DIALECTS if dialect is None else (dialect, *DIALECTS):
         trees = parse_sql(text, name)
         if trees is not None and len(trees) == 1 and _is_query(trees[0]):
