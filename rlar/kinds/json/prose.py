@@ -20,7 +20,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _RULE = re.compile(
     r"\b(?:must|should|shall|has\s+to|have\s+to|needs?\s+to|may\s+not|cannot|can't|do\s+not|don't|never|always|exactly|at\s+(?:least|most)|"
     r"no\s+(?:more|fewer|less|two|other)|(?:more|less|fewer|greater|smaller|larger|longer|shorter|later|earlier|higher|lower)\s+than|between|equals?|sum|total\s+of|"
-    r"sort(?:ed)?|ascending|descending|alphabetical(?:ly)?|order(?:ed)?\s+by|in\s+order|unique|distinct|different|each|every|all|both|none|lower-?\s?case|"
+    r"sort(?:ed)?|ascending|descending|alphabetical(?:ly)?|ordered\s+by|in\s+order|unique|distinct|different|each|every|all|both|none|lower-?\s?case|"
     r"upper-?\s?case|capital(?:i[sz]ed)?|format|starts?\s+with|begins?\s+with|ends?\s+with|contains?|includes?|including|unless|if|whenever|rounded|decimals?|"
     r"characters|words?|sentences?|digits|maximum|minimum|same|matching|consistent|computed?|calculated?|derived?|correspond\w*|limit(?:ed)?|avoid|without|"
     r"only|use|set|fill|put|(?:with|of)\s+(?:two|three|four|five|six|seven|eight|nine|ten|\d+)|"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-from rlar.kinds.sql.dates import YEARS, around_today, date_format, dates_like, prefix_format, reads_clock
+from rlar.kinds.sql.dates import YEARS, around_today, date_format, dates_like, is_day, prefix_format, reads_clock
 from rlar.kinds.sql.rows import Column, SqlTask, Table, tables_read
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ MAX_GROUP = 12
 """Rows of a group that a bound on COUNT makes."""
 MAX_ASIDE_ROWS = 6
 """Of a table that the gold query does not read."""
-SOFT_NULLS = 0.15
 
 
 @dataclass(slots=True)
@@ -79,6 +78,8 @@ class Shape:
     counts: tuple[int, ...]
     """What the gold query compares sizes of groups with."""
     grouped: frozenset[_Key]
+    counted: frozenset[_Key]
+    """Columns of a COUNT(column)."""
     ties: bool = False
     """Whether columns by which the gold query sorts may hold equal values."""
 
@@ -88,7 +89,7 @@ def shape_of(task: SqlTask, gold: exp.Expression) -> Shape:
     from sqlglot import exp
 
     tables = tuple(table for table in task.tables if not table.name.lower().startswith("sqlite_"))
-    task = task.model_copy(update={"tables": tables})
+    task = task.model_copy(update={"tables": tuple(map(_with_key, tables))})
     names = _Names(task.tables, gold)
     hints = {(t.name.lower(), c.name.lower()): _Hint() for t in task.tables for c in t.columns}
     _read_uses(gold, names, hints)
@@ -119,7 +120,26 @@ def shape_of(task: SqlTask, gold: exp.Expression) -> Shape:
             for column in group.find_all(exp.Column)
             for key in names.keys(column)
         ),
+        frozenset(
+            key
+            for count in gold.find_all(exp.Count)
+            if isinstance(count.this, exp.Column)
+            for key in names.keys(count.this)
+        ),
     )
+
+
+def _with_key(table: Table) -> Table:
+    """The table with the column that is by its name the table's key, where the schema declares none."""
+    name = table.name.lower()
+    names = {"id", *(f"{word}{mark}id" for word in (name, name.rstrip("s"), name[:1]) for mark in ("_", ""))}
+    key = next((column for column in table.columns if column.name.lower() in names), None)
+    if key is None or any(column.primary_key for column in table.columns):
+        return table
+    columns = tuple(
+        column.model_copy(update={"primary_key": True}) if column is key else column for column in table.columns
+    )
+    return table.model_copy(update={"columns": columns})
 
 
 class _Names:
@@ -320,6 +340,12 @@ def _read_uses(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hint]) ->
                 for key in names.keys(column):
                     hints[key].dated = True
                     hints[key].timed |= any(sign in pattern for sign in ("%H", "%M", "%S"))
+    for node in gold.find_all(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between):
+        sides = [side for name in ("this", "expression", "low", "high") if (side := node.args.get(name)) is not None]
+        if any(is_day(side) for side in sides):
+            for column in (side for side in sides if isinstance(side, exp.Column)):
+                for key in names.keys(column):
+                    hints[key].dated = True
     for node in gold.find_all(exp.Sum, exp.Avg, exp.Add, exp.Sub, exp.Mul, exp.Div):
         for column in node.find_all(exp.Column):
             for key in names.keys(column):
@@ -393,7 +419,7 @@ def _groups(
 
 
 def _nullable(gold: exp.Expression, tables: tuple[Table, ...], names: _Names) -> frozenset[_Key]:
-    """Columns that the gold query asks for NULL. Elsewhere a NULL is the asker's blind spot: see `database`."""
+    """Columns that the gold query asks for NULL."""
     from sqlglot import exp
 
     asked = {
@@ -449,12 +475,12 @@ def database(shape: Shape, task: SqlTask, seed: int, size: int, *, soft: bool = 
     """One database as the runner wants it; the same seed gives the same rows.
 
     Args:
-        soft: with NULLs wherever the schema allows them and ties wherever the gold query sorts: what many askers do
-            not think of, so that two right queries may differ there.
+        soft: with NULLs in what the gold query counts and ties wherever it sorts: what many askers do not think of,
+            so that two right queries may differ there. Elsewhere a NULL is the asker's blind spot, and there is none.
     """
     rng = Random(seed)
     if soft:
-        shape = replace(shape, nullable=_may_be_null(shape.tables), ties=True)
+        shape = replace(shape, nullable=shape.nullable | (shape.counted & _may_be_null(shape.tables)), ties=True)
     domains: dict[_Key, list[Value]] = {}
     create, rows = [], []
     for table in _parents_first(shape.tables):
@@ -543,7 +569,7 @@ def _values(
 def _in_groups(values: list[Value], count: int, shape: Shape, rng: Random) -> list[Value]:
     """Values in groups of the sizes about which the gold query asks; [] where it asks about none."""
     drawn: list[Value] = []
-    sizes = [max(1, bound + shift) for bound in shape.counts for shift in (0, 1, -1, 2)]
+    sizes = [max(1, bound + shift) for bound in shape.counts for shift in (0, 1, -1, 2, bound)]
     if not sizes or min(shape.counts) > count or rng.random() < 0.3:
         return []
     for value in rng.sample(values, len(values)):
@@ -554,7 +580,8 @@ def _in_groups(values: list[Value], count: int, shape: Shape, rng: Random) -> li
 
 
 def _with_nulls(values: list[Value], nullable: bool, rng: Random) -> list[Value]:
-    return [None if nullable and rng.random() < 0.15 else value for value in values]
+    share = rng.choice((0.15, 0.4)) if nullable else 0.0
+    return [None if nullable and rng.random() < share else value for value in values]
 
 
 def _cast(value: Value, kind: Kind) -> Value:
@@ -630,16 +657,24 @@ def _plant_hits(shape: Shape, table: Table, rows: list[list[Value]], rng: Random
         alone = sum(group == shape.groups[key] for group in shape.groups.values()) == 1
         hint, kind = shape.hints[key], shape.kinds[key]
         hits, near = _fitting(hint.hits, kind), _fitting(hint.near, kind)
-        if hits and near and alone and not (column.primary_key or column.unique or column.name.lower() == "id"):
-            hinted.append((index, hint, kind, hits, near))
+        nullable = key in shape.nullable
+        if (
+            ((hits and near) or nullable)
+            and alone
+            and not (column.primary_key or column.unique or column.name.lower() == "id")
+        ):
+            hinted.append((index, hint, kind, [*hits, *[None] * (len(hits) + 1)] if nullable else hits, near))
     used = {index: {row[index] for row in rows} for index, hint, *_ in hinted if hint.ordered and not shape.ties}
+    share = rng.choice((0.6, 0.95)) if shape.counts else 0.6
     for row in rows:
         draw = rng.random()
-        if not hinted or draw > 0.6:
+        if not hinted or draw > share:
             continue
-        missed = rng.randrange(len(hinted)) if draw > 0.4 else None
+        missed = rng.randrange(len(hinted)) if draw > share - 0.2 else None
         for place, (index, hint, kind, hits, near) in enumerate(hinted):
             if place != missed and rng.random() > 0.95:
+                continue
+            if place == missed and not near:
                 continue
             value = rng.choice(near) if place == missed else _cast(_satisfying(hint, hits, rng), kind)
             if value in used.get(index, ()):

@@ -41,7 +41,7 @@ def date_format(node: Any) -> str | None:
     if isinstance(node, exp.Extract):
         return _PARTS.get(node.this.name.upper(), "")
     if isinstance(node, exp.TimeToStr | exp.ToChar):
-        return _plain_format(node.args.get("format"))
+        return plain_format(node.args.get("format"))
     if isinstance(node, exp.Substring):
         start, length = node.args.get("start"), node.args.get("length")
         places = (start.name, length.name) if start is not None and length is not None else ("", "")
@@ -51,13 +51,27 @@ def date_format(node: Any) -> str | None:
         return _SLICES.get((1, int(length))) if length.isdecimal() else None
     if isinstance(node, exp.Anonymous) and node.name.lower() in _READERS:
         place = _READERS[node.name.lower()]
-        return _plain_format(node.expressions[place]) if place is not None and place < len(node.expressions) else ""
+        return plain_format(node.expressions[place]) if place is not None and place < len(node.expressions) else ""
     dated = (exp.Date, exp.Datetime, exp.TsOrDsToDate, exp.TsOrDsToTimestamp, exp.DateTrunc, exp.DateDiff, exp.DateAdd,
              exp.DateSub, exp.DayOfWeek, exp.DayOfMonth, exp.TimestampTrunc)  # fmt: skip
     return "" if isinstance(node, dated) else None
 
 
-def _plain_format(node: Any) -> str:
+def is_day(node: Any) -> bool:
+    """Whether an expression is a day itself, so that what it is compared with is one."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.Add | exp.Sub) and isinstance(node.expression, exp.Interval):
+        return is_day(node.this)
+    if isinstance(node, exp.Anonymous):
+        return node.name.lower() in ("date", "datetime", "now", "getdate", "curdate")
+    days = (exp.Date, exp.Datetime, exp.TsOrDsToDate, exp.TsOrDsToTimestamp, exp.DateTrunc, exp.DateAdd, exp.DateSub,
+            exp.CurrentDate, exp.CurrentTimestamp, exp.TimestampTrunc)  # fmt: skip
+    return isinstance(node, days) or (isinstance(node, exp.Cast) and date_format(node) == "")
+
+
+def plain_format(node: Any) -> str:
+    """The format of a date as strftime writes it, from a literal in that or in PostgreSQL's notation."""
     text = str(node.name) if node is not None else ""
     for word, sign in _SQL_FORMAT.items():
         text = text.replace(word, sign)

@@ -2,25 +2,63 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rlar.errors import boundary
-from rlar.kinds.sql.dates import on_the_day
+from rlar.kinds.sql.dates import on_the_day, plain_format
 from rlar.kinds.sql.mutants import written
-from rlar.kinds.sql.rows import parse_sql
+from rlar.kinds.sql.rows import parse_sql, tree_of
 
 DIALECTS: tuple[str | None, ...] = ("sqlite", "postgres", "mysql", "tsql", "snowflake", None)
 """From which a query is translated, in this order, where SQLite does not run it as it stands."""
 
 
+_ELSEWHERE = re.compile(r"\bAS\s+(?:DATE|DATETIME|TIMESTAMP)\s*\)|::", re.IGNORECASE)
+"""What SQLite runs with another meaning: CAST('2020-05-01' AS DATE) is 2020."""
+_TSQL = re.compile(r"\bISNULL\s*\(|\bSELECT\s+(?:DISTINCT\s+)?TOP\b|\bGETDATE\b|\bDATEPART\b", re.IGNORECASE)
+_NAMED = re.compile(
+    r"\b(?:mysql|mariadb|postgres\w*|t-?sql|sql server|mssql|snowflake|bigquery|oracle|redshift|duckdb)\b", re.I
+)
+
+
+_DIVIDES = frozenset({"mysql", "snowflake", "bigquery", "oracle"})
+"""Dialects in which 1 / 2 is no 0."""
+
+
+def as_it_stands(query: str, dialect: str | None) -> str:
+    """The query as it is tried first: its own text, where that means in SQLite what it means in its dialect."""
+    foreign = dialect in _DIVIDES or _ELSEWHERE.search(query) is not None
+    return translations(query, dialect)[0] if foreign else on_the_day(query)
+
+
+def is_beyond_sqlite(query: str, error: str, prompt: str) -> bool:
+    """Whether a query that SQLite does not run may be right elsewhere: where the prompt names another database, or with
+    functions and forms that sqlglot knows of other dialects."""
+    from sqlglot import exp
+
+    tree = tree_of(query)
+    function = re.match(r"no such function: (\w+)", error)
+    if tree is None or (function is None and "syntax error" not in error) or re.search(r"\bsqlite", prompt, re.I):
+        return False
+    if _NAMED.search(prompt):
+        return True
+    if function is not None:
+        return function[1].lower() not in {node.name.lower() for node in tree.find_all(exp.Anonymous)}
+    forms = (exp.Any, exp.All, exp.SimilarTo, exp.Interval, exp.WithinGroup, exp.Lateral, exp.Unnest, exp.Qualify)
+    return tree.find(*forms) is not None
+
+
 def translations(query: str, dialect: str | None) -> list[str]:
-    """The query's translations from the likely dialects, at least one; `dialect` is tried first."""
+    """The query's translations from the likely dialects, `dialect` first, and its own text last."""
     found: dict[str, None] = {}
-    for source in dict.fromkeys((dialect, *DIALECTS) if dialect is not None else DIALECTS):
+    first = "tsql" if dialect is None and _TSQL.search(query) else dialect
+    for source in dict.fromkeys((first, *DIALECTS) if first is not None else DIALECTS):
         text = as_sqlite(query, source)
         if text:
             found[text] = None
-    return list(found) or [on_the_day(query)]
+    found[on_the_day(query)] = None
+    return list(found)
 
 
 def as_sqlite(query: str, dialect: str | None) -> str:
@@ -42,6 +80,22 @@ def _for_sqlite(node: Any) -> Any:
         if wanted is not None:
             text = exp.Anonymous(this="STRFTIME", expressions=[exp.Literal.string(wanted), node.expression.copy()])
             return exp.cast(text, "INTEGER")
+    if isinstance(node, exp.ToChar) and (pattern := plain_format(node.args.get("format"))).startswith("%"):
+        return exp.Anonymous(this="STRFTIME", expressions=[exp.Literal.string(pattern), node.this.copy()])
+    if isinstance(node, exp.DateTrunc | exp.TimestampTrunc):
+        starts = {"YEAR": "%Y-01-01", "MONTH": "%Y-%m-01", "DAY": "%Y-%m-%d"}
+        pattern = starts.get(node.args["unit"].name.upper(), "") if node.args.get("unit") is not None else ""
+        if pattern:
+            return exp.Anonymous(this="STRFTIME", expressions=[exp.Literal.string(pattern), node.this.copy()])
+    if isinstance(node, exp.Add | exp.Sub) and isinstance(node.expression, exp.Interval):
+        amount, unit = node.expression.this, node.expression.args.get("unit")
+        if amount is not None and unit is not None:
+            shift = exp.Literal.string(f"{'-' if isinstance(node, exp.Sub) else '+'}{amount.name} {unit.name.lower()}")
+            return exp.Anonymous(this="DATE", expressions=[node.this.copy(), shift])
+    if isinstance(node, exp.Left | exp.Right):
+        start = exp.Literal.number(1) if isinstance(node, exp.Left) else exp.Neg(this=node.expression.copy())
+        parts = [node.this.copy(), start] + ([node.expression.copy()] if isinstance(node, exp.Left) else [])
+        return exp.Anonymous(this="SUBSTR", expressions=parts)
     if isinstance(node, exp.SetOperation):
         # SQLite knows no brackets around the members of a set operation.
         for side in ("this", "expression"):

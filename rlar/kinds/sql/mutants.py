@@ -103,16 +103,18 @@ def _comparisons(gold: exp.Expression) -> Iterator[exp.Expression]:
     )
 
 
-def without_conditions(gold: exp.Expression) -> Iterator[exp.Expression]:
+def without_conditions(
+    gold: exp.Expression, clauses: tuple[str, ...] = ("where", "having")
+) -> Iterator[exp.Expression]:
     """The query without each of its WHERE and HAVING clauses: data on which it answers the same shows nothing."""
     from sqlglot import exp
 
     for kind in (exp.Where, exp.Having):
-        count = sum(1 for _ in gold.find_all(kind))
-        for index in range(count):
-            copy = gold.copy()
-            list(copy.find_all(kind))[index].pop()
-            yield copy
+        if kind.key in clauses:
+            for index in range(sum(1 for _ in gold.find_all(kind))):
+                copy = gold.copy()
+                list(copy.find_all(kind))[index].pop()
+                yield copy
 
 
 def _conditions(gold: exp.Expression) -> Iterator[exp.Expression]:
@@ -134,6 +136,8 @@ def _aggregates(gold: exp.Expression) -> Iterator[exp.Expression]:
         exp.Avg: exp.Sum,
     }
     yield from _edited(gold, tuple(swaps), lambda node: swaps[type(node)](this=node.this.copy()))
+
+    yield from _edited(gold, (exp.Sum, exp.Avg), lambda _node: exp.Count(this=exp.Star()))
 
     def count_to_max(node: Any) -> Any:
         inner = node.find(exp.Column)

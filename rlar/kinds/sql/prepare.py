@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 from rlar.kinds.sql import runner as sql_runner
 from rlar.kinds.sql.compare import Answer, compare
 from rlar.kinds.sql.data import database, shape_of
-from rlar.kinds.sql.dates import on_the_day
-from rlar.kinds.sql.dialects import as_sqlite, translations
+from rlar.kinds.sql.dialects import as_it_stands, as_sqlite, translations
 from rlar.kinds.sql.mutants import sql_mutants, with_other_rows, without_conditions, written
 from rlar.kinds.sql.rows import SqlTask, read_query
 from rlar.tool import Resources
@@ -73,7 +72,7 @@ def prepare(task: SqlTask, resources: Resources) -> Prepared | Score:
     made = [(seed, SIZES[seed % len(SIZES)], seed >= FIRM) for seed in range(FIRM + SOFT)]
     databases = [database(shape, task, seed + 1, size, soft=soft) for seed, size, soft in made]
     soft = [is_soft for _, _, is_soft in made]
-    attempts = [[on_the_day(text), *translations(text, dialect)] for text in texts]
+    attempts = [[as_it_stands(text, dialect), *translations(text, dialect)] for text in texts]
     attempts = [list(dict.fromkeys(each)) for each in attempts]
     golds = [query for each in attempts for query in each]
     loose = [text for mutant in without_conditions(tree) if (text := as_sqlite(written(mutant, None), None))]

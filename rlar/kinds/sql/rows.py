@@ -50,6 +50,12 @@ DIALECTS: tuple[str | None, ...] = (None, "sqlite", "postgres", "mysql", "tsql",
 """Tried in this order; None is sqlglot's own superset."""
 
 
+_DIALECT_NAMES = {
+    "sqlite": r"sqlite3?", "mysql": r"mysql|mariadb", "postgres": r"postgres(?:ql)?", "tsql": r"t-?sql|sql\s+server|mssql",
+    "bigquery": r"bigquery", "snowflake": r"snowflake", "oracle": r"oracle\s+(?:sql|database|db)|pl/?sql",
+}  # fmt: skip
+
+
 class Column(Frozen):
     name: str
     type: str = ""
@@ -102,7 +108,7 @@ def find_sql(example: Example) -> SqlTask | None:
     """The SQL task of a row, or None when its reference is no query or its tables are not described."""
     references = example.references or ((example.reference,) if example.reference else ())
     queries = gold_queries([text for text in references if _OPENS_QUERY.match(text)])
-    read = read_query(queries[0]) if queries else None
+    read = read_query(queries[0], named_dialect(example.text)) if queries else None
     if read is None:
         return None
     tree, dialect = read
@@ -122,6 +128,14 @@ def find_sql(example: Example) -> SqlTask | None:
                 confidence=confidence,
             )
     return None
+
+
+def named_dialect(prompt: str) -> str | None:
+    """sqlglot's name of the one dialect that a prompt names; None where it names none or several."""
+    named = {
+        dialect for dialect, words in _DIALECT_NAMES.items() if re.search(rf"\b(?:{words})\b", prompt, re.IGNORECASE)
+    }
+    return named.pop() if len(named) == 1 else None
 
 
 def gold_queries(references: Sequence[str]) -> tuple[str, ...]:
@@ -174,7 +188,7 @@ def tree_of(text: str, dialect: str | None = None) -> exp.Expression | None:
 
 
 def read_query(text: str, dialect: str | None = None) -> tuple[exp.Expression, str | None] | None:
-    """The parsed query with the dialect that read it; None for what is not exactly one read-only query, or too long."""
+    """The parsed query with the dialect that read it, `dialect` tried first; None for what is not exactly one read-only query, or too long."""
     if len(text) > MAX_SQL_CHARACTERS:
         return None
     text = without_comments(text)  # sqlglot takes one between ORDER and BY amiss

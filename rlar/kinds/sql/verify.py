@@ -21,8 +21,7 @@ from pydantic import ValidationError
 
 from rlar.kinds.sql.answer import extract_queries
 from rlar.kinds.sql.compare import Answer, compare
-from rlar.kinds.sql.dates import on_the_day
-from rlar.kinds.sql.dialects import translations
+from rlar.kinds.sql.dialects import as_it_stands, is_beyond_sqlite, translations
 from rlar.kinds.sql.prepare import Prepared, prepare, run_queries
 from rlar.kinds.sql.rows import SqlTask
 from rlar.tool import LibraryTool, Resources
@@ -95,14 +94,19 @@ class SqlExecution(LibraryTool):
         runs = self._run(list(dict.fromkeys(query for queries in given for query in queries)), task, prepared)
         if isinstance(runs, Score):
             return [runs] * len(samples)
-        return [
-            self._scored([runs[query] for query in queries], prepared, _ORDER_ASKED.search(sample.prompt) is not None)
-            for sample, queries in zip(samples, given, strict=True)
-        ]
+        scores = []
+        for sample, queries in zip(samples, given, strict=True):
+            broken = [(query, error) for query in queries if (error := _error(runs[query]))]
+            if broken and all(is_beyond_sqlite(query, error, sample.prompt) for query, error in broken):
+                scores.append(abstain(f"SQLite cannot run it: {broken[0][1]}"))
+                continue
+            order_asked = _ORDER_ASKED.search(sample.prompt) is not None
+            scores.append(self._scored([runs[query] for query in queries], prepared, order_asked))
+        return scores
 
     def _run(self, queries: list[str], task: SqlTask, prepared: Prepared) -> dict[str, list[Answer]] | Score:
         """The answers of each query on all databases: as it stands, else as the first translation that runs."""
-        asked = {query: on_the_day(query) for query in queries}
+        asked = {query: as_it_stands(query, prepared.dialect) for query in queries}
         answers = self._answers(list(dict.fromkeys(asked.values())), prepared)
         if isinstance(answers, Score):
             return answers
@@ -201,6 +205,10 @@ def _verdict(answers: list[Answer], prepared: Prepared, order_asked: bool) -> _V
 def _is_unknown(answers: list[Answer]) -> bool:
     """Whether SQLite did not understand the query; running out of time is another matter."""
     return any(answer.get("error", "timeout") not in ("timeout", "memory", "crashed") for answer in answers)
+
+
+def _error(answers: list[Answer]) -> str:
+    return next((str(answer["error"]) for answer in answers if "error" in answer), "")
 
 
 def _errors(answers: list[Answer]) -> bool:
