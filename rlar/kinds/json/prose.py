@@ -22,7 +22,7 @@ _RULE = re.compile(
     r"no\s+(?:more|fewer|less|two|other)|(?:more|less|fewer|greater|smaller|larger|longer|shorter|later|earlier|higher|lower)\s+than|between|equals?|sum|total\s+of|"
     r"sort(?:ed)?|ascending|descending|alphabetical(?:ly)?|ordered\s+by|in\s+order|unique|distinct|different|each|every|all|both|none|lower-?\s?case|"
     r"upper-?\s?case|capital(?:i[sz]ed)?|format|starts?\s+with|begins?\s+with|ends?\s+with|contains?|includes?|including|unless|if|whenever|rounded|decimals?|"
-    r"characters|words?|sentences?|digits|maximum|minimum|same|matching|consistent|computed?|calculated?|derived?|correspond\w*|limit(?:ed)?|avoid|without|"
+    r"characters|words?|sentences?|digits|make\s+sure|ensure|twice|double|half|times|number\s+of|maximum|minimum|same|matching|consistent|computed?|calculated?|derived?|correspond\w*|limit(?:ed)?|avoid|without|"
     r"only|use|set|fill|put|(?:with|of)\s+(?:two|three|four|five|six|seven|eight|nine|ten|\d+)|"
     r"muss|müssen|soll(?:en)?|darf|dürfen|nicht|kein\w*|nur|genau|mindestens|höchstens|jede\w*|alle|summe|gleich|sortiert|kleingeschrieben|"
     r"deben?|debería\w*|tiene\w*\s+que|solo|sólo|exactamente|al\s+menos|como\s+máximo|cada|todos|todas|suma|igual|sin|nunca|"

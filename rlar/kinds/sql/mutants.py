@@ -191,8 +191,10 @@ def _columns(gold: exp.Expression) -> Iterator[exp.Expression]:
     for index, select in enumerate(gold.find_all(exp.Select)):
         for position, item in enumerate(select.expressions):
             column = item if isinstance(item, exp.Column) else item.find(exp.Column)
-            if column is None:
-                continue
+            if column is None or (
+                isinstance(column.parent, exp.Count) and not isinstance(column.parent.this, exp.Distinct)
+            ):
+                continue  # COUNT of another column counts the same rows, NULLs apart
             for name, table in names:
                 if name.lower() != column.name.lower():
                     copy = gold.copy()
