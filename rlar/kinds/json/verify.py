@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 from rlar.kinds.json.calls import calls_of, defaults_in, is_listed, key_of, lists_values
 from rlar.kinds.json.prose import rules_beside
 from rlar.kinds.json.schema import SchemaRefused, ValueTooLarge, problems, readable_schema
-from rlar.text.answers import clean, strip_reasoning
+from rlar.text.answers import clean
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, canonical_json, ok
 
@@ -71,10 +71,9 @@ def parse(text: str) -> Any:
 
 def found_values(completion: str) -> list[Any]:
     """The JSON values that a completion gives: itself, its fenced blocks, or the objects and lists in its prose."""
-    rest = strip_reasoning(completion)
-    if rest is None or len(rest) > MAX_TEXT:
+    if len(completion) > MAX_TEXT:
         return []
-    text = clean(rest).strip()
+    text = clean(completion).strip()
     whole = parse(text)
     if whole is not _NOTHING:
         return [whole]
@@ -249,7 +248,7 @@ class JsonMatch(LibraryTool):
             schema = readable_schema(sample.binding.get("schema"))
             if schema is None:
                 return abstain("neither a JSON reference nor a schema that can be used")
-        given = [normal(value) for value in found_values(sample.completion)]
+        given = [normal(value) for value in found_values(sample.answer)]
         values = _different(given)
         if len(values) > 1:  # what a completion repeats of the prompt is no answer beside one
             quoted = {canonical_json(value) for value in json_in(sample.prompt)}

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from rlar.kinds.sql.rows import MAX_SQL_CHARACTERS, statement_end, statements, tight, tree_of
-from rlar.text.answers import clean, strip_reasoning
+from rlar.text.answers import clean
 
 MAX_STARTS = 24
 """Places in prose at which a query is looked for; the last ones count."""
@@ -35,11 +35,8 @@ _LED_IN = "\n:>`*\"'“«|={$"
 _CLOSING = {'"': '"', "'": "'", "`": "`", "“": "”", "«": "»", "$": "$", "{": "}"}
 
 
-def extract_queries(completion: str) -> list[str]:
-    """The statements with which a completion answers, mostly one; [] when it gives none, or never ends its reasoning."""
-    answer = strip_reasoning(completion)
-    if answer is None:
-        return []
+def extract_queries(answer: str) -> list[str]:
+    """The statements that an answer gives, its reasoning left out: mostly one; [] when it gives none."""
     answer = tight(_json_text(clean(answer[-MAX_SQL_CHARACTERS:]).strip()))
     parts = _FENCE.split(answer)
     for block in reversed(parts[1::2]):

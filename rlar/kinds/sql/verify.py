@@ -38,8 +38,6 @@ _ORDER_ASKED = re.compile(
     re.IGNORECASE,
 )
 
-_Asked = tuple[SqlTask, Prepared, list[str]]
-
 
 class SqlExecution(LibraryTool):
     """1.0 when the query answers like the gold query on every database, else 0.0."""
@@ -90,7 +88,7 @@ class SqlExecution(LibraryTool):
         prepared = self._prepare(key, task)
         if isinstance(prepared, Score):
             return [prepared] * len(samples)
-        given = [extract_queries(sample.completion) for sample in samples]
+        given = [extract_queries(sample.answer) for sample in samples]
         runs = self._run(list(dict.fromkeys(query for queries in given for query in queries)), task, prepared)
         if isinstance(runs, Score):
             return [runs] * len(samples)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlar.answered import answered
 from rlar.errors import SandboxRefused
 from rlar.kinds import library_class
 from rlar.kinds.sql.answer import extract_queries
@@ -93,7 +94,7 @@ def test_every_way_to_show_a_query_counts(tool: LibraryTool) -> None:
 @given(gold=st.sampled_from(GOLDS), wrapper=st.sampled_from(sorted(WRAPPERS)), seed=st.integers(0, 10_000))
 def test_no_spelling_hides_a_query(gold: str, wrapper: str, seed: int) -> None:
     query = gold if wrapper in ("quote", "fence of one line") else spellings(gold, random.Random(seed))
-    (found,) = extract_queries(WRAPPERS[wrapper].format(query))
+    (found,) = extract_queries(answered(WRAPPERS[wrapper].format(query)).text)
     (wanted,) = statements(query)
 
     def bare(text: str) -> list[str]:
