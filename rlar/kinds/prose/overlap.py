@@ -91,6 +91,11 @@ def chrf(text: str, reference: str) -> float:
     return _chrf()(text[:MAX_COMPARED], reference[:MAX_COMPARED])
 
 
+def plain_metric(text: str, references: Sequence[str]) -> float:
+    """chrF++ with the nearest reference, in [0, 1]: what every graded tool has to be worth at least."""
+    return max((chrf(folded(text), folded(one)) for one in references[:MOST_REFERENCES]), default=0.0)
+
+
 CHANCE = 0.2
 CHANCE_IDEOGRAPHIC = 0.08
 """chrF++ of two unrelated sentences of one language: about the 95th percentile of shuffled references in nine pairs of
