@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar
 
+from rlar.kinds.prose.demands import read_demands
 from rlar.kinds.prose.overlap import above_chance, chrf, folded, length_fit, loops, numbers, words, written_references
 from rlar.text.answers import body, visible_answer
 from rlar.tool import LibraryTool
@@ -73,7 +74,9 @@ class SummaryQuality(LibraryTool):
         bound = sample.binding.get("passage")
         passage = folded((bound if isinstance(bound, str) and bound.strip() else sample.prompt)[:MAX_PASSAGE])
         best = max(self._against(raw, text, folded(one), passage) for one in references)
-        return ok(best, "closeness to the reference, faithfulness to the passage")
+        score = ok(best, "closeness to the reference, faithfulness to the passage")
+        demands = read_demands(sample.prompt, bound if isinstance(bound, str) else "")
+        return demands.apply(score, raw, references, flag=self.spec.params.get("partial") == "flag")
 
     def _against(self, raw: str, text: str, reference: str, passage: str) -> float:
         said, wanted, source = words(text), words(reference), words(passage)

@@ -11,10 +11,13 @@ of these, so the order is chrF++'s. Texts are compared after folding tokenisatio
 from __future__ import annotations
 
 import re
+from functools import reduce
+from operator import and_
 from typing import Any, ClassVar
 
 from rapidfuzz.distance import Levenshtein
 
+from rlar.kinds.prose.demands import markup, read_demands
 from rlar.kinds.prose.overlap import (
     MAX_COMPARED,
     above_chance,
@@ -111,7 +114,14 @@ class TranslationQuality(LibraryTool):
             return ok(0.0, "no translation")
         target = _text(sample.binding, "target_language")
         best, why = max((self._against(raw, text, one, source, target) for one in references), key=lambda pair: pair[0])
-        return ok(best, why)
+        raw_source = _text(sample.binding, "source")
+        demands = read_demands(sample.prompt, raw_source)
+        broken = ""
+        if demands.keeps_markup:
+            due = reduce(and_, map(markup, references), markup(raw_source))
+            broken = "".join(f"keep {name}" for name in sorted(due - markup(raw))[:1])
+        flag = self.spec.params.get("partial") == "flag"
+        return demands.apply(ok(best, why), raw, references, flag=flag, broken=broken)
 
     def _against(self, raw: str, text: str, raw_reference: str, source: str, target: str) -> tuple[float, str]:
         reference = folded(raw_reference)
