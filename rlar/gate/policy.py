@@ -102,7 +102,7 @@ class HubPolicy(Frozen):
     """By name; users add their own."""
 
 
-class Policy(Frozen):
+class GatePolicy(Frozen):
     """The whole policy; `limits` and `budget` give what holds for one tool on one task."""
 
     version: str
@@ -145,7 +145,7 @@ class Policy(Frozen):
 SHIPPED = Path(__file__).with_name("policy.toml")
 
 
-def load_policy(path: str | Path | None = None) -> Policy:
+def load_policy(path: str | Path | None = None) -> GatePolicy:
     """The shipped policy, or the shipped policy with the values of a user's file put over it.
 
     Raises ConfigError for a file that cannot be read, is not TOML, or holds an unknown name or an impossible value.
@@ -156,7 +156,7 @@ def load_policy(path: str | Path | None = None) -> Policy:
 
 
 @cache
-def _shipped() -> Policy:
+def _shipped() -> GatePolicy:
     return _build(read_toml(SHIPPED), str(SHIPPED))
 
 
@@ -168,9 +168,9 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _build(values: Mapping[str, Any], where: str) -> Policy:
+def _build(values: Mapping[str, Any], where: str) -> GatePolicy:
     try:
-        policy = Policy.model_validate(values)
+        policy = GatePolicy.model_validate(values)
         for kind, roles in policy.kinds.items():
             for role in roles:
                 policy.limits(role, kind)
