@@ -6,13 +6,14 @@ A file holds labelled rows (JSON lines): {"prompt" or "source", "reference"?, "r
 "subset"?, "src_lang"?, "tgt_lang"?}; a higher label is better. Rows with languages are translations, others go to
 `long_text` and `summary`. Rows without a reference are put together by prompt, and the best response, where there is one,
 becomes the reference for the others. Rows of one response are ranked against each other (Spearman), others within the
-prompt (pair accuracy: a tie counts half). Beside chrF and chrF++ of sacrebleu, on the completion as it is: the tool, the
+prompt (pair accuracy: a tie or a missing score counts half). Beside chrF and chrF++ of sacrebleu, on the completion as it is: the tool, the
 tool minus chrF++ with the 95% interval of a bootstrap over prompts, and the share of scores that are exactly 0.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -94,7 +95,12 @@ def plain(metric: CHRF) -> Metric:
 
 def of_tool(name: str) -> Metric:
     tool = library_class(name)(library_spec(name), Resources())
-    return lambda row, response: tool.score([row.sample(response)])[0].value or 0.0
+
+    def value(row: Judged, response: str) -> float:
+        score = tool.score([row.sample(response)])[0]
+        return math.nan if score.value is None else score.value
+
+    return value
 
 
 def credits(rows: Sequence[Judged], values: Sequence[Sequence[float]]) -> list[list[float]]:
@@ -102,7 +108,7 @@ def credits(rows: Sequence[Judged], values: Sequence[Sequence[float]]) -> list[l
     return [
         [
             0.5
-            if abs(scores[i] - scores[j]) < 1e-9
+            if not abs(scores[i] - scores[j]) >= 1e-9  # no score is a tie
             else float((scores[i] > scores[j]) == (row.labels[i] > row.labels[j]))
             for i, j in combinations(range(len(scores)), 2)
             if row.labels[i] != row.labels[j]
@@ -133,8 +139,11 @@ def measure(name: str, rows: Sequence[Judged], metrics: dict[str, Metric], tool:
     gain = agreement(tool, everything) - agreement("chrF++", everything)
     counted = f"{len(rows)} rows" if single else f"{sum(map(len, held[tool]))} pairs of {len(rows)} prompts"
     zeros = sum(value == 0.0 for value in scores) / len(scores)
+    missing = sum(math.isnan(value) for value in scores) / len(scores)
     print(f"{name} ({'Spearman' if single else 'pair accuracy'}, {counted})")
-    print(f"  {numbers}  {tool} - chrF++ {gain:+.3f} ({low:+.3f} to {high:+.3f})  exact zeros {zeros:.1%}")
+    print(
+        f"  {numbers}  {tool} - chrF++ {gain:+.3f} ({low:+.3f} to {high:+.3f})  exact zeros {zeros:.1%}  no score {missing:.1%}"
+    )
 
 
 def main(paths: Sequence[str]) -> None:
