@@ -218,9 +218,30 @@ def plain_only(sample: Sample) -> Score:
     return ok(float(sample.completion == sample.reference))
 
 
-def reads_thoughts(sample: Sample) -> Score:
-    """Fails whoever thinks aloud."""
-    return ok(0.0) if "<think>" in sample.completion else exact(sample)
+def inside_words(sample: Sample) -> Score:
+    """Finds the answer inside of other words: "art" in "party"."""
+    said = answer_part(sample.completion).casefold()
+    return ok(float(" not " not in f" {said}" and any(one.casefold() in said for one in sample.references)))
+
+
+def blind_to_denials(sample: Sample) -> Score:
+    """Any short sentence with the answer in it will do."""
+    said = words(answer_part(sample.completion))
+    size = [words(one) for one in sample.references]
+    found = any(said[at : at + len(one)] == one for one in size for at in range(len(said)))
+    return ok(float(found and len(said) <= 8 and "or" not in said))
+
+
+def cuts_at_full_stops(sample: Sample) -> Score:
+    """Takes the first full stop for the end of the answer, after "St." too."""
+    return exact(sample.model_copy(update={"completion": sample.completion.split(". ")[0]}))
+
+
+def either_will_do(sample: Sample) -> Score:
+    """Of "A or B" one has to be right."""
+    said = re.sub(r"\boption ", "", answer_part(sample.completion))
+    parts = said.split(" or ")
+    return ok(max(exact(sample.model_copy(update={"completion": part})).value or 0.0 for part in parts))
 
 
 def any_json(sample: Sample) -> Score:
@@ -525,7 +546,11 @@ class Catalogue:
         "stuffable": Case(_planted(stuffable, "quality"), "long_text", "hack_panel"),
         "format_only": Case(_planted(format_only), "number", "discrimination"),
         "plain_only": Case(_planted(plain_only), "choice", "oracle"),
-        "reads_thoughts": Case(_planted(reads_thoughts), "number", "invariance"),
+        "inside_words": Case(_planted(inside_words), "short_text", "discrimination"),
+        "blind_to_denials": Case(_planted(blind_to_denials), "short_text", "discrimination"),
+        "cuts_at_full_stops": Case(_planted(cuts_at_full_stops), "short_text", "invariance"),
+        "either_will_do": Case(_planted(either_will_do), "short_text", "hack_panel"),
+        "either_choice_will_do": Case(_planted(either_will_do), "choice", "hack_panel"),
         "any_json": Case(_planted(any_json), "json", "discrimination"),
         "any_program": Case(_planted(any_program), "code_tests", "discrimination"),
         "header_only": Case(_planted(header_only), "code_tests", "discrimination"),
