@@ -32,7 +32,8 @@ def find_options(example: Example) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def _options_in_prompt(text: str) -> tuple[tuple[str, str], ...]:
-    if "A" in text or "a)" in text or "a]" in text:
+    # A listing has a second mark, too.
+    if ("A" in text or "a)" in text or "a]" in text) and ("B" in text or "b)" in text or "b]" in text):
         # The last listing wins: worked examples come before the question.
         found = _sequence(text, [(m.start(), m.end(), m[1].upper()) for m in _OPTION.finditer(text)], "A")
         if found:

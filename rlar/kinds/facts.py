@@ -7,7 +7,7 @@ detector starts with a test that most rows fail, and nothing is parsed twice.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rlar.kinds.carries import asks_for_json, asks_for_summary
 from rlar.kinds.parsed import Parsed, asked_text
@@ -20,7 +20,7 @@ __all__ = ["Facts", "answers_option", "asked_text", "describe", "normal_label"]
 LETTER_CHARACTERS = 10
 """An answer up to this long can be nothing but an option letter: "Option (B)"."""
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
-_NUMBER_IN_PROMPT = re.compile(r"\d+(?:[.,]\d+)*")
+_DIGIT = re.compile(r"\d")
 _QUERY = re.compile(
     r"\s*+(?:```\w*+\s*+)?(?:SELECT\b[\s\S]+\bFROM\b|WITH\s++\w++[\s\S]*\bAS\s*+\(|INSERT\s+INTO\b|UPDATE\s+\S+\s+SET\b|DELETE\s+FROM\b)",
     re.IGNORECASE,
@@ -29,8 +29,7 @@ _QUERY_WORD = re.compile(r"\b(?:sql|query|select|database|tables)\b", re.IGNOREC
 _SPACE = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """The evidence of one row."""
 
     has_reference: bool
@@ -65,8 +64,8 @@ class Facts:
     """Share of the reference's words that stand in the prompt, [0, 1]."""
     verbatim: bool
     """The reference stands in the prompt as it is."""
-    numbers: int
-    """Numbers in the prompt's first 1,000 characters."""
+    has_number: bool
+    """A number stands in the prompt's first 1,000 characters."""
     asks: bool
     """The prompt ends with, or contains, a question mark."""
 
@@ -121,7 +120,7 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
         passage=wordy and parsed.passage is not None,
         overlap=overlap,
         verbatim=verbatim,
-        numbers=len(_NUMBER_IN_PROMPT.findall(text[:1000])),
+        has_number=_DIGIT.search(text, 0, 1000) is not None,
         asks="?" in text or "？" in text,
     )
 

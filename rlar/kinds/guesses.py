@@ -203,12 +203,12 @@ def any_prompt(contract: Contract, facts: Facts) -> bool:
 
 def says_number(contract: Contract, facts: Facts) -> bool:
     """A number stands in it."""
-    return facts.numbers >= 1
+    return facts.has_number
 
 
 def says_formula_or_number(contract: Contract, facts: Facts) -> bool:
     """A formula or a number stands in it."""
-    return facts.latex or facts.numbers >= 1
+    return facts.latex or facts.has_number
 
 
 def has_passage(contract: Contract, facts: Facts) -> bool:
