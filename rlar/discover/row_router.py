@@ -227,6 +227,9 @@ class RowRouter:
             return self._assigned(best, min(0.99, 0.3 + 0.7 * sure), "its reference and prompt fit")
         one, other = top.contract.answer_kind, self.contracts[best].answer_kind
         kin = one != other and KINDS[one].near == KINDS[other].near != ""
+        if kin and top.settles:
+            # Nothing but these kinds can take it, in whatever words it asks; for what it does not bring, their tools abstain.
+            return self._assigned(best, 0.5, "its reference is of the task's kind")
         if (top.fit < FIRM or kin) and likely >= ACCEPT_ALTERNATIVE and sure >= 0.2 and self._is_near(best, vector, 0):
             return self._assigned(
                 best,

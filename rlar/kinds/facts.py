@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from rlar.kinds.carries import asks_for_json, asks_for_summary
+from rlar.kinds.carries import asks_for_form, asks_for_json, asks_for_summary
 from rlar.kinds.parsed import Parsed, asked_text
 from rlar.kinds.translation.rows import Translation
 from rlar.text.shapes import Shape, final_answer, has_latex, option_letter, prose_shape, shape_of
@@ -57,6 +57,10 @@ class Facts(NamedTuple):
     json_schema: bool
     constraints: tuple[str, ...]
     """Kinds of the verifiable instructions in the prompt; only read where they could decide (see `describe`)."""
+    form_asked: bool
+    """The prompt demands something of the answer's form; only read where there is no reference, nor a constraint read."""
+    unfinished: bool
+    """The prompt ends in a function without its body; only read where there is no reference."""
     translation: Translation | None
     summary_asked: bool
     passage: bool
@@ -76,7 +80,7 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
     Args:
         parsed: the row's readings, for a caller who has another use for them.
     """
-    from rlar.kinds.programs.rows import find_reference_program
+    from rlar.kinds.programs.rows import find_reference_program, prompt_header
 
     if parsed is None:
         parsed = Parsed(example)
@@ -99,6 +103,8 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
     overlap, verbatim = (0.0, False) if not prose or coded else _copied(answer, text)
     # A few words or a translation are judged by the reference, whatever the prompt says about form.
     reads_constraints = plain and (shape is Shape.NONE or (shape is Shape.LONG and translation is None))
+    constraints = _constraint_kinds(parsed) if reads_constraints else ()
+    unanswered = plain and shape is Shape.NONE
     return Facts(
         has_reference=reference is not None,
         shape=shape,
@@ -114,7 +120,9 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
         answers_option=bool(options) and answers_option(answer, shape, options),
         json_asked=(plain or shape is Shape.JSON) and asks_for_json(text),
         json_schema=(plain or shape is Shape.JSON) and parsed.schema is not None,
-        constraints=_constraint_kinds(parsed) if reads_constraints else (),
+        constraints=constraints,
+        form_asked=unanswered and not constraints and _asks_for_form(parsed),
+        unfinished=unanswered and "def " in text and bool(prompt_header(text, None)),
         translation=translation,
         summary_asked=plain and asks_for_summary(text if len(text) < 2000 else text[:1000] + "\n" + text[-1000:]),
         passage=wordy and parsed.passage is not None,
@@ -174,3 +182,9 @@ def _constraint_kinds(parsed: Parsed) -> tuple[str, ...]:
         for constraint in parsed.constraints
         if constraint.strength == "hard" and constraint.confidence >= 0.5 and constraint.kind != "unsupported"
     )
+
+
+def _asks_for_form(parsed: Parsed) -> bool:
+    """Whether there is a demand on the answer's form that no rule reads."""
+    known = any(each.strength == "hard" and each.kind == "unsupported" for each in parsed.constraints)
+    return known or asks_for_form(parsed.asked)
