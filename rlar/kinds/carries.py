@@ -270,10 +270,10 @@ def asks_for_form(text: str) -> bool:
         text = f"{text[:_READ_CHARACTERS]}\n{text[-_READ_CHARACTERS:]}"
     clauses: list[tuple[str, str]] = []
     start = 0
-    for mark in _CLAUSE.finditer(text):
-        if clause := text[start : mark.start()].strip():
-            clauses.append((clause, mark[0]))
-        start = mark.end()
+    for match in _CLAUSE.finditer(text):
+        if clause := text[start : match.start()].strip():
+            clauses.append((clause, match[0]))
+        start = match.end()
     has_topic = len(clauses) >= 2 and text.count(" ") >= _EDGE_WORDS
     for position, (clause, mark) in enumerate(clauses):
         if mark == "?":
