@@ -14,7 +14,14 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from rlar.visible import is_visible
 
@@ -278,6 +285,7 @@ class Score(Frozen):
     """E.g. {"forgeable": true, "tier": "ns", "unsafe": false, "passed": 3, "total": 5}."""
 
     def model_post_init(self, _context: Any) -> None:
+        """Raises ValueError for a value without status "ok", the reverse, and a value that is not finite."""
         if (self.value is None) == (self.status == "ok"):
             raise ValueError(f"Score with value {self.value!r} cannot have status {self.status!r}")
         if self.value is not None and not (self.value - self.value == 0.0):
@@ -400,6 +408,11 @@ class Certificate(Frozen):
     """UTC, ISO 8601."""
 
 
+AnswerFormat = Literal["boxed", "answer_line", "answer_tags", "fenced", "bare"]
+"""How a completion ends where that was agreed on: `\\boxed{X}`; a last line `Answer: X`; `<answer>X</answer>`; one block
+of code; the answer and nothing else."""
+
+
 class Recipe(Frozen):
     """How a task's rewards are made: gates times the weighted mean of qualities."""
 
@@ -411,3 +424,13 @@ class Recipe(Frozen):
     qualities: tuple[tuple[str, float], ...] = ()
     """(tool id, weight); weights are positive and sum to 1."""
     calibrations: dict[str, Calibration] = Field(default_factory=dict)
+    answer_format: AnswerFormat | None = None
+    """How completions have to end: asked for in the prompt, read strictly, 0 where it is missed. None: as they come."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> JsonObject:
+        """A recipe without an answer format is written as it was before there were any: its digest stays."""
+        body: JsonObject = handler(self)
+        if self.answer_format is None:
+            body.pop("answer_format", None)
+        return body
