@@ -52,6 +52,8 @@ class Budget(Frozen):
     discrimination: int = Field(ge=1)
     invariance: int = Field(ge=0)
     hack_panel: int = Field(ge=0)
+    faults: int = Field(ge=0)
+    """Completions made to break a tool, over all rows: the shortest so many."""
     determinism: int = Field(ge=1)
     """Probes scored again."""
     timed: int = Field(ge=1)

@@ -8,7 +8,7 @@ from typing import Literal
 from rlar.types import LabelledPair, Sample
 
 Expectation = Literal["high", "low", "below", "same"]
-Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "labelled"]
+Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "faults", "labelled"]
 
 
 @dataclass(frozen=True)

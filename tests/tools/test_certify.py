@@ -16,6 +16,7 @@ from rlar.gate import (
     why_uncovered,
 )
 from rlar.gate.policy import GatePolicy, load_policy
+from rlar.gate.probes.panel import FAULTS
 from rlar.gate.stats import fit_calibration, interval, own_scale
 from rlar.tool import Resources
 from rlar.tools.library import library_spec
@@ -34,6 +35,7 @@ from rlar.types import (
     ok,
 )
 from tests.fakes.planted import (
+    FRAGILE,
     Catalogue,
     Planted,
     Random,
@@ -71,6 +73,20 @@ def failed_checks(certificate: Certificate) -> set[str]:
 def planted_certificate(score, kind: str = "number", role: str = "verifier") -> Certificate:
     tool = Planted("planted", score, role)
     return certify(tool, TASKS[kind](), policy=POLICY, seed=0, reload=lambda: tool, now=lambda: NOON)
+
+
+@pytest.mark.parametrize("name", FRAGILE)
+def test_a_tool_that_one_completion_can_break_is_rejected(name: str):
+    certificate = planted_certificate(FRAGILE[name])
+    assert "faults" in failed_checks(certificate) and not certificate.admitted
+    # What broke it is named, and a certificate can be stored whatever it was.
+    certificate.model_dump_json().encode()
+
+
+def test_an_honest_tool_survives_what_is_made_to_break_it():
+    certificate = planted_certificate(exact)
+    faults = next(check for check in certificate.checks if check.name == "faults")
+    assert faults.passed and faults.probes == POLICY.budgets["pool"].faults == len(FAULTS)
 
 
 @pytest.mark.parametrize("name", Catalogue.BAD)

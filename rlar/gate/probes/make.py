@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Literal
 
@@ -10,7 +11,7 @@ from rlar.errors import boundary
 from rlar.gate.policy import Budget
 from rlar.gate.probe import Check, Expectation, Probe, ProbeSet
 from rlar.gate.probes.guards import guard_probes
-from rlar.gate.probes.panel import general_floor, general_hacks
+from rlar.gate.probes.panel import fault_probes, general_floor, general_hacks
 from rlar.kinds import KINDS
 from rlar.kinds.material import Material, Notes, Row, Tried, accepted_answers, equals_any
 from rlar.kinds.rule.probes import provable, right_answers
@@ -57,7 +58,8 @@ def make_probes(
     bind = bind or _binder(task)
     notes = Notes()
     if role == "guard":
-        return guard_probes(task, examples, bind=bind, seed=seed)
+        guarded = guard_probes(task, examples, bind=bind, seed=seed)
+        return replace(guarded, probes=(*guarded.probes, *fault_probes(guarded.probes, budget.faults)))
     maker = maker_of(task.contract.answer_kind)
     probes: list[Probe] = []
     rows = 0
@@ -76,6 +78,7 @@ def make_probes(
         probes, rows = _from_labelled(task, labelled, budget, seed)
     if rows == 0:
         notes.add(_nothing_to_try(task))
+    probes += fault_probes(probes, budget.faults)
     for pair in labelled:
         key = digest(pair.prompt)
         probes.append(Probe("labelled", "better", _labelled_sample(pair, pair.better), "high", key, -1, "better"))
