@@ -105,6 +105,7 @@ class GatePolicy(Frozen):
     min_rows: int = Field(ge=1)
     min_kind_probes: int = Field(ge=1)
     max_abstain_share: float = Field(ge=0, le=1)
+    max_wrong_abstain_share: float = Field(ge=0, le=1)
     max_failed_share: float = Field(ge=0, le=1)
     max_timeout_share: float = Field(ge=0, le=1)
     bootstrap: int = Field(ge=100)
