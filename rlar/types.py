@@ -19,10 +19,11 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    field_validator,
     model_serializer,
+    model_validator,
 )
 
+from rlar.answered import answered, unwrapped
 from rlar.visible import is_visible
 
 JsonObject = dict[str, Any]
@@ -246,11 +247,20 @@ class Sample(Frozen):
 
     prompt: str
     completion: str
-    """"" where a person could see nothing of it: what cannot be seen is no answer."""
+    """What it answers (`rlar.answered`): without thoughts, without the wrapper around the answer unless the prompt names
+    it, without the turn's end; "" where a person could see nothing of it: what cannot be seen is no answer."""
     reference: str | None = None
     references: tuple[str, ...] = ()
     binding: JsonObject = Field(default_factory=dict)
     """What this very row asks for (its tests, constraints, schema, options, languages); see rlar.kinds.bind."""
+    missing: str = ""
+    """Why nothing was answered, where the completion's own marks say so ("the thought never ends")."""
+
+    @cached_property
+    def answer(self) -> str:
+        """The completion without the wrapper that the prompt asks for, too: for whoever compares it with a reference."""
+        inside = unwrapped(self.completion)
+        return "" if inside is None else inside
 
     @classmethod
     def of(cls, example: Example, completion: str, binding: JsonObject) -> Sample:
@@ -263,10 +273,15 @@ class Sample(Frozen):
             binding=binding,
         )
 
-    @field_validator("completion")
+    @model_validator(mode="before")
     @classmethod
-    def _seen(cls, completion: str) -> str:
-        return completion if is_visible(completion) else ""
+    def _answered(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(completion := data.get("completion"), str):
+            return data
+        prompt = data.get("prompt")
+        text, missing = answered(completion, prompt if isinstance(prompt, str) else "")
+        text = text if is_visible(text) else ""
+        return {**data, "completion": text, "missing": missing} if missing else {**data, "completion": text}
 
 
 ScoreStatus = Literal["ok", "abstain", "failed", "timeout"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, get_args
 
-from rlar.text.answers import boxed, squeeze, strip_reasoning
+from rlar.answered import answered
+from rlar.text.answers import boxed, squeeze
 from rlar.text.language import identify
 from rlar.types import AnswerFormat
 
@@ -119,9 +120,9 @@ def read_strictly(answer_format: AnswerFormat, completion: str) -> StrictReading
 
     A format inside a thought is not read: what counts is what follows.
     """
-    text = strip_reasoning(completion)
-    if text is None:
-        return StrictReading("", "the thought never ends")
+    text, missing = answered(completion, "<answer>")  # a wrapper that the prompt names stays
+    if missing:
+        return StrictReading("", missing)
     answers = _READERS[answer_format](text)
     if len({squeeze(answer) for answer in answers}) > 1:
         return StrictReading("", f"{len(answers)} answers in the format {answer_format}")
