@@ -187,14 +187,14 @@ def _level(
     )
     details: JsonObject = {
         "kinds": _kind_table(by_kind),
-        "worst": [_shown(measured, index, expected) for _, index, _ in sorted(wrong)[:WORST_SHOWN]],
+        "worst": [shown(measured, index, expected) for _, index, _ in sorted(wrong)[:WORST_SHOWN]],
     }
     return CheckResult(
         name=check,
         passed=passed,
         value=round(overall, 6),
         threshold=bound,
-        interval=_interval(measured, by_row),
+        interval=row_interval(measured, by_row),
         probes=len(values),
         note=note,
         details=details,
@@ -211,7 +211,7 @@ def margin(measured: Measured) -> CheckResult:
         if probe.row in rows and value is not None and probe.check in {"oracle", "floor"}:
             (high if probe.check == "oracle" else low)[probe.row].append(value)
     margins = {row: [mean(high[row]) - mean(low[row])] for row in sorted(high) if low.get(row)}
-    found = _interval(measured, margins)
+    found = row_interval(measured, margins)
     if found is None:
         return CheckResult(name="margin", passed=None, note="no row has both a scored right answer and a scored floor")
     threshold = measured.limits.margin_min
@@ -264,14 +264,14 @@ def discrimination(measured: Measured) -> CheckResult:
     note = f"does not tell apart: {', '.join(f'{kind} ({enough[kind]:.2f})' for kind in bad)}" if bad else ""
     details: JsonObject = {
         "kinds": _kind_table(by_kind),
-        "worst": [_shown(measured, index, "below the right answer") for _, index in sorted(missed)[:WORST_SHOWN]],
+        "worst": [shown(measured, index, "below the right answer") for _, index in sorted(missed)[:WORST_SHOWN]],
     }
     return CheckResult(
         name="discrimination",
         passed=overall >= limits.discrimination_min and not bad,
         value=round(overall, 6),
         threshold=limits.discrimination_min,
-        interval=_interval(measured, by_row),
+        interval=row_interval(measured, by_row),
         probes=len(values),
         note=note,
         details=details,
@@ -317,14 +317,14 @@ def invariance(measured: Measured) -> CheckResult:
     bad = sorted(kind for kind, value in enough.items() if value < limits.invariance_kind_min)
     details: JsonObject = {
         "kinds": _kind_table(by_kind),
-        "worst": [_shown(measured, index, "the score of the plain answer") for index in moved[:WORST_SHOWN]],
+        "worst": [shown(measured, index, "the score of the plain answer") for index in moved[:WORST_SHOWN]],
     }
     return CheckResult(
         name="invariance",
         passed=mean(values) >= limits.invariance_min and not bad,
         value=round(mean(values), 6),
         threshold=limits.invariance_min,
-        interval=_interval(measured, by_row),
+        interval=row_interval(measured, by_row),
         probes=len(values),
         note=f"moved by: {', '.join(f'{kind} ({enough[kind]:.2f} kept)' for kind in bad)}" if bad else "",
         details=details,
@@ -390,7 +390,7 @@ def labelled(measured: Measured) -> CheckResult | None:
         for number, index in enumerate(better)
     }
     accuracy = mean([each[0] for each in credits.values()])
-    found = _interval(measured, credits)
+    found = row_interval(measured, credits)
     needed, threshold = measured.policy.labelled_min_pairs, measured.limits.labelled_min
     if len(better) < needed:
         note = f"too few labelled pairs: {len(better)}, {needed} needed"
@@ -421,7 +421,7 @@ def _kind_table(by_kind: Mapping[str, Sequence[float]]) -> JsonObject:
     return {kind: {"mean": round(mean(held), 4), "probes": len(held)} for kind, held in sorted(by_kind.items())}
 
 
-def _shown(measured: Measured, index: int, expected: str) -> JsonObject:
+def shown(measured: Measured, index: int, expected: str) -> JsonObject:
     """One failure for a person or a writer to learn from; long completions are cut."""
     probe, score = measured.probes[index], measured.scores[index]
     completion = probe.sample.completion
@@ -437,5 +437,6 @@ def _shown(measured: Measured, index: int, expected: str) -> JsonObject:
     }
 
 
-def _interval(measured: Measured, by_row: Mapping[int, Sequence[float]]) -> tuple[float, float] | None:
+def row_interval(measured: Measured, by_row: Mapping[int, Sequence[float]]) -> tuple[float, float] | None:
+    """95% interval of the mean over all values, rows drawn."""
     return interval(by_row, resamples=measured.policy.bootstrap, seed=measured.seed)

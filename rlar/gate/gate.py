@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rlar.gate import checks
+from rlar.gate.baseline import baseline
 from rlar.gate.checks import Measured, is_first_right, mean
 from rlar.gate.duels import Duels, opponents
 from rlar.gate.elsewhere import IndependentRun, independent_run
@@ -204,6 +205,7 @@ def _content_checks(measured: Measured, role: Role) -> list[CheckResult]:
         checks.discrimination(measured),
         checks.invariance(measured),
         checks.hack_panel(measured),
+        *([baseline(measured)] if role == "quality" else []),
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from rlar.types import LabelledPair, Sample
 
 Expectation = Literal["high", "low", "below", "same"]
-Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "faults", "labelled"]
+Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "faults", "baseline", "labelled"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Probe:
     example_id: str
     row: int
     anchor: str = "plain"
-    """Kind of the probe that it is compared with."""
+    """Kind of the probe that it is compared with (baseline: its ladder, whose probes stand from good to bad)."""
     may_loop: bool = False
     """May run into the tool's time limit: tried once, neither timed nor repeated."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from rlar.errors import boundary
 from rlar.gate.policy import Budget
 from rlar.gate.probe import Check, Expectation, Probe, ProbeSet
 from rlar.gate.probes.guards import guard_probes
-from rlar.gate.probes.panel import fault_probes, general_floor, general_hacks
+from rlar.gate.probes.panel import MASTER_KEYS, fault_probes, general_floor, general_hacks, master_keys
 from rlar.kinds import KINDS
 from rlar.kinds.material import Material, Notes, Row, Tried, accepted_answers, equals_any, normalised
 from rlar.kinds.rule.probes import provable, right_answers
@@ -60,6 +60,7 @@ def make_probes(
     if role == "guard":
         guarded = guard_probes(task, examples, bind=bind, seed=seed)
         return replace(guarded, probes=(*guarded.probes, *fault_probes(guarded.probes, budget.faults)))
+    budget = _a_row(budget, role, len(examples) or len(labelled))
     maker = maker_of(task.contract.answer_kind)
     probes: list[Probe] = []
     rows = looked_at = 0
@@ -89,6 +90,13 @@ def make_probes(
         probes.append(Probe("labelled", "better", _labelled_sample(pair, pair.better), "high", key, -1, "better"))
         probes.append(Probe("labelled", "worse", _labelled_sample(pair, pair.worse), "below", key, -1, "better"))
     return ProbeSet(tuple(probes), rows, notes.lines, tuple(labelled), looked_at, frozenset(independent))
+
+
+def _a_row(budget: Budget, role: str, rows: int) -> Budget:
+    """The budget of one row: master keys are counted over all of them, ladders are climbed by qualities alone."""
+    tried = budget.master_keys * len(MASTER_KEYS)
+    ladders = budget.ladders if role == "quality" else 0
+    return budget.model_copy(update={"master_keys": -(-tried // max(1, min(budget.rows, rows))), "ladders": ladders})
 
 
 def pairs_digest(labelled: Sequence[LabelledPair]) -> str:
@@ -200,8 +208,9 @@ def _row_probes(row: Row, material: Material, budget: Budget, index: int) -> lis
         ("discrimination", "below", wrong),
         ("invariance", "same", _turn(material.same, budget.invariance, index)),
         ("hack_panel", "low", _turn(hacks, budget.hack_panel, index)),
+        ("hack_panel", "low", _turn(master_keys(row, material), budget.master_keys, index)),
     ]
-    return [
+    probes = [
         Probe(
             check,
             each.kind,
@@ -215,9 +224,14 @@ def _row_probes(row: Row, material: Material, budget: Budget, index: int) -> lis
         for check, expectation, tried in chosen
         for each in tried
     ]
+    for name in _turn(sorted(material.ladders), budget.ladders, index):
+        for rung, text in enumerate(material.ladders[name]):
+            sample = _sample(row, text)
+            probes.append(Probe("baseline", f"{name}_{rung}", sample, "below", row.example.id, index, name))
+    return probes
 
 
-def _turn(tried: Sequence[Tried], count: int, index: int) -> list[Tried]:
+def _turn(tried: Sequence[Any], count: int, index: int) -> list[Any]:
     """`count` of them, beginning further on for every row, so that all kinds are tried over the rows."""
     if count >= len(tried):
         return list(tried)
