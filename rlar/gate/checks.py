@@ -97,7 +97,19 @@ def row_count(measured: Measured) -> CheckResult:
 
 def oracle(measured: Measured) -> CheckResult:
     """The reference, dressed as a model would write it, scores near the top."""
-    return _level(measured, "oracle", at_least=measured.limits.oracle_min, kind_bound=measured.limits.oracle_kind_min)
+    found = _level(measured, "oracle", at_least=measured.limits.oracle_min, kind_bound=measured.limits.oracle_kind_min)
+    rows = measured.covered_rows()
+    own = len(rows - measured.probe_set.independent)
+    if not own or measured.silence_is_high:
+        return found
+    # A misreading of the row is in such an answer, too, and cannot show.
+    note = f"the right answers of {own} of {len(rows)} rows were made by the reading on trial, without a reference"
+    return found.model_copy(
+        update={
+            "note": f"{found.note}; {note}" if found.note else note,
+            "details": {**found.details, "independent_rows": len(rows) - own, "rows": len(rows)},
+        }
+    )
 
 
 def floor(measured: Measured) -> CheckResult:
@@ -320,7 +332,11 @@ def invariance(measured: Measured) -> CheckResult:
 
 
 def coverage(measured: Measured) -> CheckResult:
-    """Share of rows, and of wrong completions on covered rows, that the tool abstains on."""
+    """Share of rows, and of wrong completions on covered rows, that the tool abstains on.
+
+    Rows that the tool abstains on by their own reading are set aside, and so are rows that no right answer could be made
+    for; the certificate is about the rest, and says which share of the rows looked at was set aside.
+    """
     rows, covered = measured.scored_rows(), measured.covered_rows()
     if not rows:
         return CheckResult(name="coverage", passed=None, note="no row could be tried")
@@ -337,16 +353,18 @@ def coverage(measured: Measured) -> CheckResult:
     ]
     on_wrong = mean([float(abstained(index)) for index in wrong])
     share = len(abstained_rows) / len(rows)
-    limit = measured.policy.max_abstain_share
-    note = ""
-    if share > limit:
+    limit, limit_on_wrong = measured.policy.max_abstain_share, measured.policy.max_wrong_abstain_share
+    looked_at = max(measured.probe_set.looked_at, len(rows))
+    set_aside = looked_at - len(rows) + len(abstained_rows)
+    note = f"{set_aside} of {looked_at} rows looked at are set aside" if set_aside else ""
+    if abstained_rows:
         index = next(index for index in firsts if abstained(index))
-        note = f"abstains on {share:.0%} of the rows, e.g.: {measured.scores[index].explanation[:160]}"
-    elif on_wrong > limit:
+        note += f"; abstains on {share:.0%} of those tried, e.g.: {measured.scores[index].explanation[:160]}"
+    if on_wrong > limit_on_wrong:
         note = f"abstains on {on_wrong:.0%} of wrong completions instead of scoring them 0"
     return CheckResult(
         name="coverage",
-        passed=share <= limit and on_wrong <= limit,
+        passed=share <= limit and on_wrong <= limit_on_wrong,
         value=round(share, 6),
         threshold=limit,
         probes=len(rows),
@@ -354,6 +372,8 @@ def coverage(measured: Measured) -> CheckResult:
         details={
             "abstained_rows": len(abstained_rows),
             "rows": len(rows),
+            "rows_looked_at": looked_at,
+            "set_aside_share": round(set_aside / looked_at, 6),
             "abstain_share_on_wrong": round(on_wrong, 6),
         },
     )

@@ -8,7 +8,7 @@ from typing import Literal
 from rlar.types import LabelledPair, Sample
 
 Expectation = Literal["high", "low", "below", "same"]
-Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "baseline", "labelled"]
+Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "faults", "baseline", "labelled"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class ProbeSet:
     notes: tuple[str, ...]
     labelled: tuple[LabelledPair, ...] = ()
     """The user's pairs among its evidence."""
+    looked_at: int = 0
+    """Rows that were asked for material; those that gave none are set aside."""
+    independent: frozenset[int] = frozenset()
+    """Rows whose right answer is their own reference, or one that somebody proposed: not made by the reading on trial."""
 
     def of(self, check: Check) -> list[int]:
         """Indices of the probes of one check."""

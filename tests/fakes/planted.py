@@ -86,6 +86,62 @@ def crashing_on_empty(sample: Sample) -> Score:
     return ok(float(sample.completion.split()[-1].strip(".") == sample.reference))
 
 
+def _broken_by(breaks: Callable[[str], Any]) -> Callable[[Sample], Score]:
+    """Honest but for what it does first with the completion, as real verifiers do, and what that raises on."""
+
+    def score(sample: Sample) -> Score:
+        breaks(sample.completion)
+        return exact(sample)
+
+    return score
+
+
+def _parse_brackets(text: str, at: int = 0) -> int:
+    """A recursive descent into brackets, one frame a level."""
+    while at < len(text):
+        if text[at] in "[({":
+            at = _parse_brackets(text, at + 1)
+        elif text[at] in "])}":
+            return at
+        at += 1
+    return at
+
+
+def _as_whole(text: str) -> None:
+    """int() of whatever float() takes: nan and inf raise."""
+    try:
+        value = float(text.strip())
+    except ValueError:
+        return
+    int(value)
+
+
+def _read_digits(text: str) -> list[int]:
+    return [int(found) for found in re.findall(r"\d+", text)]
+
+
+def _to_c(text: str) -> None:
+    if "\0" in text:
+        raise ValueError("embedded null byte")
+
+
+def _one_screen(text: str) -> None:
+    if len(text) > 90_000:
+        raise MemoryError("planted")
+
+
+FRAGILE: dict[str, Callable[[Sample], Score]] = {
+    "recursive": _broken_by(_parse_brackets),
+    "not_finite": _broken_by(_as_whole),
+    "long_digits": _broken_by(_read_digits),
+    "encoding": _broken_by(lambda text: text.encode("utf-8")),
+    "null_bytes": _broken_by(_to_c),
+    "too_long": _broken_by(_one_screen),
+    "strict_json": _broken_by(lambda text: json.loads(text) if text.startswith("{") else None),
+}
+"""Tools that a completion can break: right on all that a friendly policy writes."""
+
+
 def exiting(sample: Sample) -> Score:
     raise SystemExit(0)
 
@@ -301,7 +357,7 @@ def fenced_parts(completion: str) -> list[str]:
 def _tree(program: str) -> str:
     try:
         tree = ast.parse(program)
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     tree.body = [each for each in tree.body if not (isinstance(each, ast.Assert) and _holds(each))]
     return ast.dump(tree)
@@ -367,7 +423,7 @@ def same_query(sample: Sample) -> Score:
     query = (wrapped[1] if wrapped else shown).strip().rstrip(";")
     try:
         mine, gold = sqlglot.parse_one(query), sqlglot.parse_one(sample.reference or "")
-    except sqlglot.errors.SqlglotError:
+    except (sqlglot.errors.SqlglotError, RecursionError):
         return ok(0.0)
     return ok(float(mine == gold))
 

@@ -16,6 +16,8 @@ from rlar.gate import (
     why_uncovered,
 )
 from rlar.gate.policy import GatePolicy, load_policy
+from rlar.gate.probes import make_probes
+from rlar.gate.probes.panel import FAULTS
 from rlar.gate.stats import fit_calibration, interval, own_scale
 from rlar.kinds.prose.overlap import plain_metric
 from rlar.tool import Resources
@@ -32,9 +34,11 @@ from rlar.types import (
     Sample,
     TaskSpec,
     ToolSpec,
+    abstain,
     ok,
 )
 from tests.fakes.planted import (
+    FRAGILE,
     Catalogue,
     Planted,
     Random,
@@ -72,6 +76,63 @@ def failed_checks(certificate: Certificate) -> set[str]:
 def planted_certificate(score, kind: str = "number", role: str = "verifier") -> Certificate:
     tool = Planted("planted", score, role)
     return certify(tool, TASKS[kind](), policy=POLICY, seed=0, reload=lambda: tool, now=lambda: NOON)
+
+
+@pytest.mark.parametrize("name", FRAGILE)
+def test_a_tool_that_one_completion_can_break_is_rejected(name: str):
+    certificate = planted_certificate(FRAGILE[name])
+    assert "faults" in failed_checks(certificate) and not certificate.admitted
+    # What broke it is named, and a certificate can be stored whatever it was.
+    certificate.model_dump_json().encode()
+
+
+def check_of(certificate: Certificate, name: str) -> CheckResult:
+    return next(check for check in certificate.checks if check.name == name)
+
+
+def test_rows_that_a_tool_cannot_read_are_set_aside_and_the_rest_is_certified():
+    def reads_some(sample: Sample):
+        return abstain("this row asks for more") if sample.prompt < "I" else exact(sample)
+
+    tool = Planted("planted", reads_some)
+    certificate = certify(tool, number_task(16), policy=POLICY, seed=0, reload=lambda: tool, now=lambda: NOON)
+    coverage = check_of(certificate, "coverage")
+    assert certificate.admitted, certificate.reasons
+    # Eight of the sixteen names come before I.
+    assert coverage.details["set_aside_share"] == 0.5
+    assert coverage.note.startswith("8 of 16 rows looked at are set aside; abstains on 50% of those tried")
+
+
+def test_rows_whose_right_answer_is_refused_are_no_rows_set_aside():
+    def misreads_some(sample: Sample):
+        return ok(0.0) if len(sample.prompt) % 3 == 0 else exact(sample)
+
+    assert "oracle" in failed_checks(planted_certificate(misreads_some))
+
+
+def test_a_certificate_says_of_how_many_rows_the_right_answer_is_its_own_reading():
+    planned = certify(
+        load_tool(library_spec("constraints"), Resources()), TASKS["constraints"](), policy=POLICY, seed=0
+    )
+    oracle = check_of(planned, "oracle")
+    assert oracle.details["independent_rows"] == 0 and "made by the reading on trial" in oracle.note
+    assert "independent_rows" not in check_of(planted_certificate(exact), "oracle").details
+
+
+def test_rows_with_a_reference_are_tried_before_rows_whose_answer_must_be_made():
+    bare = [row.model_copy(update={"reference": None, "references": ()}) for row in TASKS["code_tests"]().examples[::2]]
+    mixed = TASKS["code_tests"]().model_copy(update={"examples": (*bare, *TASKS["code_tests"]().examples[1::2])})
+    few = POLICY.budget("sandbox").model_copy(update={"rows": len(mixed.examples) - len(bare)})
+    probe_set = make_probes(mixed, budget=few, seed=0)
+    assert probe_set.rows == len(probe_set.independent) == few.rows
+    every = make_probes(mixed, budget=few.model_copy(update={"rows": len(mixed.examples)}), seed=0)
+    assert len(every.independent) == few.rows < every.rows
+
+
+def test_an_honest_tool_survives_what_is_made_to_break_it():
+    certificate = planted_certificate(exact)
+    faults = check_of(certificate, "faults")
+    assert faults.passed and faults.probes == POLICY.budgets["pool"].faults == len(FAULTS)
 
 
 @pytest.mark.parametrize("name", Catalogue.BAD)

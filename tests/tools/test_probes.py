@@ -40,7 +40,14 @@ def probes_of(kind: str, seed: int = 0):
 def test_every_kind_of_task_gets_every_check(kind: str):
     probes = probes_of(kind)
 
-    assert {probe.check for probe in probes} == {"oracle", "floor", "discrimination", "invariance", "hack_panel"}
+    assert {probe.check for probe in probes} == {
+        "oracle",
+        "floor",
+        "discrimination",
+        "invariance",
+        "hack_panel",
+        "faults",
+    }
 
 
 @pytest.mark.parametrize("kind", TASKS)
