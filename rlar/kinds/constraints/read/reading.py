@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from rlar.kinds.constraints.read.lexicon import word_set
@@ -118,6 +118,8 @@ class Clause:
     question: bool
     """It is a question about the world ("Why is ...?")."""
     words: frozenset[str]
+    mooded: bool = True
+    """Whether `directive` and `question` were looked at; a clause that no rule would read has neither."""
 
     def negated_before(self, position: int, reach: int = 60) -> bool:
         """Whether a negation governs what stands at `position`."""
@@ -192,7 +194,7 @@ class Doc:
             return
         words = frozenset(_WORD.findall(text))
         if self.interesting and self.interesting.isdisjoint(words):
-            yield Clause(text, start, end, False, False, words)
+            yield Clause(text, start, end, False, False, words, False)
             return
         directive, question = mood(text)
         directive = directive and self._addresses_response(text, start)
@@ -215,6 +217,12 @@ class Doc:
                     words if cut - at == len(text) else frozenset(_WORD.findall(part)),
                 )
             at = cut
+
+    def with_mood(self, clause: Clause) -> Clause:
+        """The clause with its mood told, whatever words it has."""
+        directive, question = mood(clause.text)
+        directive = directive and self._addresses_response(clause.text, clause.start)
+        return replace(clause, directive=directive, question=question, mooded=True)
 
     @cached_property
     def material_from(self) -> int:
@@ -333,6 +341,11 @@ _MATERIAL_LEAD = re.compile(
 )
 
 
+def quote_of(doc: Doc, clause: Clause) -> str:
+    """The words of a clause, as a Constraint that was read from it quotes them."""
+    return doc.said(clause.start, clause.end)[:300]
+
+
 def found(
     doc: Doc, clause: Clause, kind: str, *, strength: str = "hard", confidence: float = 1.0, **params: object
 ) -> Constraint:
@@ -340,7 +353,7 @@ def found(
     return Constraint(
         kind=kind,
         params={key: value for key, value in params.items() if value is not None},
-        quote=doc.said(clause.start, clause.end)[:300],
+        quote=quote_of(doc, clause),
         strength="soft" if strength == "soft" else "hard",
         confidence=confidence,
     )
