@@ -9,6 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from rlar.kinds.constraints.check import Keywords, check
 from rlar.kinds.constraints.check.text import strip_thoughts
+from rlar.kinds.constraints.misread import MISREAD
 from rlar.kinds.constraints.read import Constraint, parse_constraints
 from rlar.kinds.constraints.write.construct import satisfy
 from rlar.kinds.constraints.write.violate import violate
@@ -76,6 +77,12 @@ class Constraints(LibraryTool):
                 met / (len(hard) + len(unread)), f"{met} constraints met; {_unread(unread)}"[:400], met=met, **details
             )
         return ok(1.0, f"all {len(hard)} constraints met", met=met, **details)
+
+    def exempt(self) -> frozenset[str]:
+        """Partial credit for what is read, and keywords inside words, are the user's own choice."""
+        if self.spec.params.get("partial") == "flag":
+            return frozenset(each.kind for each in MISREAD)
+        return frozenset({"misread_inside_words"}) if self._keywords == "inside" else frozenset()
 
     @property
     def _keywords(self) -> Keywords:

@@ -139,8 +139,10 @@ _LABEL = re.compile(
     r"^\s*+[\d.)*•\s-]*(?:(?P<ban>(?:forbidden|banned|prohibited|excluded|disallowed|taboo|do\s++not\s++use|avoid|verbotene|prohibid\w+|interdit\w*)\s++)|(?:required|mandatory|include|target|must[\s-]have|use|include\s++these|the)\s++)?(?:the\s++)?(?:following\s++)?$"
 )
 _AFTER_NEGATED = re.compile(
-    r"\b(?:not|never|cannot|can't|shouldn't|mustn't|n't|neither|avoided|forbidden|prohibited|banned|off[\s-]limits|excluded|omitted|disallowed|absent|left\s++out|nicht|nunca|jamais|no\s++(?:debe|puede|pueden|deben)|ne\s++(?:doit|doivent|peut))\b"
+    r"\b(?:\w{2,6}n't|not|never|cannot|can't|shouldn't|mustn't|n't|neither|avoided|forbidden|prohibited|banned|off[\s-]limits|excluded|omitted|disallowed|absent|left\s++out|nicht|nunca|jamais|no\s++(?:debe|puede|pueden|deben)|ne\s++(?:doit|doivent|peut))\b"
 )
+_OTHER_CLAUSE = re.compile(r"\b(?:that|which|who|while|but|and|in\s++an?)\b|[,;]\s")
+"""What stands behind it may deny something else ("in a reply that does not exceed 90 words")."""
 _CONDITIONAL = re.compile(
     r"\b(?:if|unless|whenever|in\s++case|falls|wenn|si|se)\s++(?:the|you|i|it|what|there|a|an|he|she|they|any|this|no|user|not|der|el|la)\b"
 )
@@ -249,7 +251,7 @@ def _keyword_group(doc: Doc, clause: Clause, start: int, end: int, stop: int, co
         for item in items:
             yield found(doc, clause, "keyword_count", keyword=item, **_bounds(r))
         return
-    if negated or _AFTER_NEGATED.search(behind):
+    if negated or _AFTER_NEGATED.search(_OTHER_CLAUSE.split(behind, maxsplit=1)[0]):
         yield found(doc, clause, "exclude", phrases=items)
         return
     labelled = _LABEL.match(before) if colon else None

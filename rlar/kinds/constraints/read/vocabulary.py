@@ -58,7 +58,7 @@ NEGATING = re.compile(
 """One match a denial: who reads a demand must have taken it up."""
 
 _COUNTED = (
-    rf"(?:{COMPARE})|(?:{AFTER})|(?:or|and)\s++(?:more|less|fewer|above|up|longer|shorter|under)|or\s++equal\s++to|between|range|up\s++to|bis|d'au|"
+    rf"(?:{COMPARE})|(?:{AFTER})|(?:or|and)\s++(?:more|less|fewer|above|up|longer|shorter|under)|or\s++equal\s++to|between|range|up\s++to|bis|d'au(?:\s++(?:moins|plus))?|"
     r"number|numbers|amount|count|length|long|total|times?|occurrences?|instances?|limit(?:ed|s)?|maximum|minimum|max|min|mal|veces|vez|fois|volte|vezes|even"
 )
 _DENIED_MORE = r"(?:not|n't|never|\w{2,5}n't|no|anything|nicht|no\s++debe|ne)\s++(?:\w++\s++){0,3}?(?:more|longer|greater|higher|over|above|exceed(?:s|ing)?|go(?:es|ing)?\s++over|beyond|mehr|más|plus)(?:\s++(?:than|als|de|que))?|brief|briefly|concise|succinct|short(?=\s*+[,:(-])"
