@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
-from rlar.kinds.constraints.read.lexicon import UNITS, number, word_set
+from rlar.kinds.constraints.read.lexicon import NUMBER, UNITS, number, word_set
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import FILL, Clause, Doc, found
+from rlar.kinds.constraints.read.reading import FILL, IMPERATIVE, NO_VERB, Clause, Doc, found
 from rlar.kinds.constraints.read.repeat import talks_of_repeating
 from rlar.kinds.constraints.read.vocabulary import (
     FILLER,
@@ -33,12 +33,12 @@ _TOKEN = re.compile(
 )
 
 _CONTENT_VERB = re.compile(
-    r"\b(?:writ(?:e|ing|es)|re-?writ(?:e|ing)|compos(?:e|ing)|creat(?:e|ing)|generat(?:e|ing)|giv(?:e|es|ing)|provid(?:e|ing)|explain(?:s|ing)?|describ(?:e|es|ing)|tell(?:s|ing)?|list(?:s|ing)?|name|suggest|recommend|discuss(?:es|ing)?|summari[sz](?:e|es|ing)|"
-    r"translat(?:e|ing)|paraphras(?:e|ing)|rephras(?:e|ing)|compar(?:e|es|ing)|elaborat(?:e|ing)|brainstorm|come\s++up|help|plan|design|draft|produc(?:e|ing)|imagin(?:e|ing)|pretend|act|consider|analy[sz](?:e|ing)|defin(?:e|ing)|identify|"
-    r"find|solv(?:e|ing)|calculat(?:e|ing)|convert|expand|continu(?:e|ing)|complet(?:e|ing)|correct|edit|talk(?:s|ing)?|focus(?:es|ing)?|cover(?:s|ing)?|address(?:es|ing)?|outlin(?:e|ing)|prepar(?:e|ing)|develop|build|invent|hallucinate|critique|"
-    r"critici[sz]e|argue|introduce|congratulate|announce|invite|persuade|convince|teach|report|review|choose|pick|select|classify|state|present(?:s|ing)?|offer(?:s|ing)?|pitch|advise|celebrat(?:e|ing)|"
-    r"need|want|looking\s++for|like|mak(?:e|es|ing)(?=\s++(?:an?|me|up|some)\b)|know|ask|return(?=\s++(?:the|a|all)\b)|is\s++(?:needed|wanted|required)(?=\s++for)|do\s++you|could\s++you|show|be\s++for|refers?|sells?|"
-    r"schreibe?|erkläre|beschreibe|nenne|gib|erstelle|verfasse|erzähle|fasse|escrib[ae]|explica|describe|redacta|crea|cuenta|da|haz|resume|écri[sv]\w*|explique[rz]?|décri[sv]\w*|rédige[rz]?|raconte[rz]?|donne[rz]?|scrivi|spiega|descrivi|racconta|escreva|explique|descreva|conte)\b"
+    r"(?:(?:^\W*+|\b(?:and|to|please|then|you|also|just|i|we|i'd|would)\s++)(?:list(?:s|ing)?|name|report|review|plan|design|show|state|present(?:s|ing)?|help|act|draft|cover(?:s|ing)?|address(?:es|ing)?|offer(?:s|ing)?|pitch|like|need|want|find|edit|correct|build|ask|know|focus(?:es|ing)?)|\b(?:writ(?:e|ing|es)|re-?writ(?:e|ing)|compos(?:e|ing)|creat(?:e|ing)|generat(?:e|ing)|giv(?:e|es|ing)|provid(?:e|ing)|explain(?:s|ing)?|describ(?:e|es|ing)|tell(?:s|ing)?|suggest|recommend|discuss(?:es|ing)?|summari[sz](?:e|es|ing)|"
+    r"translat(?:e|ing)|paraphras(?:e|ing)|rephras(?:e|ing)|compar(?:e|es|ing)|elaborat(?:e|ing)|brainstorm|come\s++up|produc(?:e|ing)|imagin(?:e|ing)|pretend|consider|analy[sz](?:e|ing)|defin(?:e|ing)|identify|"
+    r"find|solv(?:e|ing)|calculat(?:e|ing)|convert|expand|continu(?:e|ing)|complet(?:e|ing)|talk(?:s|ing)?|outlin(?:e|ing)|prepar(?:e|ing)|develop|invent|hallucinate|critique|"
+    r"critici[sz]e|argue|introduce|congratulate|announce|invite|persuade|convince|teach|choose|pick|select|classify|advise|celebrat(?:e|ing)|"
+    r"need|looking\s++for|mak(?:e|es|ing)(?=\s++(?:an?|me|up|some)\b)|return(?=\s++(?:the|a|all)\b)|is\s++(?:needed|wanted|required)(?=\s++for)|do\s++you|could\s++you|be\s++for|refers?|sells?|"
+    r"schreibe?|erkläre|beschreibe|nenne|gib|erstelle|verfasse|erzähle|fasse|escrib[ae]|explica|describe|redacta|crea|cuenta|da|haz|resume|écri[sv]\w*|explique[rz]?|décri[sv]\w*|rédige[rz]?|raconte[rz]?|donne[rz]?|scrivi|spiega|descrivi|racconta|escreva|explique|descreva|conte))\b"
 )
 """A clause whose first verb is one of these says what the response is to be about."""
 _MENTION = re.compile(
@@ -77,6 +77,12 @@ _FORM_PHRASE = re.compile(
     r"(?:longer|shorter|more|fewer|less)\s++than\s++(?:the|any|one|its|all)\b|only\s++(?:once|use|words?|the)|exactly|at\s++least|at\s++most|no\s++(?:more|fewer|less)\s++than|fewer\s++than|a\s++maximum\s++of|a\s++minimum\s++of|mindestens|höchstens|al\s++menos|como\s++máximo|au\s++moins|au\s++plus|almeno|pelo\s++menos)\b"
 )
 _FORM_SHAPE = re.compile(r"\bin\s++(?:the\s++|an?\s++)?(?P<which>\w++)\s++(?:format|order|tense)\b")
+_MANNER = re.compile(r"\busing\b(?!\s++(?:markdown|the\s++following)\b)")
+"""How, not what: what follows is no topic."""
+_NESTED = re.compile(
+    rf"\b(?:{'|'.join(UNITS[unit] for unit in ('word', 'sentence', 'paragraph', 'line', 'stanza', 'bullet'))})\s++(?:of|with|containing|having|that\s++(?:have|has|contain))\s++(?:[a-z]++\s++){{0,3}}?{NUMBER}\s++(?:[a-z]++\s++)?(?:{'|'.join(UNITS[unit] for unit in ('word', 'sentence', 'line', 'letter', 'syllable', 'character'))})\b"
+)
+"""Amounts within amounts ("words of at most three letters")."""
 _MATERIAL = re.compile(
     r"\b(?:following|given|this|that|above|below|provided|previous|original|these|those|(?<=of\s)the|my)\s++(?:\w++\s++)?(?:sentences?|words?|paragraphs?|texts?|passages?|phrases?|lines?|bullets?|keywords?|headings?|noun|verb|stanzas?)\b(?!\s++(?:must|should))|\bthe\s++(?:sentence|paragraph|phrase|words?|term|text)\s*+(?=[:\"'`«])|\b(?:this|the|my|following|above|below)\s++questions?\b(?!\s++mark)|\bword\s++problem\b|\bcover\s++letters?\b|\bin\s++other\s++words\b|\bwords\s++of\s++wisdom\b"
 )
@@ -101,7 +107,7 @@ _CONDITION = re.compile(
     r"\s*+(?:if|unless|whenever|in\s++case|only\s++if|wenn|falls|si)\b(?!\s++(?:possible|you\s++(?:can|like|want|wish)))"
 )
 _IMPERATIVE_NEGATION = re.compile(
-    r"\bwithout\s++(?:\w++ly\s++)?(?:\w++ing|any|a)\b|\bavoid\w*\b|(?:^|\band|\bbut|[,;])\s*+(?:please\s++)?(?:do\s++not|don't|never)\b"
+    r"\bwithout\b|\bavoid\w*\b|(?:^|\band|\bbut|[,;])\s*+(?:please\s++)?(?:do\s++not|don't|never)\b"
 )
 _UNIT = re.compile(rf"\b(?:{'|'.join(UNITS.values())})\b")
 _NEUTRAL = word_set(
@@ -241,6 +247,8 @@ def _left(
         for match in re.finditer(rf"\b(?:the|your|this)\s++(?:{UNITS[unit]})\b", text) if unit in UNITS else ():
             spent[match.start() : match.end()] = b"\1" * (match.end() - match.start())
     left = _denied(clause, findings or elaborated, spent, content)
+    if _amounts(findings) > 1 + len(NUMERIC.findall(text)):
+        left.append("a number read twice")
     for match in _TOKEN.finditer(text):
         word = match.group()
         if _is_spent(spent, text, match):
@@ -248,12 +256,35 @@ def _left(
         asks = (word in _FORM_WORDS or _qualifies_unit(clause, match, findings)) if content else word not in FILLER
         if asks:
             left.append(doc.said(clause.start + match.start(), clause.start + match.end()))
+    if _NESTED.search(text) is not None and not any(each.params.get("each") for each in findings):
+        left.append("an amount of each")
     if content:
+        manner = _MANNER.search(text)
+        if manner is not None:
+            left += [
+                match.group()
+                for match in _TOKEN.finditer(text, manner.end())
+                if match.group() not in FILLER and not _is_spent(spent, text, match)
+            ][:4]
         shape = _FORM_SHAPE.search(text)
         if shape is not None and shape.group("which") not in FILLER and not spent[shape.start("which")]:
             left.append(shape.group())
-        left += [match.group() for match in _FORM_PHRASE.finditer(text) if not _is_spent(spent, text, match)]
+        for match in _FORM_PHRASE.finditer(text):
+            words = [word for word in _TOKEN.finditer(text, *match.span()) if word.group() not in FILLER]
+            if not (all(_is_spent(spent, text, word) for word in words) if words else _is_spent(spent, text, match)):
+                left.append(match.group())
     return left
+
+
+def _amounts(findings: Sequence[Constraint]) -> int:
+    """How many amounts the readings of a clause took from it; a list of keywords shares one."""
+    return len(
+        {
+            (each.kind, each.params.get("unit"), each.params.get("min"), each.params.get("max"))
+            for each in findings
+            if each.kind in ("count", "letter_count", "keyword_count") and not is_negative(each)
+        }
+    )
 
 
 def _is_spent(spent: bytearray, text: str, match: re.Match[str]) -> bool:
@@ -283,7 +314,19 @@ def _asks_form(text: str, clause: Clause) -> bool:
         or _ORDERED.match(text) is not None
         or _RULED.match(text) is not None
         or _OF_RESPONSE.search(text) is not None
+        or _commands(text)
         or _IN_RESPONSE.match(text) is not None
+    )
+
+
+def _commands(text: str) -> bool:
+    """Whether it tells what to do with every part of something ("replace every space")."""
+    opening = IMPERATIVE.match(text.strip(" \t\n*-•\"'()[]#>."))
+    return (
+        opening is not None
+        and re.search(r"\b(?:every|each|all|both|any|only|no)\b", text) is not None
+        and opening.group(1) not in NO_VERB
+        and not opening.group(1).endswith(("s", "ed", "ing", "ly", "tion", "ity", "ness"))
     )
 
 

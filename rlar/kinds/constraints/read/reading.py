@@ -261,11 +261,11 @@ class Doc:
 _CONDITION = re.compile(
     r"\s*+(?:if|when|while|whenever|although|since|given\s++that|suppose|because)\b[^,]{3,200},\s*+(?:then\s++)?"
 )
-_IMPERATIVE = re.compile(
+IMPERATIVE = re.compile(
     r"(?:(?:please|also|then|and|now|next|finally|kindly|just)\s++)*([^\W\d_]{2,14})\s++(?:an?|the|this|that|these|those|my|your|me|us|about|on|for|in|to|with|how|what|why|one|two|three|four|five|some|any|all|"
     r"each|every|it|them|out|up|clear|of|from|between|over|into|at|by|everything|nothing|yourself|only|no|not)\b"
 )
-_NO_VERB = word_set(
+NO_VERB = word_set(
     "the this that these those he she it we they you i there here a an my your his her its our their who what which when where why how if in on at by for "
     "from with to of about into over under after before during since until as like unlike and or but so because although while one two three "
     "people man woman part kind type lot all some any many much most few each every both another other half people everyone someone nobody "
@@ -301,10 +301,10 @@ def mood(text: str) -> tuple[bool, bool]:
     numberless = stripped.lstrip("0123456789.) ")
     if _DIRECTIVE.search(numberless) is not None:
         return True, is_question
-    opening = _IMPERATIVE.match(numberless)
+    opening = IMPERATIVE.match(numberless)
     if (
         opening is not None
-        and opening.group(1) not in _NO_VERB
+        and opening.group(1) not in NO_VERB
         and not opening.group(1).endswith(("s", "ed", "ing", "ly", "tion", "ity", "ness"))
     ):
         return True, False

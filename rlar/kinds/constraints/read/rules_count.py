@@ -320,7 +320,7 @@ def content_counts(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     match = _CONTENT.search(clause.text)
     if match is not None:
         r = read_range(match)
-        if r.style != "around":
+        if r.style == "bare":
             yield found(
                 doc,
                 clause,
