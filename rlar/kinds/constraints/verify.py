@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 from pydantic import JsonValue, ValidationError
 
 from rlar.kinds.constraints.check import Keywords, check
-from rlar.kinds.constraints.check.text import strip_thoughts
 from rlar.kinds.constraints.misread import MISREAD
 from rlar.kinds.constraints.read import Constraint, parse_constraints
 from rlar.kinds.constraints.write.construct import satisfy
@@ -50,7 +49,7 @@ class Constraints(LibraryTool):
         details: dict[str, JsonValue] = {"total": len(hard) + len(unread)}
         if unread:
             details["unread"] = [each.quote[:200] or _name(each) for each in unread]
-        response = strip_thoughts(sample.completion)
+        response = sample.completion
         if not is_visible(response):
             return ok(0.0, "empty response", met=0, **details)
         if len(response) > MAX_CHARACTERS:
