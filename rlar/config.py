@@ -157,6 +157,8 @@ class BuildConfig(BaseModel):
     """Admission thresholds: a TOML file of your own.
 
     None: the policy shipped with rlar."""
+    tool_params: dict[str, dict[str, str | float | bool]] = Field(default_factory=dict)
+    """Parameters of library tools by name, in the file of settings only: `[tool_params.constraints]`, `partial = "flag"`."""
     parallel_tasks: Annotated[int, Option(default="in words")] = Field(default=2, ge=1)
     """Tasks worked on at once."""
     retest: Annotated[bool, Option("--retest")] = False

@@ -45,6 +45,10 @@ class LibraryTool:
         """One Score per sample, in order."""
         return [self.score_one(sample) for sample in samples]
 
+    def exempt(self) -> frozenset[str]:
+        """Kinds of probes that a user's params read otherwise by name: the gate does not try them."""
+        return frozenset()
+
     def score_one(self, sample: Sample) -> Score:
         """The score of one sample; 0.0 for a wrong or malformed completion, abstain when it cannot tell."""
         raise NotImplementedError

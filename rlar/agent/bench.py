@@ -133,7 +133,7 @@ class Workbench:
 
     def _usual_sources(self, config: BuildConfig) -> Sequence[CandidateSource]:
         registry = self.registry(config.registry)
-        found: list[CandidateSource] = [RegistrySource(registry), LibrarySource()]
+        found: list[CandidateSource] = [RegistrySource(registry), LibrarySource(config.tool_params)]
         if config.hub or config.web:
             found.append(self._hub_source(config))
         return found

@@ -100,10 +100,14 @@ class LibrarySource:
 
     name = "library"
 
+    def __init__(self, params: Mapping[str, JsonObject] | None = None) -> None:
+        self._params = dict(params or {})
+        """Of tools by name, where the user says other than what ships."""
+
     def find(self, task: TaskSpec, decisions: Mapping[str, bool]) -> Found:
         """Every library tool that claims this answer kind."""
         names = candidates(task.contract.answer_kind)
-        tools = tuple(library_spec(name) for name in names)
+        tools = tuple(library_spec(name, self._params.get(name)) for name in names)
         kind = task.contract.answer_kind.value
         note = f"library: {len(tools)} for {kind}" + (f" ({', '.join(names)})" if names else "")
         return Found(tools=tools, notes=(note,))

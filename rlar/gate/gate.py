@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
@@ -89,6 +90,8 @@ def certify(
     budget, limits = policy.budget(runs, task.contract.answer_kind), policy.limits(role, task.contract.answer_kind)
     bounded = kind_of(tool.spec).is_bounded
     probe_set = make_probes(task, budget=budget, seed=seed, role=role, bind=bind, labelled=tuple(labelled or ()))
+    if isinstance(tool, LibraryTool) and (exempt := tool.exempt()):
+        probe_set = replace(probe_set, probes=tuple(each for each in probe_set.probes if each.kind not in exempt))
     certificate = partial(
         _certificate, tool.spec, task, policy=policy, role=role, limits=limits, seed=seed, tier=tier, now=now
     )

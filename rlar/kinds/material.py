@@ -25,6 +25,8 @@ class Tried(NamedTuple):
     """Also scores below the wrong answer of this kind (graded corruptions: dropping most is worse than dropping one)."""
     may_loop: bool = False
     """A program that may run into the tool's time limit: tried once, neither timed nor repeated."""
+    prompt: str = ""
+    """Asked instead of the row's own prompt, and nothing bound: what a tool must read by itself."""
 
 
 @dataclass(frozen=True)

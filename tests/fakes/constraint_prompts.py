@@ -1,6 +1,6 @@
 """Own prompts with the constraints that a careful reader finds in them, in many wordings and some languages.
 
-Each entry: prompt, then the hard constraints as (kind, params that must be there). The three sets were written before the parser
+Each entry: prompt, then the hard constraints as (kind, params that must be there); "unsupported" is a demand that nothing here reads. The three sets were written before the parser
 was run on them; what it read without a mistake at first sight was 70 of 86, 53 of 64 and 47 of 56 prompts.
 """
 
@@ -124,7 +124,7 @@ PROMPTS: list[tuple[str, Expected]] = [
     ("Write a story. In your entire response, refrain from the use of . (i.e. dots) as punctuation and in general.", [("no_characters", {"name": "period"})]),
     ("Write a story. In your entire response, refrain from the use of ! (i.e. exclamation marks) as punctuation and in general.", [("no_characters", {"name": "exclamation mark"})]),
     ("Enclose every word in your response within square brackets. What is dew?", [("pattern", {"name": "words_in_square_brackets"})]),
-    ("What is dew? Start and end your response with the same word (do not write anything after the last word, not even punctuation).", [("pattern", {"name": "same_first_and_last_word"})]),
+    ("What is dew? Start and end your response with the same word (do not write anything after the last word, not even punctuation).", [("pattern", {"name": "same_first_and_last_word"}), ("unsupported", {})]),
     ("What is dew? Include a palindrome in your response.", [("pattern", {"name": "palindrome"})]),
     ("What is dew? Answer with less than 200 letters.", [("count", {"unit": "letter", "max": 199})]),
     ("What is dew? Include keyword grass once in your response and keyword morning twice in your response.", [("keyword_count", {"keyword": "grass", "min": 1}), ("keyword_count", {"keyword": "morning", "min": 2})]),
@@ -165,8 +165,8 @@ PROMPTS: list[tuple[str, Expected]] = [
     ("First, repeat my request word for word. Then answer it.\n\nWhat do ants eat?", [("repeat", {"text": "What do ants eat?"})]),
     ("What do ants eat? Provide two distinct answers, separated by ******.", [("parts", {"separator": "******", "min": 2, "max": 2})]),
     ("What do ants eat? Output raw JSON only.", [("structured", {"format": "json"})]),
-    ("What do ants eat? Return your answer in JSON with the keys \"food\" and \"source\".", [("structured", {"format": "json"})]),
-    ("What do ants eat? Your answer should be in the form of a Markdown table with two columns.", [("contains_format", {"element": "table"})]),
+    ("What do ants eat? Return your answer in JSON with the keys \"food\" and \"source\".", [("structured", {"format": "json"}), ("unsupported", {})]),
+    ("What do ants eat? Your answer should be in the form of a Markdown table with two columns.", [("contains_format", {"element": "table"}), ("unsupported", {})]),
     ("What do ants eat? Answer with exactly one word.", [("count", {"unit": "word", "min": 1, "max": 1})]),
     ("What do ants eat? Each bullet must start with a verb. Use 4 bullet points.", [("unsupported", {}), ("count", {"unit": "bullet", "min": 4, "max": 4})]),
     ("What do ants eat? Choose from: \"sugar\", \"meat\", \"both\".", [("one_of", {"options": ["sugar", "meat", "both"]})]),
@@ -232,7 +232,7 @@ PROMPTS: list[tuple[str, Expected]] = [
     ("Write a story of at least 30 lines, where the letter 'h' shows up fewer than 15 times.", [("count", {"unit": "line", "min": 30}), ("letter_count", {"letter": "h", "max": 14})]),
     ("Write a cheer with 10 exclamation marks or more.", [("count", {"unit": "exclamation", "min": 10})]),
     ("Ask me about my day in a single sentence, ending with a question mark.", [("count", {"unit": "sentence", "min": 1, "max": 1}), ("ends_with", {"phrases": ["?"]})]),
-    ("Write a haiku that contains the words river, stone and dusk, all in uppercase.", [("include", {"phrases": ["river", "stone", "dusk"]})]),
+    ("Write a haiku that contains the words river, stone and dusk, all in uppercase.", [("include", {"phrases": ["river", "stone", "dusk"]}), ("unsupported", {})]),
     ("Draft an email to my landlord. Keep it to 5 sentences max, don't use exclamation points, and sign off with \"Regards, Ana\".", [("count", {"unit": "sentence", "max": 5}), ("no_characters", {"name": "exclamation mark"}), ("ends_with", {"phrases": ["Regards, Ana"]})]),
 ]  # fmt: skip
 

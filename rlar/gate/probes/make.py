@@ -214,7 +214,7 @@ def _row_probes(row: Row, material: Material, budget: Budget, index: int) -> lis
         Probe(
             check,
             each.kind,
-            _sample(row, each.text),
+            _sample(row, each),
             expectation,
             row.example.id,
             index,
@@ -239,8 +239,10 @@ def _turn(tried: Sequence[Any], count: int, index: int) -> list[Any]:
     return [tried[(start + step) % len(tried)] for step in range(count)]
 
 
-def _sample(row: Row, completion: str) -> Sample:
-    return Sample.of(row.example, completion, row.binding)
+def _sample(row: Row, tried: Tried) -> Sample:
+    if tried.prompt:
+        return Sample(prompt=tried.prompt, completion=tried.text)
+    return Sample.of(row.example, tried.text, row.binding)
 
 
 def _labelled_sample(pair: LabelledPair, completion: str) -> Sample:

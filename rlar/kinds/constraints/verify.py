@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
-from rlar.kinds.constraints.check import Verdict, check
+from rlar.kinds.constraints.check import Keywords, check
+from rlar.kinds.constraints.misread import MISREAD
 from rlar.kinds.constraints.read import Constraint, parse_constraints
 from rlar.kinds.constraints.write.construct import satisfy
 from rlar.kinds.constraints.write.violate import violate
@@ -39,31 +40,63 @@ class Constraints(LibraryTool):
         bound = _bound(sample)
         if isinstance(bound, str):
             return abstain(bound)
-        hard = [c for c in bound if c.strength == "hard"]
+        decided = [c for c in bound if c.strength == "hard" and c.confidence >= MIN_CONFIDENCE]
+        unread = [c for c in bound if c.strength == "hard" and c.confidence < MIN_CONFIDENCE]
+        # What was read of a clause that asks for more is a part of its demand, and may be the wrong one.
+        hard = [c for c in decided if not any(_overlap(c.quote, each.quote) for each in unread)]
         if not hard:
-            return abstain("the prompt puts no verifiable constraint on the response")
-        unsure = [c for c in hard if c.confidence < MIN_CONFIDENCE]
-        if unsure:
-            return abstain(f"cannot decide {_name(unsure[0])}: {unsure[0].quote[:80]!r}")
+            return abstain(_unread(unread) if unread else "the prompt puts no verifiable constraint on the response")
+        details: dict[str, JsonValue] = {"total": len(hard) + len(unread)}
+        if unread:
+            details["unread"] = [each.quote[:200] or _name(each) for each in unread]
         response = sample.completion
         if not is_visible(response):
-            return ok(0.0, "empty response", met=0, total=len(hard))
+            return ok(0.0, "empty response", met=0, **details)
         if len(response) > MAX_CHARACTERS:
-            return ok(0.0, "response of over half a million characters", met=0, total=len(hard))
-        return self._decide(hard, [check(c.kind, c.params, response) for c in hard])
-
-    def _decide(self, hard: Sequence[Constraint], verdicts: Sequence[Verdict]) -> Score:
-        unmet = [(c, v) for c, v in zip(hard, verdicts, strict=True) if v.met is False]
-        met = sum(1 for v in verdicts if v.met is True)
+            return ok(0.0, "response of over half a million characters", met=0, **details)
+        verdicts = [(c, check(c.kind, c.params, response, self._keywords)) for c in hard]
+        unmet = [(c, v) for c, v in verdicts if v.met is False]
+        met = sum(1 for _c, v in verdicts if v.met is True)
         if unmet:
-            credit = float(self.spec.params.get("partial_credit", 0.4)) * met / len(hard)
+            credit = float(self.spec.params.get("partial_credit", 0.4)) * met / (len(hard) + len(unread))
             named = "; ".join(f"{_name(c)} ({v.seen})" if v.seen else _name(c) for c, v in unmet[:4])
-            return ok(credit, f"unmet: {named}"[:400], met=met, total=len(hard))
-        undecided = [(c, v) for c, v in zip(hard, verdicts, strict=True) if v.met is None]
+            return ok(credit, f"unmet: {named}"[:400], met=met, **details)
+        undecided = [(c, v) for c, v in verdicts if v.met is None]
         if undecided:
             constraint, verdict = undecided[0]
             return abstain(f"cannot decide {_name(constraint)}: {verdict.seen}"[:400])
-        return ok(1.0, f"all {len(hard)} constraints met", met=met, total=len(hard))
+        if unread and self.spec.params.get("partial") != "flag":
+            return abstain(_unread(unread), **details)
+        for constraint in bound:
+            # A loose amount ("a 2 paragraph critique") refuses nothing, but what misses it has not met everything.
+            if constraint.strength == "soft" and check(constraint.kind, constraint.params, response).met is False:
+                return abstain(f"misses what is loosely asked: {_name(constraint)}"[:400])
+        if unread:
+            return ok(
+                met / (len(hard) + len(unread)), f"{met} constraints met; {_unread(unread)}"[:400], met=met, **details
+            )
+        return ok(1.0, f"all {len(hard)} constraints met", met=met, **details)
+
+    def exempt(self) -> frozenset[str]:
+        """Partial credit for what is read, and keywords inside words, are the user's own choice."""
+        if self.spec.params.get("partial") == "flag":
+            return frozenset(each.kind for each in MISREAD)
+        return frozenset({"misread_inside_words"}) if self._keywords == "inside" else frozenset()
+
+    @property
+    def _keywords(self) -> Keywords:
+        return "inside" if self.spec.params.get("keywords") == "inside" else "whole"
+
+
+def _overlap(one: str, other: str) -> bool:
+    return bool(one) and bool(other) and (one in other or other in one)
+
+
+def _unread(unread: Sequence[Constraint]) -> str:
+    first = unread[0]
+    left = f" ({first.params['about']})" if first.params.get("about") else ""
+    more = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
+    return f"unread: {first.quote[:160]!r}{left}{more}"[:400]
 
 
 def _bound(sample: Sample) -> tuple[Constraint, ...] | str:

@@ -4,7 +4,7 @@ In: a constraint and a response. Out: a Verdict: met, not met, or undecided and 
 Leaves out: finding constraints in a prompt (rlar.kinds.constraints.read).
 """
 
-from rlar.kinds.constraints.check.checks import CHECKS, check
+from rlar.kinds.constraints.check.checks import CHECKS, Keywords, check
 from rlar.kinds.constraints.check.verdict import Verdict
 
-__all__ = ["CHECKS", "Verdict", "check"]
+__all__ = ["CHECKS", "Keywords", "Verdict", "check"]

@@ -8,6 +8,9 @@ from rlar.kinds.constraints.check import text as t
 from rlar.kinds.constraints.check.verdict import Verdict, within
 from rlar.types import JsonObject
 
+AROUND = 0.3
+"""About 300 words are met by 210 to 390."""
+
 
 def _amount(unit: str, text: str, params: JsonObject) -> int | None:
     match unit:
@@ -48,6 +51,8 @@ def _amount(unit: str, text: str, params: JsonObject) -> int | None:
             return text.count(",")
         case "link":
             return t.links(text)
+        case "item":
+            return len(t.bullets(text)) or t.numbered_items(text) or None
         case "digit":
             return sum(1 for character in text if character.isdigit())
     return None
@@ -87,12 +92,14 @@ def count(params: JsonObject, text: str) -> Verdict:
         return _loose_sections(params, text)
     if n is None:
         return Verdict(None, f"{unit} is not checkable")
+    if unit == "word" and within(n, params) != within(t.joined_words(text), params):
+        return Verdict(None, f"{n} words, or {t.joined_words(text)} with hyphens and apostrophes inside words")
     if unit == "paragraph" and "separator" not in params and not within(n, params):
         # Without a word on how paragraphs are set apart, single line breaks will do.
         by_line = len(t.lines(text))
         if within(by_line, params):
             return Verdict(None if n > 1 else True, f"{n} blocks, {by_line} lines")
-    return Verdict(within(n, params), f"{n}")
+    return Verdict(within(n, params, slack=AROUND if params.get("around") else 0.0), f"{n}")
 
 
 def _loose_sections(params: JsonObject, text: str) -> Verdict:
@@ -125,13 +132,13 @@ def letter_count(params: JsonObject, text: str) -> Verdict:
 
 
 def keyword_count(params: JsonObject, text: str) -> Verdict:
-    n = text.casefold().count(str(params["keyword"]).casefold())
+    n = t.occurrences(str(params["keyword"]), t.plain(text), inside=bool(params.get("inside")))
     return Verdict(within(n, params), f"{n} x {params['keyword']}")
 
 
 def include(params: JsonObject, text: str) -> Verdict:
-    folded = t.plain(text)
-    missing = [p for p in params["phrases"] if t.plain(p) not in folded]
+    folded, inside = t.plain(text), bool(params.get("inside"))
+    missing = [p for p in params["phrases"] if not t.occurrences(str(p), folded, inside=inside)]
     if params.get("any"):
         return Verdict(len(missing) < len(params["phrases"]), "none of " + ", ".join(params["phrases"]))
     return Verdict(not missing, "missing " + ", ".join(missing) if missing else "")
@@ -139,7 +146,7 @@ def include(params: JsonObject, text: str) -> Verdict:
 
 def exclude(params: JsonObject, text: str) -> Verdict:
     folded = t.plain(text)
-    present = [p for p in params["phrases"] if re.search(rf"(?<!\w){re.escape(t.plain(p))}(?!\w)", folded)]
+    present = [p for p in params["phrases"] if t.occurrences(str(p), folded)]
     return Verdict(not present, "has " + ", ".join(present) if present else "")
 
 

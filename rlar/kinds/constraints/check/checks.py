@@ -6,6 +6,7 @@ A check answers True, False, or None where the reading of the constraint or of t
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from rlar.kinds.constraints.check import amounts, forms, patterns, wording
 from rlar.kinds.constraints.check.verdict import Verdict
@@ -21,12 +22,16 @@ CHECKS: dict[str, Callable[[JsonObject, str], Verdict]] = {
 """Kind -> its check; a kind that is missing here cannot be checked."""
 
 
-def check(kind: str, params: JsonObject, response: str) -> Verdict:
+Keywords = Literal["whole", "inside"]
+"""Whether a keyword is a whole word, or also a part of one (the official IFEval reading)."""
+
+
+def check(kind: str, params: JsonObject, response: str, keywords: Keywords = "whole") -> Verdict:
     """Whether a response meets one constraint; None for a kind, unit or params that no check understands."""
     function = CHECKS.get(kind)
     if function is None:
         return Verdict(None, f"{kind} is not checkable")
     try:
-        return function(params, response)
+        return function({**params, "inside": True} if keywords == "inside" else params, response)
     except (KeyError, TypeError, ValueError) as error:
         return Verdict(None, f"unusable params of {kind}: {type(error).__name__}")

@@ -69,17 +69,11 @@ def paragraph_starts(params: JsonObject, text: str) -> Verdict:
 
 
 def one_of(params: JsonObject, text: str) -> Verdict:
-    straight, folded = t.straight(text), t.plain(text)
-    # A whole sentence is asked for to the letter; one word may be capitalised or not.
-    hits = {
-        o
-        for o in params["options"]
-        if (
-            t.straight(o) in straight
-            if " " in o.strip()
-            else re.search(rf"(?<!\w){re.escape(t.plain(o))}(?!\w)", folded)
-        )
-    }
+    if params.get("exact"):
+        hits = {o for o in params["options"] if t.straight(o) in t.straight(text)}
+    else:
+        folded = t.plain(text)
+        hits = {o for o in params["options"] if t.occurrences(str(o).strip(" .!?") or str(o), folded)}
     if len(hits) > 1:
         return Verdict(False, f"{len(hits)} of the options at once")
     return Verdict(bool(hits), "" if hits else "none of the options")

@@ -21,7 +21,7 @@ def each(params: JsonObject, text: str) -> Verdict:
 
 
 def _edge_ok(piece: str, params: JsonObject) -> bool:
-    body = piece.strip(EDGE + "-•#+")
+    body = piece.strip(EDGE + "-•#+([")
     if "starts" in params:
         phrase = t.plain(str(params["starts"]))
         head = t.plain(re.sub(r"^\d+[.)]\s*", "", body))

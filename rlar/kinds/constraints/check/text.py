@@ -50,6 +50,15 @@ def words(text: str) -> list[str]:
     return result
 
 
+def joined_words(text: str) -> int:
+    """Words where "don't" and "well-known" count as one, as most readers count them."""
+    joints = len(_JOINT.findall(text))
+    return len(words(text)) - joints
+
+
+_JOINT = re.compile(r"(?<=\w)['’-](?=\w)")
+
+
 def sentences(text: str) -> list[str]:
     """Stretches that end at . ! ? … before white space; not after abbreviations, initials and list numbers."""
     result: list[str] = []
@@ -90,13 +99,14 @@ def paragraphs(text: str, separator: str = "\n\n") -> list[str]:
 
 
 def split_parts(text: str, separator: str) -> list[str]:
-    """Stripped stretches between occurrences of the divider; empty ones are kept, apart from the first and last."""
-    if set(separator) == {"*"} and len(separator) == 3:
-        pieces = (
-            re.split(r"(?<!\*)\*[ ]?\*[ ]?\*(?!\*)", text) if "***" not in text or "****" in text else text.split("***")
-        )
-    else:
-        pieces = text.split(separator)
+    """Stripped stretches between dividers; empty ones are kept, apart from the first and last.
+
+    Where a divider has a line to itself, only such lines divide: ***bold italics*** do not.
+    """
+    spaced = r"[ ]?".join(map(re.escape, separator)) if set(separator) == {"*"} else re.escape(separator)
+    pieces = re.split(rf"^[ \t]*{spaced}[ \t]*$", text, flags=re.MULTILINE) if separator.strip() else [text]
+    if len(pieces) == 1:
+        pieces = re.split(rf"(?<!\*){spaced}(?!\*)", text) if separator == "***" else text.split(separator)
     pieces = [piece.strip() for piece in pieces]
     if len(pieces) > 1 and not pieces[0]:
         pieces = pieces[1:]
@@ -168,6 +178,21 @@ def visible_characters(text: str) -> int:
 def plain(text: str) -> str:
     """For comparison: one space between words, straight quotation marks, case folded."""
     return straight(text).casefold()
+
+
+def occurrences(phrase: str, folded: str, *, inside: bool = False) -> int:
+    """How often a word or phrase stands in a text that `plain` folded, as whole words: "art" is not in "party".
+
+    Args:
+        inside: parts of longer words count, too, as they do in the official IFEval checker.
+    """
+    wanted = plain(phrase)
+    if inside or not wanted:
+        return folded.count(wanted) if wanted else 0
+    # Scripts that put no spaces between words have no whole words to look for.
+    before = r"(?<![^\W_])" if wanted[0].isalnum() and not _CJK.match(wanted[0]) else ""
+    behind = r"(?![^\W_])" if wanted[-1].isalnum() and not _CJK.match(wanted[-1]) else ""
+    return len(re.findall(before + re.escape(wanted) + behind, folded))
 
 
 def straight(text: str) -> str:

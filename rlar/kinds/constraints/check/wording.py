@@ -76,7 +76,7 @@ def starts_with(params: JsonObject, text: str) -> Verdict:
 
 
 def ends_with(params: JsonObject, text: str) -> Verdict:
-    tail = t.plain(text.strip().strip('"“”').rstrip()[-3000:])
+    tail = t.plain(text.strip().strip('"“”*_`').rstrip()[-3000:])
     for phrase in params["phrases"]:
         wanted = t.plain(phrase).strip('"')
         if tail.endswith(wanted):
@@ -92,6 +92,9 @@ def quoted(params: JsonObject, text: str) -> Verdict:
     pairs = {'"': ('"“„', '"”“'), "'": ("'‘", "'’"), "«": ("«", "»")}
     first, last = pairs.get(str(params.get("mark", '"')), pairs['"'])
     met = len(stripped) > 1 and stripped[0] in first and stripped[-1] in last
+    closing = next((at for at, character in enumerate(stripped[1:-1], 1) if character in first + last), None)
+    if met and closing is not None and not stripped[closing - 1].isspace() and first[0] != "'":
+        return Verdict(None, "opens and closes with quotation marks, but the first ones close before the end")
     return Verdict(met, "" if met else "not in quotation marks")
 
 

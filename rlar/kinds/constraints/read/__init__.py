@@ -22,9 +22,10 @@ from rlar.kinds.constraints.read import (
     rules_marks,
     rules_parts,
 )
+from rlar.kinds.constraints.read.coverage import unread_demands
 from rlar.kinds.constraints.read.lexicon import LANGUAGES, word_set
 from rlar.kinds.constraints.read.model import KINDS, Constraint
-from rlar.kinds.constraints.read.reading import Clause, Doc
+from rlar.kinds.constraints.read.reading import Clause, Doc, quote_of
 from rlar.kinds.constraints.read.repeat import repeat_request
 from rlar.kinds.constraints.read.settle import settle
 
@@ -134,8 +135,10 @@ def parse_constraints(prompt: str) -> tuple[Constraint, ...]:
     if (tokens & _INTERESTING) <= _LANGUAGE_WORDS and any(token.startswith("translat") for token in tokens):
         return ()  # the languages of a translation are its task
     doc = Doc(prompt, _INTERESTING)
-    findings: list[Constraint] = []
+    read: list[tuple[Clause, list[Constraint]]] = []
+    repeats = list(repeat_request(doc))
     for clause in doc.clauses:
+        findings: list[Constraint] = []
         for words, rule in RULES:
             if not words.isdisjoint(clause.words):
                 findings.extend(rule(doc, clause))
@@ -143,5 +146,7 @@ def parse_constraints(prompt: str) -> tuple[Constraint, ...]:
             findings.extend(rules_parts.separators(doc, clause))
         if "<<" in clause.text and "title" not in clause.words and "brackets" not in clause.words:
             findings.extend(rules_parts.wrapping(doc, clause))
-    findings.extend(repeat_request(doc))
-    return settle(doc, findings)
+        findings += [each for each in repeats if each.quote == quote_of(doc, clause)]
+        read.append((clause, findings))
+    settled = settle(doc, [each for _clause, findings in read for each in findings])
+    return (*settled, *unread_demands(doc, read))

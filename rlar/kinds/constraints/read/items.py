@@ -11,7 +11,7 @@ _ITEM_STOP = word_set(
     "in at on to for of from by with as is are was be should must shall may can will that which who whose when where if while more less "
     "only exactly appear appears appearing anywhere throughout somewhere within your the this these those response answer "
     "reply text essay make sure do don't not use include avoid also please then it them they you and or but each either both every "
-    "etc all ensure ending starting please, following times using into so because before after"
+    "about describing over under between than per leave etc all ensure ending starting please, following times using into so because before after"
 )
 _SEPARATOR = re.compile(
     r"\s*+(?:,\s*+(?:and\s++also|and|or|as\s++well\s++as|und|oder|y|o|et|ou|e)?\b(?!\.)\s*+|,\s*+|;|/|&|\+|\b(?:and\s++also|and|or|as\s++well\s++as|nor|und|oder|y|et|ou)\b)\s*+(?=\S)"
@@ -93,7 +93,15 @@ def _one_item(doc: Doc, at: int, end: int, *, first: bool, multiword: bool) -> t
         and word in _ITEM_STOP
     ):
         return None
+    if not first and _ITEM_ENDS.match(doc.lower, match.end(), end) is None and match.end() < end:
+        return None  # the verb of the next demand ("... and leave out the word")
     return doc.original[match.start() : match.end()], match.end()
+
+
+_ITEM_ENDS = re.compile(
+    r"\s*+(?:$|[^\w\s]|\d|(?:and|or|und|oder|y|o|et|ou|e|in|at|on|as|for|to|exactly|precisely|must|should|shall|will|can|may|has|have|needs?|are|is|be|do|does|appear\w*|occur\w*|show\w*|anywhere|somewhere|"
+    r"within|throughout|with|without|but|while|each|all|only|not|once|twice|more|less|into|from|of|please|also|then|somehow|together|no|using|when|where|if|naturally|respectively)\b)"
+)
 
 
 _LISTED = re.compile(r"[ \t]*(?:[-*•–+]|\(?\d{1,2}[.)]|[a-z]\))?[ \t]*(?P<item>[^\n]*)")

@@ -105,7 +105,7 @@ _COMPARISONS: dict[str, tuple[str, ...]] = {
     "between": ("between", "from", "anywhere from", "anywhere between", "zwischen", "entre", "tra", "de", "von"),
 }  # fmt: skip
 _MEANING = {phrase: op for op, phrases in _COMPARISONS.items() for phrase in phrases}
-_COMPARE = "|".join(re.escape(p).replace(r"\ ", r"\s++") for p in sorted(_MEANING, key=len, reverse=True))
+COMPARE = "|".join(re.escape(p).replace(r"\ ", r"\s++") for p in sorted(_MEANING, key=len, reverse=True))
 _AFTER: dict[str, str] = {
     "or more": "ge", "or longer": "ge", "and above": "ge", "or above": "ge", "and up": "ge", "and more": "ge", "+": "ge",
     "at least": "ge", "minimum": "ge", "at minimum": "ge", "at a minimum": "ge", "at the minimum": "ge", "at the least": "ge", "min": "ge",
@@ -130,7 +130,7 @@ class Range(NamedTuple):
 def quantity(tag: str = "") -> str:
     """Regex for an amount, its groups prefixed by `tag`: "at least 3", "5 to 10", "300+", "2 or fewer", "four"."""
     return (
-        rf"(?<![\w.,$#])(?:(?P<{tag}compare>{_COMPARE})\s*+(?:a\s++total\s++of\s++|the\s++|or\s++equal\s++to\s++)?)?"
+        rf"(?<![\w.,$#])(?:(?P<{tag}compare>{COMPARE})\s*+(?:a\s++total\s++of\s++|the\s++|or\s++equal\s++to\s++)?)?"
         rf"(?P<{tag}n>{NUMBER})"
         rf"(?:\s*+(?P<{tag}joint>-|–|—|to|and|or|bis|y|et|und|a|à)\s*+(?P<{tag}cap>at\s++most\s++|no\s++more\s++than\s++|not\s++more\s++than\s++|up\s++to\s++|less\s++than\s++|fewer\s++than\s++|under\s++|a\s++maximum\s++of\s++)?(?P<{tag}m>{NUMBER}))?"
         rf"(?P<{tag}after>\s*+\+|\s++(?:or|and)\s++(?:more|less|fewer|above|up|longer|shorter|under))?(?![\w%°]|[.,]\d)"

@@ -42,7 +42,7 @@ KINDS: dict[str, str] = {
     "sections": "sections with a numbered marker: {marker, min?, max?}",
     "parts": "parts divided by a separator: {separator, min?, max?, distinct?}",
     "paragraph_starts": "the n-th paragraph's first word: {paragraph, word, paragraphs?}",
-    "one_of": "the response is, or contains, one of the options: {options}",
+    "one_of": "the response is, or contains, one of the options: {options, exact?}",
     "repeat": "the response opens with the request itself: {text, shortest}",
     "structured": "the whole response is one document: {format: json | xml | yaml | html | csv | code | python ...}",
     "contains_format": "a markdown element occurs: {element: table | code | heading | numbered_list | bullet_list | link}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from rlar.kinds.constraints.read.lexicon import word_set
@@ -118,6 +118,8 @@ class Clause:
     question: bool
     """It is a question about the world ("Why is ...?")."""
     words: frozenset[str]
+    mooded: bool = True
+    """Whether `directive` and `question` were looked at; a clause that no rule would read has neither."""
 
     def negated_before(self, position: int, reach: int = 60) -> bool:
         """Whether a negation governs what stands at `position`."""
@@ -192,7 +194,7 @@ class Doc:
             return
         words = frozenset(_WORD.findall(text))
         if self.interesting and self.interesting.isdisjoint(words):
-            yield Clause(text, start, end, False, False, words)
+            yield Clause(text, start, end, False, False, words, False)
             return
         directive, question = mood(text)
         directive = directive and self._addresses_response(text, start)
@@ -215,6 +217,12 @@ class Doc:
                     words if cut - at == len(text) else frozenset(_WORD.findall(part)),
                 )
             at = cut
+
+    def with_mood(self, clause: Clause) -> Clause:
+        """The clause with its mood told, whatever words it has."""
+        directive, question = mood(clause.text)
+        directive = directive and self._addresses_response(clause.text, clause.start)
+        return replace(clause, directive=directive, question=question, mooded=True)
 
     @cached_property
     def material_from(self) -> int:
@@ -253,11 +261,11 @@ class Doc:
 _CONDITION = re.compile(
     r"\s*+(?:if|when|while|whenever|although|since|given\s++that|suppose|because)\b[^,]{3,200},\s*+(?:then\s++)?"
 )
-_IMPERATIVE = re.compile(
+IMPERATIVE = re.compile(
     r"(?:(?:please|also|then|and|now|next|finally|kindly|just)\s++)*([^\W\d_]{2,14})\s++(?:an?|the|this|that|these|those|my|your|me|us|about|on|for|in|to|with|how|what|why|one|two|three|four|five|some|any|all|"
     r"each|every|it|them|out|up|clear|of|from|between|over|into|at|by|everything|nothing|yourself|only|no|not)\b"
 )
-_NO_VERB = word_set(
+NO_VERB = word_set(
     "the this that these those he she it we they you i there here a an my your his her its our their who what which when where why how if in on at by for "
     "from with to of about into over under after before during since until as like unlike and or but so because although while one two three "
     "people man woman part kind type lot all some any many much most few each every both another other half people everyone someone nobody "
@@ -293,10 +301,10 @@ def mood(text: str) -> tuple[bool, bool]:
     numberless = stripped.lstrip("0123456789.) ")
     if _DIRECTIVE.search(numberless) is not None:
         return True, is_question
-    opening = _IMPERATIVE.match(numberless)
+    opening = IMPERATIVE.match(numberless)
     if (
         opening is not None
-        and opening.group(1) not in _NO_VERB
+        and opening.group(1) not in NO_VERB
         and not opening.group(1).endswith(("s", "ed", "ing", "ly", "tion", "ity", "ness"))
     ):
         return True, False
@@ -333,6 +341,11 @@ _MATERIAL_LEAD = re.compile(
 )
 
 
+def quote_of(doc: Doc, clause: Clause) -> str:
+    """The words of a clause, as a Constraint that was read from it quotes them."""
+    return doc.said(clause.start, clause.end)[:300]
+
+
 def found(
     doc: Doc, clause: Clause, kind: str, *, strength: str = "hard", confidence: float = 1.0, **params: object
 ) -> Constraint:
@@ -340,7 +353,7 @@ def found(
     return Constraint(
         kind=kind,
         params={key: value for key, value in params.items() if value is not None},
-        quote=doc.said(clause.start, clause.end)[:300],
+        quote=quote_of(doc, clause),
         strength="soft" if strength == "soft" else "hard",
         confidence=confidence,
     )

@@ -73,6 +73,11 @@ def repeat_request(doc: Doc) -> Iterator[Constraint]:
     yield found(doc, asked, "repeat", text=text, shortest=shortest, only=True if only else None, confidence=confidence)
 
 
+def talks_of_repeating(clause: Clause) -> bool:
+    """Whether a clause of a prompt that wants itself repeated is about that."""
+    return _META.search(clause.text) is not None or _REPEAT.search(clause.text) is not None
+
+
 def _sentences(doc: Doc) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     at = 0

@@ -9,6 +9,7 @@ from typing import Any
 from rlar.kinds.constraints.read.lexicon import (
     AFTER,
     CONTENT_UNITS,
+    NUMBER,
     UNITS,
     Range,
     quantity,
@@ -41,6 +42,10 @@ _ABOUT_COUNT = re.compile(
 _LIST_OF = re.compile(
     rf"\b(?P<kind>bullet(?:ed)?(?:[\s-]+point(?:s|ed)?)?|numbered)\s++lists?\s++(?:of|with|containing|that\s++has|made\s++of|consisting\s++of)\s++{quantity()}"
 )
+_SINGLE = re.compile(
+    rf"\W*+(?:(?:please|now|then|can\s++you|could\s++you)\s++)*+(?:write|give|compose|create|generate|draft|produce)\s++(?:me\s++)?an?\s++(?:(?!{NUMBER}\b)[\w-]++\s++){{0,2}}?(?P<unit>sentence|paragraph|stanza)\b"
+)
+"""One of a unit by its article: "write a short paragraph"."""
 _FRENCH_SENTENCES = re.compile(rf"{quantity()}\s++phrases?\b(?!\s++«)")
 _HIGHLIGHT_WORDS = r"highlight(?:ed|s|ing)?|italic(?:s|ized|ised|ize|ise)?|bold(?:ed|face|faced|en)?|emphasi[sz]ed?|hervorheb\w*|hervorgehoben\w*|kursiv\w*|fett\w*|resalt\w+|destac\w+|negrita|cursiva|surlign\w+|gras|italique"
 _MARKDOWN_HIGHLIGHT = re.compile(rf"\b(?:{_HIGHLIGHT_WORDS})\b")
@@ -129,6 +134,9 @@ def counts(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         for match in _FRENCH_SENTENCES.finditer(text):
             if clause.directive:
                 yield _count(doc, clause, "sentence", read_range(match), predicate=True)
+    single = _SINGLE.match(text) if clause.directive else None
+    if single is not None:
+        yield _count(doc, clause, single.group("unit"), Range(1, 1, "bare"), predicate=False)
     for match in COUNT.finditer(text):
         if any(a < match.end() and match.start() < b for a, b in taken):
             continue
@@ -159,6 +167,8 @@ def _plain_count(doc: Doc, clause: Clause, match: re.Match[str]) -> Iterator[Con
     if re.search(
         r"\b(?:first|last|next|every|each|these|those|following|top|of|my|per|previous|other|the)\s++$", before
     ) and not match.group("compare"):
+        return
+    if unit == "line" and re.search(r"\b(?:new|blank|empty)\b", match.group()):
         return
     r = read_range(match, negated=clause.negated_before(match.start(), 40), after=match.group("behind"))
     if r.style == "bare" and _LIMITED_TO.search(before) is not None:
@@ -198,9 +208,6 @@ def _plain_count(doc: Doc, clause: Clause, match: re.Match[str]) -> Iterator[Con
     predicate = _REQUIRED_OF_RESPONSE.search(before[-60:]) is not None or len(before.split()) <= 1
     constraint = _count(doc, clause, unit, r, predicate=predicate and not attributive, each=scope)
     yield constraint
-
-
-_LIMITED_TO = re.compile(r"\b(?:limit|restrict|cap|confine|keep)\w*\b[^.;]{0,60}\b(?:to|at|and)\s++$")
 
 
 _LIMITED_TO = re.compile(r"\b(?:limit|restrict|cap|confine|keep)\w*\b[^.;]{0,60}\b(?:to|at|and)\s++$")
@@ -313,7 +320,7 @@ def content_counts(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     match = _CONTENT.search(clause.text)
     if match is not None:
         r = read_range(match)
-        if r.style != "around":
+        if r.style == "bare":
             yield found(
                 doc,
                 clause,

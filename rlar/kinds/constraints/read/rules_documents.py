@@ -13,7 +13,7 @@ from rlar.kinds.constraints.read.reading import Clause, Doc, found
 
 _DOCUMENT = re.compile(r"\b(?P<format>json|xml|yaml|html|csv|latex|markdown\s++table)\b")
 _AS_DOCUMENT = re.compile(
-    r"\b(?:in|as|into|using|with|valid|only|just|to|wrap\w*|format\w*|output\w*|return\w*|im|als|en|au|formato|format|être|contain|be|single|one)\b[^.;]{0,40}$"
+    r"\b(?:in|as|into|use|using|with|valid|only|just|to|wrap\w*|format\w*|output\w*|return\w*|im|als|en|au|formato|format|être|contain|be|single|one)\b[^.;]{0,40}$"
 )
 _DOCUMENT_NOUN = re.compile(
     r"^\s*+(?:format|object|block|output|array|code|document|response|string|only|file|-format|formato|dictionary|syntax|structure|schema|table|blob|notation|list|markdown|$|[.,;:!?)]|and|with|that|using|without|containing|\(|for|where|in\b)"
@@ -130,7 +130,7 @@ def options(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     if len(choices) == 1 and re.search(r"\b(?:only|just)\b", match.group()):
         return
     if 2 <= len(choices) <= 12 and all(len(choice) < 120 for choice in choices):
-        yield found(doc, clause, "one_of", options=choices, confidence=0.9)
+        yield found(doc, clause, "one_of", options=choices, exact="exact" in clause.words or None, confidence=0.9)
 
 
 # ------------------------------------------------------------------------------------------ word-level patterns

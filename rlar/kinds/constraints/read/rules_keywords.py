@@ -8,6 +8,7 @@ from typing import Any
 
 from rlar.kinds.constraints.read.items import following_lines, read_items
 from rlar.kinds.constraints.read.lexicon import (
+    NUMBER,
     Range,
     quantity,
     read_range,
@@ -50,7 +51,7 @@ def letters(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         ):
             continue
         freq = _frequency(behind) or _frequency_before(text[: match.start()])
-        negated = clause.negated_before(match.start())
+        negated = _negated(clause, match.start(), behind)
         if freq is not None:
             flipped = (
                 negated
@@ -62,6 +63,16 @@ def letters(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             yield found(doc, clause, "letter_count", letter=letter, max=0)
         elif re.search(r"\b(?:include|contain|use|appear|incorporate)", text):
             yield found(doc, clause, "letter_count", letter=letter, min=1, confidence=0.8)
+
+
+_OWN_PREDICATE = re.compile(
+    r"[\s\"'),]*(?:must|should|shall|has\s++to|have\s++to|needs?\s++to|ought\s++to|muss|müssen|soll\w*|debe\w*|doit|doivent|deve|devono)\b"
+)
+
+
+def _negated(clause: Clause, start: int, behind: str) -> bool:
+    """Whether a denial governs what stands at `start`; a subject with a predicate of its own is not denied from afar."""
+    return clause.negated_before(start, 12 if _OWN_PREDICATE.match(behind) else 60)
 
 
 def _letter_of(doc: Doc, clause: Clause, match: re.Match[str]) -> str | None:
@@ -139,8 +150,11 @@ _LABEL = re.compile(
     r"^\s*+[\d.)*•\s-]*(?:(?P<ban>(?:forbidden|banned|prohibited|excluded|disallowed|taboo|do\s++not\s++use|avoid|verbotene|prohibid\w+|interdit\w*)\s++)|(?:required|mandatory|include|target|must[\s-]have|use|include\s++these|the)\s++)?(?:the\s++)?(?:following\s++)?$"
 )
 _AFTER_NEGATED = re.compile(
-    r"\b(?:not|never|cannot|can't|shouldn't|mustn't|n't|neither|avoided|forbidden|prohibited|banned|off[\s-]limits|excluded|omitted|disallowed|absent|left\s++out|nicht|nunca|jamais|no\s++(?:debe|puede|pueden|deben)|ne\s++(?:doit|doivent|peut))\b"
+    r"\b(?:\w{2,6}n't|not|never|cannot|can't|shouldn't|mustn't|n't|neither|avoided|forbidden|prohibited|banned|off[\s-]limits|excluded|omitted|disallowed|absent|left\s++out|nicht|nunca|jamais|no\s++(?:debe|puede|pueden|deben)|ne\s++(?:doit|doivent|peut))\b"
 )
+_OTHER_CLAUSE = re.compile(r"\b(?:that|which|who|while|but|and|in\s++an?)\b|[,;]\s")
+"""What stands behind it may deny something else ("in a reply that does not exceed 90 words")."""
+_NUMBERED = re.compile(rf"(?<!\w)(?:\d++|{NUMBER})\s*+[+-]?\s*+$")
 _CONDITIONAL = re.compile(
     r"\b(?:if|unless|whenever|in\s++case|falls|wenn|si|se)\s++(?:the|you|i|it|what|there|a|an|he|she|they|any|this|no|user|not|der|el|la)\b"
 )
@@ -163,7 +177,7 @@ def keywords(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     text = clause.text
     leads: list[tuple[int, int, bool]] = []
     for match in _LEAD_NOUN.finditer(text):
-        if _OTHER_TOPIC.search(text[: match.start()]) or re.search(r"\d\s*+[+-]?\s*+$", text[: match.start()]):
+        if _OTHER_TOPIC.search(text[: match.start()]) or _NUMBERED.search(text[: match.start()]):
             continue
         named = match.group().strip().startswith(("name", "the name")) or " name" in match.group()[-8:]
         if named and re.search(r"\b(?:mention|include|use|say|contain)", text[: match.start()]) is None:
@@ -236,7 +250,7 @@ def _keyword_group(doc: Doc, clause: Clause, start: int, end: int, stop: int, co
         before,
     ):
         return
-    negated = clause.negated_before(start)
+    negated = _negated(clause, start, behind)
     freq = _frequency(behind)
     if freq is None and not negated:
         freq = _frequency_before(before)
@@ -249,7 +263,7 @@ def _keyword_group(doc: Doc, clause: Clause, start: int, end: int, stop: int, co
         for item in items:
             yield found(doc, clause, "keyword_count", keyword=item, **_bounds(r))
         return
-    if negated or _AFTER_NEGATED.search(behind):
+    if negated or _AFTER_NEGATED.search(_OTHER_CLAUSE.split(behind, maxsplit=1)[0]):
         yield found(doc, clause, "exclude", phrases=items)
         return
     labelled = _LABEL.match(before) if colon else None

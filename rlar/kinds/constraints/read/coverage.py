@@ -1,0 +1,429 @@
+"""What no rule read: the clauses that ask something of the response's form and whose words no reading accounts for.
+
+A rule that hits a pattern has read a demand only if it accounts for the whole clause: "the word lantern in the 12th
+sentence" is not read by "include lantern". So every clause is counted word by word. Words that ask for nothing
+(`vocabulary.FILLER`), words that a reading takes up, and what the response is to be about are spent; a demand with
+anything left is *unread*, and stays with the row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
+
+from rlar.kinds.constraints.read.lexicon import NUMBER, UNITS, number, word_set
+from rlar.kinds.constraints.read.model import Constraint
+from rlar.kinds.constraints.read.reading import FILL, IMPERATIVE, NO_VERB, Clause, Doc, found
+from rlar.kinds.constraints.read.repeat import talks_of_repeating
+from rlar.kinds.constraints.read.vocabulary import (
+    FILLER,
+    NEGATING,
+    NUMERIC,
+    accounted_for,
+    is_negative,
+    numbers_of,
+    texts_of,
+)
+
+Read = Sequence[tuple[Clause, Sequence[Constraint]]]
+
+_TOKEN = re.compile(
+    rf"[\"'`«「]{FILL}++[\"'`»」.!?]|[^\W\d_]++(?:['-][^\W\d_]++)*+|\d++(?:[.,]\d++)*+(?:st|nd|rd|th)?+"
+)
+
+_CONTENT_VERB = re.compile(
+    r"(?:(?:^\W*+|\b(?:and|to|please|then|you|also|just|i|we|i'd|would)\s++)(?:list(?:s|ing)?|name|report|review|plan|design|show|state|present(?:s|ing)?|help|act|draft|cover(?:s|ing)?|address(?:es|ing)?|offer(?:s|ing)?|pitch|like|need|want|find|edit|correct|build|ask|know|focus(?:es|ing)?)|\b(?:writ(?:e|ing|es)|re-?writ(?:e|ing)|compos(?:e|ing)|creat(?:e|ing)|generat(?:e|ing)|giv(?:e|es|ing)|provid(?:e|ing)|explain(?:s|ing)?|describ(?:e|es|ing)|tell(?:s|ing)?|suggest|recommend|discuss(?:es|ing)?|summari[sz](?:e|es|ing)|"
+    r"translat(?:e|ing)|paraphras(?:e|ing)|rephras(?:e|ing)|compar(?:e|es|ing)|elaborat(?:e|ing)|brainstorm|come\s++up|produc(?:e|ing)|imagin(?:e|ing)|pretend|consider|analy[sz](?:e|ing)|defin(?:e|ing)|identify|"
+    r"find|solv(?:e|ing)|calculat(?:e|ing)|convert|expand|continu(?:e|ing)|complet(?:e|ing)|talk(?:s|ing)?|outlin(?:e|ing)|prepar(?:e|ing)|develop|invent|hallucinate|critique|"
+    r"critici[sz]e|argue|introduce|congratulate|announce|invite|persuade|convince|teach|choose|pick|select|classify|advise|celebrat(?:e|ing)|"
+    r"need|looking\s++for|mak(?:e|es|ing)(?=\s++(?:an?|me|up|some)\b)|return(?=\s++(?:the|a|all)\b)|is\s++(?:needed|wanted|required)(?=\s++for)|do\s++you|could\s++you|be\s++for|refers?|sells?|"
+    r"schreibe?|erkläre|beschreibe|nenne|gib|erstelle|verfasse|erzähle|fasse|escrib[ae]|explica|describe|redacta|crea|cuenta|da|haz|resume|écri[sv]\w*|explique[rz]?|décri[sv]\w*|rédige[rz]?|raconte[rz]?|donne[rz]?|scrivi|spiega|descrivi|racconta|escreva|explique|descreva|conte))\b"
+)
+"""A clause whose first verb is one of these says what the response is to be about."""
+_MENTION = re.compile(
+    r"\b(?:includ(?:e|es|ing)|mention(?:s|ing)?|incorporat(?:e|ing)|add(?:ing)?|featur(?:e|ing)|have|has|contain(?:s|ing)?|make\s++(?:it\s++)?sure)\b"
+)
+_QUANTITY = re.compile(
+    r"\b(?:numbers?|amount|count|even|odd|most|least|times|each|every|only|all|both|same|different|distinct|either|first|last|second|or|before|after|between|more|less|fewer|than)\b"
+)
+_FORM_VERB = re.compile(
+    r"\b(?:us(?:e|es|ed|ing)|avoid|refrain|keep(?:s|ing)?|start(?:s|ing)?|begin(?:s|ning)?|end(?:s|ing)?|finish(?:es|ing)?|conclud(?:e|es|ing)|clos(?:e|es|ing)|open(?:s|ing)?|wrap|put|place|enclos(?:e|ing)|surround|highlight|mark|separat(?:e|ed|ing)|"
+    r"divid(?:e|ed|ing)|split|format|output|return|limit|restrict|capitali[sz](?:e|ed|ing)|itali(?:c|cs|ci[sz]e|ci[sz]ed)|bold|repeat(?:s|ed|ing)?|restate|copy|insert|employ|structure|organi[sz]e|label|title|number|sign|alternat(?:e|es|ing)|"
+    r"rhym(?:e|es|ing)|order|arrange|sort|indent|underline|spell|be|is|are|must|should|shall|may|has\s++to|have\s++to|needs?\s++to|answer|respond|reply|speak|say|appear|occur|follow|exceed|stay|let|do|don't|stick|no|without|only|each|every|"
+    r"verwende|benutze|beginne|beende|antworte|vermeide|usa|utiliza|empieza|termina|responde|incluye|evita|utilise[rz]?|commence[rz]?|termine[rz]?|répond\w*|inclu[sr]\w*|évite[rz]?|rispondi|inizia|includi|evite|responda|soll|muss|darf|debe[n]?|doit|doivent|deve|devono)\b"
+)
+
+_FORM_WORDS = word_set(
+    "rhyme rhymes rhymed rhyming syllable syllables alliteration alliterate alliterative acrostic anagram palindrome pangram lipogram iambic pentameter trochaic "
+    "vowel vowels consonant consonants alphabetical alphabetically alphabet ascending descending backwards repeat repeated repeating lowercase lower-case uppercase upper-case caps "
+    "lowercased uppercased capitalized capitalised capitalize italics italic italicize italicized boldface markdown json xml yaml csv bullet bullets bulleted punctuation punctuated "
+    "comma commas semicolon semicolons semi-colon colon colons hyphen hyphens hyphenated dashes parenthesis parentheses bracket brackets asterisk asterisks apostrophe apostrophes ellipsis ellipses "
+    "interrobang emoji emojis hashtag hashtags word words sentence sentences paragraph paragraphs stanza stanzas lines noun nouns verb verbs adjective adjectives "
+    "adverb adverbs pronoun pronouns preposition prepositions conjunction conjunctions tense spelling numeral numerals digit digits indent indented indentation "
+    "newline newlines keyword keywords prefix suffix initials contraction contractions abbreviation abbreviations twice thrice alternate alternates alternating consecutive adjacent ratio verbatim "
+    "heading headings subheading subheadings placeholder placeholders quotation postscript ps bigram bigrams trigram trigrams letters clause clauses "
+    # German, Spanish, French, Italian, Portuguese.
+    "wort wörter wörtern satz sätze sätzen absatz absätze absätzen buchstabe buchstaben zeile zeilen silbe silben reim reime reimen komma kommas kommata vokal vokale kleinbuchstaben großbuchstaben "
+    "palabra palabras oración oraciones párrafo párrafos letra letras línea líneas sílaba sílabas rima riman vocal vocales mayúscula mayúsculas minúscula minúsculas coma comas "
+    "mot mots phrase phrases paragraphe paragraphes lettres ligne lignes syllabe syllabes rime riment voyelle voyelles majuscule majuscules minuscule minuscules virgule virgules "
+    "parola parole frase frasi paragrafo paragrafi lettere riga righe sillaba sillabe vocali maiuscolo maiuscole minuscolo minuscole virgola virgole "
+    "palavra palavras parágrafo parágrafos linha linhas vogal vogais maiúscula maiúsculas minúscula minúsculas vírgula vírgulas"
+)
+"""Words for the form of a text, in whatever clause they stand."""
+_FORM_PHRASE = re.compile(
+    r"\b(?:(?:capital|small|same|different|first|last|second|third|next|every|each|other|single|no|final|letter)\s++letters?|letter\s++[b-hj-z](?!\w)|(?:each|every|first|second|third|fourth|fifth|last|final|next|other|alternate|\d++(?:st|nd|rd|th))\s++(?:line|sentence|word|paragraph|bullet|item|section|stanza|verse|part|heading|step|row|entry)|"
+    r"(?:first|second|third|last|other|previous|next|final)\s++one|(?:even|odd|equal|same|prime|total)\s++(?:number|amount|count)|at\s++the\s++(?:very\s++)?(?:end|beginning|start|top|bottom)\b|code\s++block|blank\s++line|line\s++break|empty\s++line|reverse\s++order|(?:in|same)\s++order|exclamation\s++(?:mark|point)|question\s++mark|full\s++stop|passive\s++voice|active\s++voice|(?:first|second|third)\s++person|"
+    r"(?:longer|shorter|more|fewer|less)\s++than\s++(?:the|any|one|its|all)\b|only\s++(?:once|use|words?|the)|exactly|at\s++least|at\s++most|no\s++(?:more|fewer|less)\s++than|fewer\s++than|a\s++maximum\s++of|a\s++minimum\s++of|mindestens|höchstens|al\s++menos|como\s++máximo|au\s++moins|au\s++plus|almeno|pelo\s++menos)\b"
+)
+_FORM_SHAPE = re.compile(r"\bin\s++(?:the\s++|an?\s++)?(?P<which>\w++)\s++(?:format|order|tense)\b")
+_MANNER = re.compile(r"\busing\b(?!\s++(?:markdown|the\s++following)\b)")
+"""How, not what: what follows is no topic."""
+_NESTED = re.compile(
+    rf"\b(?:{'|'.join(UNITS[unit] for unit in ('word', 'sentence', 'paragraph', 'line', 'stanza', 'bullet'))})\s++(?:of|with|containing|having|that\s++(?:have|has|contain))\s++(?:[a-z]++\s++){{0,3}}?{NUMBER}\s++(?:[a-z]++\s++)?(?:{'|'.join(UNITS[unit] for unit in ('word', 'sentence', 'line', 'letter', 'syllable', 'character'))})\b"
+)
+"""Amounts within amounts ("words of at most three letters")."""
+_MATERIAL = re.compile(
+    r"\b(?:following|given|this|that|above|below|provided|previous|original|these|those|(?<=of\s)the|my)\s++(?:\w++\s++)?(?:sentences?|words?|paragraphs?|texts?|passages?|phrases?|lines?|bullets?|keywords?|headings?|noun|verb|stanzas?)\b(?!\s++(?:must|should))|\bthe\s++(?:sentence|paragraph|phrase|words?|term|text)\s*+(?=[:\"'`«])|\b(?:this|the|my|following|above|below)\s++questions?\b(?!\s++mark)|\bword\s++problem\b|\bcover\s++letters?\b|\bin\s++other\s++words\b|\bwords\s++of\s++wisdom\b"
+)
+_EXAMPLE = re.compile(
+    r"(?:\bsuch\s++as\b|\bi[.\ue001]?\s?e\b|\be[.\ue001]?\s?g\b|\bfor\s++(?:example|instance)\b|\bexamples?\s*+:|\be\.?x\.?\s*+:|\bz[.\ue001]\s?b\b|\bpor\s++ejemplo\b|\bpar\s++exemple\b|\blike\s++(?:this\b|so\b|(?=[\"'`*\[<#]))|\bas\s++(?:in\b|if\s++(?:it|they)\s++(?:was|were)\b)|\busing\s++the\s++format\b).*",
+    re.DOTALL,
+)
+_ZONE_ENDS = (
+    r"in\s++(?:which|exactly|at\s++least|at\s++most|less|fewer|more|under|no|all|the\s++(?:form|style|voice)|lower|upper|capital|alphabetical|ascending|descending|reverse|\d|one|two|three|four|five|six|seven|eight|nine|ten|only|title|json|markdown|bold|italics?)|"
+    r"with|using|without|where|whose|while|so\s++that|such\s++that|and\s++\w++\s++(?:at\s++least|exactly|no|every|each|the\s++(?:word|letter|phrase))|but|must|should|that\s++(?:is|are|has|have|contains?|uses?|starts?|begins?|ends?|does|do)|"
+    r"mit|ohne|con|sin|avec|sans|in\s++genau|en\s++exactamente|every|each|no\s++word|at\s++(?:least|most)|exactly|mindestens|höchstens"
+)
+_TOPIC = re.compile(
+    r"(?:\b(?:about|regarding|concerning|describing|explaining|discussing|(?:on|of)\s++the\s++(?:topic|subject|theme)|titled|called|named|entitled|topic\s*+:|subject\s*+:|to\s++describe|über|sobre|acerca\s++de|au\s++sujet\s++de|su|sur|sull[aoe]|"
+    r"(?:essay|poem|story|text|note|article|song|speech|report|letter|email|post|review|summary|haiku|limerick|rap)\s++(?:on|of))\b|(?:\b(?:explain|describe|tell\s++me|discuss)\s++(?:why|how|what|when|where|who|which|whether)|:\s*+an?|[,:]\s*+(?:explain|describe|tell|summari[sz]e|discuss|name|list|why|how|what|when|where|who|which|is|are|do|does|can|warum|wie|was|welche|por\s++qué|qué|cómo|pourquoi|comment|que|perché|come))\b)"
+    r"(?!\s++(?:\d|at\b|exactly|each|every|the\s++(?:first|last)|your|be\b|have\b|include\b|use\b))"
+    rf"(?:(?!\b(?:{_ZONE_ENDS})\b)[^,;:.!?(\n])++"
+)
+_PURPOSE = re.compile(rf"\b(?:for|to)\b(?:(?!\b(?:{_ZONE_ENDS})\b)[^,;:.!?(\n])++")
+"""Whom or what a response is for: told where a clause asks for content."""
+_CONDITION = re.compile(
+    r"\s*+(?:if|unless|whenever|in\s++case|only\s++if|wenn|falls|si)\b(?!\s++(?:possible|you\s++(?:can|like|want|wish)))"
+)
+_IMPERATIVE_NEGATION = re.compile(
+    r"\bwithout\b|\bavoid\w*\b|(?:^|\band|\bbut|[,;])\s*+(?:please\s++)?(?:do\s++not|don't|never)\b"
+)
+_UNIT = re.compile(rf"\b(?:{'|'.join(UNITS.values())})\b")
+_NEUTRAL = word_set(
+    "separate separated individual full complete whole total main text markdown such of the different distinct word-long key more new possible individual bullet other single english"
+)
+_NUMBER_WORD = re.compile(r"\d++(?:[.,]\d++)*+")
+_OR = re.compile(r"\b(?:or|either|oder|ou|o|nor)\b")
+_VACUOUS = re.compile(
+    r"\s*+(?:please\s++|also\s++|and\s++|so\s++|but\s++|just\s++)*(?:be\s++(?:creative|sure|careful|specific|detailed|concrete|helpful)|feel\s++free|take\s++your\s++time|good\s++luck|thank\w*|let's\s++(?:go|begin|start)|make\s++sure\s++(?:to\s++)?follow\b.*|follow\b.*\binstructions|you\s++can\b.*|it's\s++ok\b.*|you\s++(?:may|do\s++not\s++(?:have|need)\s++to|don't\s++(?:have|need)\s++to)\b.*|no\s++need\b.*)[\s.!,]*+$"
+)
+_ORDERED = re.compile(
+    r"\W*+(?:(?:please|also|and|but|then|finally|always|only|just|so|now|make\s++sure\s++(?:to|that|you)|be\s++sure\s++to)\b\W*+)*+(?:use|avoid|refrain|keep|be|make\s++(?:it|the|your|this)|start|begin|end|finish|do\s++not|don't|never|no|without|only|every|each|"
+    r"answer|respond|reply|speak|wrap|put|place|format|limit|alternate|repeat|insert|capitali[sz]e|verwende|benutze|antworte|vermeide|usa|utiliza|responde|evita|utilise[rz]?|répond\w*|évite[rz]?|rispondi)\b"
+)
+_LISTED = re.compile(r"\s*+(?:[*•-]|\d{1,2}[.)])")
+_TOLD = re.compile(
+    r"\W*+(?:(?:so|and|but|hi|hello|hey|well)\b\W*+)*+(?:i|i'm|i've|we|we're|my|our|he|she|they|there|here)\b(?!.*\b(?:must|should|shall|need|needs|want|like|only|has\s++to|have\s++to)\b)",
+    re.DOTALL,
+)
+"""A sentence that tells of somebody, and asks for nothing."""
+_RULED = re.compile(
+    r"\W*+(?:the|all|every|each|no|any|both|none|neither|it|this|these|your|its|there|nothing)\b[^.!?\n]{0,80}?\b(?:must|has\s++to|have\s++to|needs\s++to|may\s++not|cannot)\b"
+)
+_IN_RESPONSE = re.compile(
+    r"[^,;:]*?\b(?:in|throughout|within)\s++(?:your|the|this)\s++(?:\w++\s++)?(?:answer|response|reply|output)\b"
+)
+_FOREIGN_LEAD = re.compile(
+    r"\W*+(?:\w++\s++){0,2}?(?:schreibe?|erkläre|beschreibe|nenne|gib|erstelle|verfasse|erzähle|escrib[ae]|explica|redacta|crea|cuenta|haz|écri[sv]\w*|explique[rz]?|décri[sv]\w*|rédige[rz]?|raconte[rz]?|donne[rz]?|scrivi|spiega|descrivi|racconta|escreva|descreva|conte)\b"
+    r"(?:\s++(?:mir|me|moi|mi)\b)?(?P<object>\s++(?:un|una|une|ein|eine|einen|das|der|die|den|el|la|los|las|le|les|il|lo|um|uma|o|os|as)\s++[^\W\d_]++)?"
+)
+_RESPONSE_OBJECT = re.compile(
+    r"\w++\s++(?:(?:me|us)\s++)?(?:your|the|this)\s++(?:entire\s++|whole\s++|final\s++|full\s++)?(?:answer|response|reply|output|text|result)\b|(?:writ|giv|provid|present|mak)\w++\s++(?:it|everything|only)\b"
+)
+_OF_RESPONSE = re.compile(
+    r"\b(?:it|(?:the|your|this|each)\s++(?:\w++\s++)?(?:response|answer|reply|output|text|tone|style|language|essay|poem|story|letter|email|summary|article|song|tweet|paragraph|message|description|review|speech|script|report|post|riddle|joke|haiku|limerick|rap|ad|list|title|antwort|respuesta|réponse))\s++"
+    r"(?:must|should|shall|needs?\s++to|has\s++to|is\s++to|may|can\s++(?:only|not)|cannot|soll|muss|darf|debe|doit|deve)\b"
+)
+MOST_CHARACTERS = 2_000
+MOST_FINDINGS = 24
+"""Nobody puts more into one clause: what does is not taken for read."""
+_ELABORATED = frozenset(
+    (
+        "ends_with",
+        "language",
+        "parts",
+        "postscript",
+        "title",
+        "sections",
+        "quoted",
+        "structured",
+        "bullet",
+        "highlight",
+        "placeholder",
+    )
+)
+"""What a later clause may explain further ("No other words should follow this phrase.")."""
+_SPOKEN = re.compile(r"[^\W\d_]")
+_LATIN = re.compile(r"[a-zA-ZÀ-ɏ]")
+
+
+def unread_demands(doc: Doc, read: Read) -> Iterator[Constraint]:
+    """One `unsupported` for every clause that asks for more of the form than its readings account for."""
+    # Without a reading nothing is decided here: only what is clearly about the form is kept, for another reader.
+    everywhere = [each for _clause, findings in read for each in findings]
+    repeats = any(each.kind == "repeat" for each in everywhere)
+    decides = any(each.strength == "hard" for each in everywhere)
+    single = {str(each.params["unit"]) for each in everywhere if each.kind == "count" and each.params.get("max") == 1}
+    elaborated = [each for each in everywhere if each.kind in _ELABORATED or each.params.get("unit") in _ELABORATED][
+        :MOST_FINDINGS
+    ]
+    condition = -1
+    listed = False
+    for clause, findings in _joined(read):
+        # A sample of the list that was asked for: "* Bullet point 1".
+        sample = listed and not findings and not clause.directive and _LISTED.match(clause.text) is not None
+        listed = sample or clause.text.rstrip().endswith(":")
+        if sample:
+            continue
+        conditional = clause.start == condition
+        condition = clause.end if _CONDITION.match(clause.text) and not findings else -1
+        if (repeats and talks_of_repeating(clause)) or _SPOKEN.search(clause.text) is None:
+            continue
+        if decides and not clause.mooded:
+            clause = doc.with_mood(clause)
+        if not decides and not (_ORDERED.match(clause.text) or _OF_RESPONSE.search(clause.text)):
+            continue
+        left = _left(doc, clause, findings, elaborated, single)
+        if conditional and findings:
+            left = ["a condition", *left]
+        if left:
+            yield found(doc, clause, "unsupported", about=" ".join(left)[:200], confidence=0.4)
+
+
+def _joined(read: Read) -> Iterator[tuple[Clause, Sequence[Constraint]]]:
+    """The clauses, a lead ("At the end of your response,") together with the one that it belongs to."""
+    lead: Clause | None = None
+    for clause, findings in read:
+        if lead is not None and lead.end == clause.start:
+            text = lead.text + clause.text
+            clause = replace(clause, text=text, start=lead.start, words=lead.words | clause.words)
+        elif lead is not None:
+            yield lead, ()
+        lead = None
+        if (
+            not findings
+            and len(clause.text) < 200
+            and clause.text.rstrip().endswith(",")
+            and not _CONDITION.match(clause.text)
+        ):
+            lead = clause
+        else:
+            yield clause, findings
+    if lead is not None:
+        yield lead, ()
+
+
+def _left(
+    doc: Doc, clause: Clause, findings: Sequence[Constraint], elaborated: Sequence[Constraint], single: Set[str]
+) -> list[str]:
+    """The words of a clause that ask for something and that no reading takes up, in order."""
+    text = clause.text
+    if not findings and (clause.start >= doc.material_from or clause.question or _VACUOUS.match(text)):
+        return []
+    if not findings and (_is_foreign(text) or _is_unknown(clause)):
+        return ["a language that no rule reads"]
+    ruled = _RULED.match(text) is not None or (_TOLD.match(text) is None and not _FORM_WORDS.isdisjoint(clause.words))
+    if not findings and not clause.directive and not ruled:
+        return []
+    if len(text) > MOST_CHARACTERS or len(findings) > MOST_FINDINGS:
+        return [f"a clause of {len(text)} characters"] if findings else []
+    content = _is_content(text, clause, findings)
+    if not findings and not content and not _asks_form(text, clause):
+        return []
+    spent = _spent(doc, clause, findings or elaborated, content)
+    for unit in single:
+        # "Write a sentence ... The sentence should ...": the whole response.
+        for match in re.finditer(rf"\b(?:the|your|this)\s++(?:{UNITS[unit]})\b", text) if unit in UNITS else ():
+            spent[match.start() : match.end()] = b"\1" * (match.end() - match.start())
+    left = _denied(clause, findings or elaborated, spent, content)
+    if _amounts(findings) > 1 + len(NUMERIC.findall(text)):
+        left.append("a number read twice")
+    for match in _TOKEN.finditer(text):
+        word = match.group()
+        if _is_spent(spent, text, match):
+            continue
+        asks = (word in _FORM_WORDS or _qualifies_unit(clause, match, findings)) if content else word not in FILLER
+        if asks:
+            left.append(doc.said(clause.start + match.start(), clause.start + match.end()))
+    if _NESTED.search(text) is not None and not any(each.params.get("each") for each in findings):
+        left.append("an amount of each")
+    if content:
+        manner = _MANNER.search(text)
+        if manner is not None:
+            left += [
+                match.group()
+                for match in _TOKEN.finditer(text, manner.end())
+                if match.group() not in FILLER and not _is_spent(spent, text, match)
+            ][:4]
+        shape = _FORM_SHAPE.search(text)
+        if shape is not None and shape.group("which") not in FILLER and not spent[shape.start("which")]:
+            left.append(shape.group())
+        for match in _FORM_PHRASE.finditer(text):
+            words = [word for word in _TOKEN.finditer(text, *match.span()) if word.group() not in FILLER]
+            if not (all(_is_spent(spent, text, word) for word in words) if words else _is_spent(spent, text, match)):
+                left.append(match.group())
+    return left
+
+
+def _amounts(findings: Sequence[Constraint]) -> int:
+    """How many amounts the readings of a clause took from it; a list of keywords shares one."""
+    return len(
+        {
+            (each.kind, each.params.get("unit"), each.params.get("min"), each.params.get("max"))
+            for each in findings
+            if each.kind in ("count", "letter_count", "keyword_count") and not is_negative(each)
+        }
+    )
+
+
+def _is_spent(spent: bytearray, text: str, match: re.Match[str]) -> bool:
+    return all(spent[place] or text[place].isspace() for place in range(*match.span()))
+
+
+def _is_content(text: str, clause: Clause, findings: Sequence[Constraint]) -> bool:
+    """Whether a clause says what the response is to be about (its first verb does), not what it is to look like."""
+    verb, form = _CONTENT_VERB.search(text), _FORM_VERB.search(text)
+    if _IN_RESPONSE.match(text) is not None or _FOREIGN_LEAD.match(text) is not None:
+        return False
+    if verb is not None and (form is None or verb.start() <= form.start()):
+        return _RESPONSE_OBJECT.match(text, verb.start()) is None
+    mention = None if findings or _has_form(text, clause) else _MENTION.search(text)
+    return (
+        mention is not None
+        and not _QUANTITY.search(text)
+        and not NEGATING.search(text)
+        and not NUMERIC.search(text[mention.end() :])
+    )
+
+
+def _asks_form(text: str, clause: Clause) -> bool:
+    """Whether a clause that nothing was read from asks for a form: by its words, its imperative or its subject."""
+    return (
+        _has_form(text, clause)
+        or _ORDERED.match(text) is not None
+        or _RULED.match(text) is not None
+        or _OF_RESPONSE.search(text) is not None
+        or _commands(text)
+        or _IN_RESPONSE.match(text) is not None
+    )
+
+
+def _commands(text: str) -> bool:
+    """Whether it tells what to do with every part of something ("replace every space")."""
+    opening = IMPERATIVE.match(text.strip(" \t\n*-•\"'()[]#>."))
+    return (
+        opening is not None
+        and re.search(r"\b(?:every|each|all|both|any|only|no)\b", text) is not None
+        and opening.group(1) not in NO_VERB
+        and not opening.group(1).endswith(("s", "ed", "ing", "ly", "tion", "ity", "ness"))
+    )
+
+
+def _has_form(text: str, clause: Clause) -> bool:
+    return not _FORM_WORDS.isdisjoint(clause.words) or _FORM_PHRASE.search(text) is not None
+
+
+def _spent(doc: Doc, clause: Clause, findings: Sequence[Constraint], content: bool) -> bytearray:
+    """1 for every character of the clause that a reading, an example, the material or the topic accounts for."""
+    text = clause.text
+    spent = bytearray(len(text))
+
+    def spend(start: int, end: int) -> None:
+        spent[start:end] = b"\1" * (end - start)
+
+    for pattern in (_EXAMPLE, _MATERIAL, _TOPIC, *((_PURPOSE,) if content else ())):
+        for match in pattern.finditer(text):
+            spend(*match.span())
+    lead = _FOREIGN_LEAD.match(text)
+    if lead is not None:
+        spend(*lead.span())
+    for finding in findings:
+        for match in accounted_for(finding).finditer(text):
+            spend(*match.span())
+        wanted = numbers_of(finding)
+        for match in NUMERIC.finditer(text):
+            if number(match.group()) in wanted:
+                spend(*match.span())
+        for each in texts_of(finding):
+            lowered = each.lower().strip()
+            for match in re.finditer(rf"(?<!\w){re.escape(lowered)}(?!\w)", text) if lowered else ():
+                spend(*match.span())
+    quoted = [each.casefold().strip(" ,.") for finding in findings for each in texts_of(finding)]
+    for start, inner in doc.quotes.items():
+        if clause.start <= start < clause.end and any(
+            inner.casefold().strip(" ,.") in each or each in inner.casefold() for each in quoted if each
+        ):
+            spend(start - clause.start, min(len(text), start - clause.start + len(inner) + 2))
+    return spent
+
+
+def _denied(clause: Clause, findings: Sequence[Constraint], spent: bytearray, content: bool) -> list[str]:
+    """Denials and alternatives that the readings do not have, and readings that deny what the clause does not."""
+    text = clause.text
+    negative = sum(is_negative(finding) for finding in findings)
+    cases = sum(finding.kind == "case" for finding in findings)
+    pattern = _IMPERATIVE_NEGATION if content and not negative else NEGATING
+    denials = [match for match in pattern.finditer(text) if not _is_spent(spent, text, match)]
+    left = []
+    if len(denials) > negative + cases:
+        left += [match.group().strip() for match in denials[negative + cases :]]
+    elif negative and not denials and not re.search(r"\b(?:0|zero)\b", text):
+        left.append("no denial")
+    for match in denials:
+        spent[match.start() : match.end()] = b"\1" * (match.end() - match.start())
+    several = negative > 0 and negative == len(findings)
+    for match in _OR.finditer(text) if findings else ():
+        if several or _between_numbers(text, match) or _any_of(findings):
+            spent[match.start() : match.end()] = b"\1" * (match.end() - match.start())
+        elif content and negative and not _is_spent(spent, text, match):
+            left.append(match.group())
+    return left
+
+
+def _between_numbers(text: str, match: re.Match[str]) -> bool:
+    return (
+        re.search(r"(?:\d|[a-z])\s*+$", text[: match.start()][-14:]) is not None
+        and NUMERIC.match(text[match.end() :].lstrip()) is not None
+    )
+
+
+def _any_of(findings: Sequence[Constraint]) -> bool:
+    return any(
+        finding.params.get("any")
+        or finding.kind == "one_of"
+        or (len(finding.params.get("phrases") or ()) > 1 and finding.kind in ("starts_with", "ends_with"))
+        for finding in findings
+    )
+
+
+def _qualifies_unit(clause: Clause, match: re.Match[str], findings: Sequence[Constraint]) -> bool:
+    """Whether a word stands before a unit that is counted ("short" in "one short sentence")."""
+    if match.group() in FILLER or match.group() in _NEUTRAL or _NUMBER_WORD.match(match.group()):
+        return False
+    behind = clause.text[match.end() : match.end() + 30].lstrip()
+    unit = _UNIT.match(behind)
+    return unit is not None and any(
+        finding.kind == "count" and re.fullmatch(UNITS.get(str(finding.params["unit"]), r"(?!)"), unit.group())
+        for finding in findings
+    )
+
+
+def _is_unknown(clause: Clause) -> bool:
+    """Whether no word of a longer clause is a common one of a language that the rules read."""
+    return len(clause.words) >= 4 and FILLER.isdisjoint(clause.words) and _CONTENT_VERB.search(clause.text) is None
+
+
+def _is_foreign(text: str) -> bool:
+    letters = _SPOKEN.findall(text.replace(FILL, ""))
+    return len(letters) > 3 and 2 * sum(_LATIN.match(letter) is not None for letter in letters) < len(letters)

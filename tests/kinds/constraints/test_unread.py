@@ -1,0 +1,132 @@
+"""What was not understood is known: a demand that no rule reads whole keeps the score from being full."""
+
+from __future__ import annotations
+
+import pytest
+
+from rlar.kinds.constraints.read import parse_constraints
+from rlar.kinds.constraints.verify import Constraints
+from rlar.tool import Resources
+from rlar.types import Sample, Score, ToolKind, ToolSpec
+from tests.fakes.unfamiliar_demands import DEMANDS, HELD_OUT, TUNED, Demand
+
+SPEC = ToolSpec(kind=ToolKind.LIBRARY, name="constraints", source="rlar.kinds.constraints.verify:Constraints")
+
+
+def score(prompt: str, completion: str, **params: object) -> Score:
+    tool = Constraints(SPEC.model_copy(update={"params": params}), Resources())
+    return tool.score([Sample(prompt=prompt, completion=completion)])[0]
+
+
+def unread(prompt: str) -> list[str]:
+    return [str(each.params["about"]) for each in parse_constraints(prompt) if each.kind == "unsupported"]
+
+
+@pytest.mark.parametrize("demands", [TUNED, HELD_OUT], ids=["tuned", "held_out"])
+def test_of_full_marks_on_unfamiliar_demands_at_most_one_in_twenty_is_wrong(demands: tuple[Demand, ...]):
+    full = [1 for each in demands if score(each.prompt, each.right).value == 1.0]
+    wrong = [each.prompt for each in demands if score(each.prompt, each.wrong).value == 1.0]
+    assert len(wrong) <= 0.05 * (len(full) + len(wrong)), wrong
+
+
+def test_right_answers_to_unfamiliar_demands_are_not_refused():
+    refused = [each.prompt for each in DEMANDS if (score(each.prompt, each.right).value or 1.0) < 1.0]
+    assert len(refused) <= 0.02 * len(DEMANDS), refused
+
+
+def test_a_short_sentence_is_more_than_a_sentence():
+    prompt = "Write one short sentence about snow. Wrap it in quotation marks."
+    assert score(prompt, '"snow"').status == "abstain"
+    assert score(prompt, "Snow is cold.").value == 0.0  # the quotation marks are read, and missing: 0.4 * 0 of 2
+    assert unread(prompt) == ["short"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "left"),
+    [
+        ("Use no commas. Put the word lantern in the 12th sentence, as its 5th word.", "12th"),
+        ("Write 2 sentences. Every sentence must be a question.", "question"),
+        ("Use at least 5 words, with the letter k or without the letter o.", "or"),
+        ("Write 3 words. Jeder Satz muss mit einem Vokal beginnen.", "Vokal"),
+        ("Use no commas. The title must be in capital letters.", "title"),
+        ("Use at least 4 words. If you use a number, end with \"so\".", "condition"),
+        ("Use at least 4 words and mention exactly three animals.", "animals"),
+        ("Use no commas. Be polite.", "polite"),
+    ],
+)  # fmt: skip
+def test_what_is_left_of_a_demand_is_named(prompt: str, left: str):
+    assert any(left in each for each in unread(prompt)), unread(prompt)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Write a funny poem about the first snow of each winter for children. Use no commas.",
+        "Explain why the letters of the alphabet have their order. Answer in exactly 2 sentences.",
+        "Tell me about a man who never said a word. Use at least 30 words.",
+        "I run a bakery and sell 11 kinds of bread. Can you write me an ad in all lowercase letters?",
+        'Summarize the following sentence in at most 5 words: "No two lines of the poem rhyme."',
+        "Hi! Please write a short story about two brothers. Thanks! Include the keywords 'oak' and 'well'.",
+    ],
+)
+def test_what_a_response_is_about_is_not_a_demand_on_its_form(prompt: str):
+    assert unread(prompt) == []
+
+
+def test_a_demand_that_is_read_and_missed_is_a_miss_whatever_else_is_unread():
+    prompt = "Use no commas. Be polite."
+    assert score(prompt, "Yes, sir.").value == 0.0
+    assert score(prompt, "Yes sir.").status == "abstain"
+
+
+def test_a_reading_of_half_a_clause_decides_nothing():
+    # "Include lantern" is all that a rule sees here; a response without the word may be wrong for certain, but the
+    # rule cannot know that.
+    prompt = 'Write two sentences. Either include the word "lantern" in the first or the word "anvil" in the last.'
+    assert score(prompt, "An owl sat. It saw an anvil.").status == "abstain"
+
+
+def test_partial_credit_for_what_is_read_is_asked_for_by_name():
+    prompt = "Use no commas. Be polite."
+    flagged = score(prompt, "Yes sir.", partial="flag")
+    assert flagged.value == 0.5  # one demand of two is known to be met
+    assert flagged.details["unread"] == ["Be polite."]
+    assert "Be polite." in flagged.explanation
+    assert score(prompt, "Yes sir.").details["unread"] == ["Be polite."]
+
+
+def test_a_loose_amount_refuses_nothing_and_grants_nothing():
+    prompt = "Write a 2 paragraph critique of tea. Use no commas."
+    assert score(prompt, "It is hot.\n\nIt is wet.").value == 1.0
+    assert score(prompt, "It is hot.").status == "abstain"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion", "whole", "inside"),
+    [
+        ('Use the word "art".', "We left the party.", 0.0, 1.0),
+        ('Use the word "art".', "We like _art_ here.", 1.0, 1.0),
+        ('Use the word "ring" exactly twice.', "A ring, a ring in spring.", 1.0, 0.0),
+        ('Use the word "绿茶".', "我喝绿茶水。", 1.0, 1.0),  # no spaces, no whole words
+    ],
+)
+def test_keywords_are_whole_words_unless_the_official_reading_is_asked_for(prompt, completion, whole, inside):
+    assert score(prompt, completion).value == whole
+    assert score(prompt, completion, keywords="inside").value == inside
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion", "met"),
+    [
+        ("Write 2 paragraphs separated by ***.", "One.\n\n***\n\nTwo is ***bold***.", True),
+        ("Write 2 paragraphs separated by ***.", "One.\n***\nTwo.\n***\nThree.", False),
+        ("Use exactly 5 words.", "Rain is a well-known friend", None),  # five, or six
+        ("Use exactly 5 words.", "Rain is an old friend", True),
+        ("Wrap your entire response in double quotation marks.", '"Ink" is "blue"', None),
+        ("Wrap your entire response in double quotation marks.", '"He said "ink" to me."', True),
+        ("Each sentence must start with the letter A.", "Ants ran. (Also bees.)", True),
+        ('Finish your response with "That is all."', "No. **That is all.**", True),
+    ],
+)  # fmt: skip
+def test_what_two_careful_readers_count_differently_is_left_open(prompt, completion, met):
+    assert {1.0: True, 0.0: False, None: None}[score(prompt, completion).value] is met
