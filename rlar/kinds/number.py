@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from rlar.kinds.units import Unit, ratio, read_unit, unit_after
-from rlar.text.answers import claims, read_tier, reference_answer, tidy, visible_answer
+from rlar.text.answers import claims, read_tier, reference_answer, second_reading, tidy, visible_answer
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
 
@@ -366,6 +366,9 @@ _REASON = re.compile(
 )
 
 
+_OR = re.compile(r"\s?,?\s?(?:or|oder|ou|或)\s?[$€£¥]?")
+
+
 def _chain(text: str, found: list[_Found], index: int, step: int) -> list[_Found]:
     """The numbers enumerated together with number `index`, going forward (step 1) or backward (-1)."""
     chain = [found[index]]
@@ -376,7 +379,8 @@ def _chain(text: str, found: list[_Found], index: int, step: int) -> list[_Found
             break  # "after 4 minutes, 28 litres"
         if _COEFFICIENT.match(text, left.bare_end):
             break  # 2n - 2
-        between = text[left.end if other is not None else left.bare_end : right.start]
+        joined = other is not None or _OR.fullmatch(text, left.end, right.start)
+        between = text[left.end if joined else left.bare_end : right.start]
         if len(between) > 24 or "i.e" in between or not _CHAIN.fullmatch(between):
             break
         index += step
@@ -755,13 +759,16 @@ class NumberMatch(LibraryTool):
         targets = [one for one in wanted if one is not None]
         if not targets or len(targets) < len(wanted):
             return abstain("the reference is not one number")
-        text = visible_answer(sample.completion, sample.prompt)
+        text = visible_answer(sample.answer, sample.prompt)
         numbers = said_numbers(text, sample.prompt)
         if not numbers:
             return ok(0.0, "no number found" if text else "no answer")
         verdict = all_equal(numbers, targets)
         if verdict is None:
-            return abstain("the same number of what may be something else")
+            return abstain("the same number, of other things or in another unit than the one asked for")
+        result = claimed_number(second_reading(text)) or ()
+        if len(result) == 1 and result[0].values and all_equal(result, targets) != verdict:
+            return abstain("the last equation and the last number differ", readers_disagree=True)
         if not verdict:
             several = len({number.values for number in numbers}) > 1
             return ok(0.0, "several different answers" if several else "another number")

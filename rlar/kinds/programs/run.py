@@ -216,7 +216,7 @@ def score_program(
     Abstains where the reference fails too. A suite that cannot tell about this program, but passes the reference, was
     led past its checks by the program: 0.0.
     """
-    score = judge(extract_program(sample.completion, suite), suite, pool, limits)
+    score = judge(extract_program(sample.answer, suite), suite, pool, limits)
     undecided = bool(score.details.get("undecided"))
     if score.value == 0.0 or undecided:
         expected = references.value(sample, suite, pool, limits)
