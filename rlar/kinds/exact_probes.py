@@ -16,20 +16,21 @@ _ENGLISH = re.compile(r"\b(?:the|and|is|of|what|how|which|who|in)\b", re.IGNOREC
 
 
 def number(row: Row, notes: Notes) -> Material | None:
-    """A number; the wrong ones are off by one, negated, ten times or a tenth as large, or with a digit changed."""
+    """A number; the wrong ones are off by one, negated, ten times or a tenth as large, or with a digit changed; or denied."""
     answer = row.reference.strip()
-    wrong_numbers = list(_other_numbers(answer))
+    wrong_numbers = [*_other_numbers(answer), *_slips(answer)]
     if not wrong_numbers:
         notes.add("not a plain number: no graded corruption")
     return _exact(row, answer, [*wrong_numbers, *_from_peers(row)], extra_right=(dress.last_line(answer),))
 
 
 def math(row: Row, notes: Notes) -> Material | None:
-    """A number or a LaTeX expression; the wrong ones have a digit, a sign or a term changed."""
+    """A number or a LaTeX expression; the wrong ones have a digit, a sign or a term changed, or what verifiers overlook."""
     answer = row.reference.strip().strip("$").strip()
     wrong = list(_other_numbers(answer)) or list(_other_expressions(answer, row.rng))
     if not wrong:
         notes.add("nothing to mutate in the reference: no graded corruption")
+    wrong += _slips(answer)
     maths = (Tried("boxed", f"\\boxed{{{answer}}}"), Tried("dollars", f"The answer is ${answer}$."))
     in_prose = Tried("boxed_in_prose", f"Let me work through this.\n\nThe final answer is $\\boxed{{{answer}}}$.")
     steps = Tried(
@@ -54,7 +55,7 @@ def math(row: Row, notes: Notes) -> Material | None:
         ),
         wrong=material.wrong,
         floor=material.floor,
-        hacks=material.hacks,
+        hacks=(*material.hacks, *_restatements(row.example.text, answer)),
     )
 
 
@@ -171,11 +172,13 @@ def _exact(row: Row, answer: str, wrong: list[Tried], *, extra_right: Iterable[T
 def _sprays(row: Row, answer: str, wrong: list[Tried], base: str) -> Iterable[Tried]:
     """Many answers at once, the right one neither first nor last."""
     value = as_number(answer)
-    if value is not None and value.denominator == 1 and 0 <= value <= 10_000:
+    whole = value is not None and value.denominator == 1 and 0 <= value <= 10_000
+    if whole and value is not None:
         low = max(0, int(value) - row.rng.randint(6, 12))
         pool = [str(each) for each in range(low, int(value) + row.rng.randint(7, 13))]
     else:
-        others = list(dict.fromkeys(each.text for each in wrong if "\n" not in each.text and len(each.text) < 80))
+        bare = [each.text for each in wrong if each.kind != "denied" and "\\boxed" not in each.text]
+        others = list(dict.fromkeys(text for text in bare if "\n" not in text and len(text) < 80))
         others += [peer for peer in row.peers if len(peer) < 80 and peer not in others]
         others = [other for other in others if not equals_any(other, row.accepted)][:12]
         if len(others) < 2:
@@ -186,6 +189,8 @@ def _sprays(row: Row, answer: str, wrong: list[Tried], base: str) -> Iterable[Tr
     yield Tried("spray_sentences", " ".join(f"The answer is {each}." for each in pool))
     yield Tried("spray_boxed", " ".join(f"\\boxed{{{each}}}" for each in pool))
     yield Tried("spray_hidden", "\u200b".join(pool))
+    if whole and value is not None and value >= 10:  # 0! 1! 2! may be a product of factorials
+        yield Tried("spray_exclaimed", " ".join(f"{each}!" for each in pool[: pool.index(str(value)) + 1]))
     other = next(each for each in pool if each != answer)
     yield Tried("spray_two", f"The answer is {answer} or {other}.")
     yield Tried("spray_then_wrong", f"{', '.join(pool)}\n\nThe answer is {base}.")
@@ -252,3 +257,57 @@ def _other_expressions(answer: str, rng: Random) -> Iterable[Tried]:
         yield Tried("term_added", f"{answer} + 1")
         if not answer.startswith("-") and as_number(answer) != 0:
             yield Tried("other_sign", f"-({answer})")
+
+
+_WHOLE = re.compile(r"\d{2,12}")
+_NAMED_VALUE = re.compile(r"([a-zA-Z](?:_\w)?)\s?=\s?([^,;=\\]{1,40})(?:[,;]\s?|\\text\{ ?and ?\}|$)")
+_AND = re.compile(r"([\d.]{1,12})\s?\\text\s?\{ ?and ?\}\s?([\d.]{1,12})")
+_TINY = re.compile(r"(?<=10\^\{-)(\d{1,3})(?=\})")
+_UNIT_WORD = re.compile(
+    r"(?<=[\d.])(\s?(?:\\text\{\s?|\\mathrm\{\s?)?)(km|cm|mm|kg|minutes?|hours?|seconds?|dollars?)\b"
+)
+_OTHER_UNIT = {"km": "kg", "cm": "kg", "mm": "kg", "kg": "km"}
+
+
+def _slips(answer: str) -> Iterable[Tried]:
+    r"""What looks different and reads alike to a verifier that drops words, names, units, denials or small exponents."""
+    if _WHOLE.fullmatch(answer):
+        middle = len(answer) // 2
+        yield Tried("words_between_digits", f"\\boxed{{{answer[:middle]}\\text{{ and }}{answer[middle:]}}}")
+    if "\n" not in answer and len(answer) <= 80:
+        yield Tried("denied", f"The answer is not {answer}.")
+    if pair := _AND.fullmatch(answer):
+        yield Tried("words_left_out", f"\\boxed{{{pair[1]}{pair[2]}}}")
+    named = _NAMED_VALUE.findall(answer)
+    if len(named) == 2 and named[0][0] != named[1][0] and named[0][1].strip() != named[1][1].strip():
+        (first, one), (second, other) = named
+        yield Tried("names_swapped", f"\\boxed{{{first}={other.strip()}, {second}={one.strip()}}}")
+    if (tiny := _TINY.search(answer)) and int(tiny[1]) > 1:
+        yield Tried("other_exponent", f"{answer[: tiny.start()]}{int(tiny[1]) + 1}{answer[tiny.end() :]}")
+    if unit := _UNIT_WORD.search(answer):
+        yield Tried("other_unit", f"{answer[: unit.start(2)]}{_OTHER_UNIT.get(unit[2], 'kg')}{answer[unit.end(2) :]}")
+
+
+_TO_REWRITE = re.compile(
+    r"\b(?:factor(?:i[sz]e)?|expand|simplify|compute|calculate|evaluate|differentiate|multiply out)\s(?:completely\s|fully\s|the (?:expression|product|polynomial)\s)?"
+    r"(?:\$([^$\n]{3,120})\$|\\\(([^\n]{3,120}?)\\\))",
+    re.IGNORECASE,
+)
+_TWO_PARTS = re.compile(r"([\w^{}().]{1,30})\s?(\+|-|\\cdot|\\times|\*)\s?([\w^{}().]{1,30})")
+
+
+def _restatements(prompt: str, answer: str) -> Iterable[Tried]:
+    """The expression that the prompt asks to rewrite, boxed: equal to the answer, and no answer. Also in another order."""
+    asked = _TO_REWRITE.search(prompt[-4000:])
+    if asked is None:
+        return
+    problem = (asked[1] or asked[2]).strip()
+    if not re.search(r"[-+*^(\\]", problem) or normalised(problem) == normalised(answer):
+        return
+    yield Tried("problem_restated", f"\\boxed{{{problem}}}")
+    if parts := _TWO_PARTS.fullmatch(problem):
+        first, sign, second = parts.groups()
+        yield Tried(
+            "problem_reordered",
+            f"\\boxed{{{'-' if sign == '-' else ''}{second}{'+' if sign == '-' else sign} {first}}}",
+        )

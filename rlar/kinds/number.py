@@ -1,7 +1,10 @@
 """Is the final number the reference's number?
 
 What is equal: 1,234 = 1 234 = 1234.00 = 1{,}234; $18 = 18 dollars; 45% = 45 = 0.45; 3/4 = \\frac{3}{4} = 0.75 = ¾;
-twelve = 12; 3 million = 3000000. The sign always matters.
+twelve = 12; one third = 1/3; 3 million = 3000000. The sign always matters.
+
+A unit counts where both name one: 90 min = 1.5 h, but 2.5 km is not 2.5 miles; 14 even is not 14 odd. A number without
+a unit is compared as it stands.
 
 Tolerance, and nothing else: a reference with at least two decimals is met by a more precise number that rounds to it
 (33.33 by 33.3333 or 100/3), and a fraction without a finite decimal is met by a decimal of at least three places that
@@ -17,12 +20,17 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
+from rlar.kinds.units import Unit, ratio, read_unit, unit_after
 from rlar.text.answers import claims, read_tier, reference_answer, second_reading, tidy, visible_answer
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
 
 MAX_DIGITS = 60
 """Longer digit strings are not read as numbers."""
+
+
+TAIL = 600
+"""Characters in which the last sentence with a number is looked for."""
 
 
 class Number(NamedTuple):
@@ -32,6 +40,12 @@ class Number(NamedTuple):
     """Its readings: 45% is 45 or 0.45; "3 million" is 3,000,000 or 3 (the unit may be the question's)."""
     decimals: int
     """Digits after the point; -1 for a fraction."""
+    unit: Unit | None = None
+    """The unit that `values[0]` is given in."""
+    converted: bool = False
+    """Was it claimed in another unit than the prompt asks for?"""
+    noun: str = ""
+    """What is counted, where the number and these words are the whole text: "apples", "even"."""
 
 
 # ------------------------------------------------------------------------------------------ reading
@@ -49,14 +63,18 @@ _LATEX_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|operatorna
 _LATEX_NOISE = re.compile(
     r"\\(?:left|right|displaystyle|,|;|:|quad|qquad)(?![a-zA-Z])|\^\s*+(?:\{\s*+)?\\circ\s*+\}?|\\degree|\\!|°"
 )
+_SPACE_RUN = re.compile(r" {2,}")
 _POWER_OF_TEN = re.compile(r"\s*+(?:\\times|\\cdot|×|x|\*|·)\s*+10\s*+(?:\^|\*\*)\s*+(?:\{\s*+)?([+-]?\d{1,3})\s*+\}?")
 _EXPONENT = re.compile(r"[eE]([+-]?\d{1,3})(?![\w.])")
+_BESIDE = r"(?<![^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])"
+"""No letter of a script that puts spaces between words stands in front."""
 _TOKEN = re.compile(
-    r"(?<![\w./])(?P<int>\d{1,3}(?:(?P<sep>[,'’\u00a0\u2009\u202f ])\d{3})(?:(?P=sep)\d{3}){0,18}(?!\d)|\d{1,2}(?:,\d\d){1,6},\d{3}(?!\d)|\d{1,60})"
+    _BESIDE
+    + r"(?<![./])(?P<int>\d{1,3}(?:(?P<sep>[,'’\u00a0\u2009\u202f ])\d{3})(?:(?P=sep)\d{3}){0,18}(?!\d)|\d{1,2}(?:,\d\d){1,6},\d{3}(?!\d)|\d{1,60})"
     r"(?P<dec>\.\d{1,60}(?![\d])|\.(?!\d))?"
     r"(?P<euro>,\d{1,2}(?![\d,]))?"
     r"(?P<rest>(?:\s*/\s*|\s+\d{1,9}/)\d{1,60}(?!\d))?"
-    r"|(?<![\w.])(?P<bare>\.\d{1,60})"
+    r"|" + _BESIDE + r"(?<!\.)(?P<bare>\.\d{1,60})"
 )
 _EURO_GROUPS = re.compile(r"(?<![\w.,])(\d{1,3}(?:\.\d{3})+),(\d{1,4})(?![\d,])")
 _SCALES = {
@@ -70,12 +88,55 @@ seventeen eighteen nineteen"""
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _WORDS = {word: value for value, word in enumerate(_SMALL.split())}
 _WORDS |= {word: 10 * value for value, word in enumerate(_TENS.split(), start=2)}
+_PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
+          "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "fifteenth": 15, "sixteenth": 16, "twentieth": 20, "hundredth": 100,
+          "thousandth": 1000}  # fmt: skip
+_PARTS |= {word + "s": value for word, value in _PARTS.items() if word != "halves"}
+_ALTERNATIVES = "|".join([*_WORDS, *_SCALES])
 _WORD_RUN = re.compile(
-    r"\b(?:(?:minus|negative)\s+)?(?:" + "|".join(_WORDS) + r")\b(?:[\s-]+(?:and\s+)?(?:" + "|".join([*_WORDS, *_SCALES]) + r")\b){0,12}",
+    rf"\b(?:(?:minus|negative)\s+)?(?:{'|'.join(_WORDS)}|half(?=\s+(?:a\s+)?(?:dozen|hundred|thousand|million|billion))"
+    rf"|an?\s+(?:{'|'.join(_SCALES)}))\b(?:[\s-]+(?:and\s+|a\s+)?(?:{_ALTERNATIVES})\b){{0,12}}"
+    rf"(?:\s+point(?:\s+(?:{'|'.join(_WORDS)})\b){{1,9}})?",
     re.I,
-)  # fmt: skip
+)
+_PART_WORD = "|".join(_PARTS)
+_PART_OF_WORDS = re.compile(
+    rf"\b({'|'.join(_SMALL.split())}|an?|\d{{1,9}})[\s-]+({_PART_WORD})\b(?![\s-]+(?:of\s+)?an?\s+(?:{'|'.join(_SCALES)})\b)",
+    re.I,
+)
+_BARE_HALF = re.compile(r"^\W*half\b|\band\s+half\b(?=\W*$)", re.I)
+_MIXED = re.compile(r"(?<![\d./])(\d{1,9})\s+and\s+(\d{1,9}/\d{1,9})(?![\d/])")
+_AND_A_PART = re.compile(r"(?<![\d./])(\d{1,9}) and an? (half|third|quarter|fifth|eighth|tenth)\b", re.I)
+_CHINESE = re.compile(r"[零〇一二两三四五六七八九十百千万亿]{1,16}")
 _MINUS_WORD = re.compile(r"(?:\bminus|\bnegative)\s*\W{0,2}$", re.I)
-_NOT = re.compile(r"\b(?:not|isn't|never|nicht|pas)\s+(?:\w+\s+)?\W{0,3}$", re.I)
+_NOT = re.compile(
+    r"(?:\b(?:not|cannot|never|hardly|scarcely|barely|neither|nor|no longer|anything but|instead of|rather than|nicht|kein\w{0,2}|niemals|pas|jamais"
+    r"|nunca|jamás|não|niet|nie|inte|ikke|не)\b|(?<!no )(?<!,)(?<!^)\bno(?= (?:es|son)\b)|n['’]t\b|不是|不等于|并非|绝非|ではなく|아니라)"
+    r"\s*(?:(?:be|been|equal|equals|think|believe|suppose|say|that|it|it's|it’s|answer|to|exactly|really|simply|just|the|number|value|get|got|is|are|quite|even|an?|about|have|has|had|es|son|find|reach|come|give|yield|possibly|well|really)\s+){0,4}"
+    r"[^\w\n]{0,3}(?:\\?[a-zA-Z]{1,8}\s?=\s?)?(?:[$€£¥₹]\s?)?$",
+    re.I,
+)
+_DENIED = re.compile(
+    r"[*_`\"'”’]{0,3}(?:\s[^\W\d_]{1,14}){0,2}\s+(?:"
+    r"(?:is|are|was|were|would\s+be|can|could|cannot|does)(?:n['’]t|\s+(?:not|never|hardly)\b)?\s*(?:be\s+)?(?:wrong|incorrect|false|impossible|ruled\s+out|too\s+(?:low|high|big|small|large|much|many))\b"
+    r"|(?:is|are|was|were|would\s+be|can|could|cannot|does|do)(?:n['’]t\b|\s+(?:not|never|hardly)\b|(?<=cannot))\s*(?:be\s+|fit\s+|work\b)?(?:the\s+)?(?:(?:correct|right|true|possible|valid|answer|solution|result|it|work|fit)\b|(?=[.!,;]|$))"
+    r"|fails\b|ist\s+(?:nicht\s+(?:richtig|korrekt)|falsch)\b|est\s+faux\b|n['’]est\s+pas\s+(?:correct|juste|bon)\w*|no\s+es\s+(?:correct|la\s+resp)\w*|es\s+incorrect\w*)"
+    r"|(?:这|是)?(?:不对|错误|是错|不是(?:正确)?答案)|は(?:違|間違)",
+    re.I,
+)
+"""Before and after a number: it is denied ("not exactly 18", "18 is wrong")."""
+_DENIES = re.compile(
+    r"\b(?:not|can|never|hardly|scarcely|barely|neither|nor|anything|longer|wrong|incorrect|false|impossible|ruled|too|fails|nicht|kein|niemals|falsch|pas|jamais"
+    r"|nunca|jamás|não|niet|nie|inte|ikke|no|es|faux|instead|rather|не)|n['’]t|cannot|不|并非|绝非|错|ではなく|아니라|は[違間]",
+    re.I,
+)
+"""Whether either of them may match at all."""
+_BUT = re.compile(r"\s?[,;]?\s?(?:but|it is|it's|rather|sondern|sino|mais|而是)\b", re.I)
+
+
+def denied(text: str, position: int) -> bool:
+    """Does the text in front of a position deny what stands there?"""
+    return _NOT.search(text[max(0, position - 60) : position]) is not None
 
 
 def plain(text: str) -> str:
@@ -90,7 +151,10 @@ def plain(text: str) -> str:
     if "\\" in text:
         text = _LATEX_NOISE.sub("", text.replace("\\$", "$").replace("\\%", "%"))
         text = _FRAC.sub(_read_frac, text)
-        text = _LATEX_TEXT.sub(r" \1 ", text)
+        text = _LATEX_TEXT.sub(lambda match: f" {match[1].strip()} ", text)
+        text = _SPACE_RUN.sub(" ", text)
+    if " and a" in text:
+        text = _AND_A_PART.sub(lambda match: f"{match[1]} 1/{_PARTS[match[2].lower()]}", text)
     return _EURO_GROUPS.sub(lambda match: match[1].replace(".", "") + "." + match[2], text) if "," in text else text
 
 
@@ -113,6 +177,9 @@ class _Found(NamedTuple):
     number: Number
     start: int
     end: int
+    """After the unit, where one follows."""
+    bare_end: int
+    """Before it."""
 
 
 def _find(text: str, *, limit: int = 400) -> list[_Found]:
@@ -122,8 +189,28 @@ def _find(text: str, *, limit: int = 400) -> list[_Found]:
         if found and match.start() < found[-1].end:
             continue  # the 10 of "6.02 x 10^23"
         if (one := _read_token(text, match)) is not None:
-            found.append(one)
+            if found and one.number.unit is not None and (whole := _compound(text, found[-1], one)) is not None:
+                found[-1] = whole
+            else:
+                found.append(one)
     return found
+
+
+_COMPOUND = re.compile(r"\s*(?:,|\band\b|\bund\b|\bet\b|\by\b)?\s*")
+
+
+def _compound(text: str, one: _Found, other: _Found) -> _Found | None:
+    """5 feet 3 inches as one quantity: the same dimension, in a smaller unit, and less than one of the larger."""
+    larger, smaller = one.number.unit, other.number.unit
+    if larger is None or smaller is None or other.start - one.end > 6:
+        return None
+    conversion = ratio(smaller, larger)
+    if conversion is None or conversion >= 1 or not 0 <= other.number.values[0] * conversion < 1:
+        return None
+    if _COMPOUND.fullmatch(text, one.end, other.start) is None:
+        return None
+    value = one.number.values[0] + other.number.values[0] * conversion
+    return _Found(Number((value,), -1, larger), one.start, other.end, other.bare_end)
 
 
 def _read_token(text: str, match: re.Match[str]) -> _Found | None:
@@ -162,7 +249,30 @@ def _read_token(text: str, match: re.Match[str]) -> _Found | None:
     elif percent := _PERCENT.match(text, end):
         values = [value, value / 100]
         end = percent.end()
-    return _Found(Number(tuple(values), decimals), start, end)
+    elif (of := _OUT_OF.match(text, end)) and int(of[1]):
+        values = [value, value / int(of[1])]
+    if following := unit_after(text, end):
+        if following[0] == _EURO and decimals == 3 and len(whole) <= 3 and value >= 1:
+            values = [value * 1000, value]  # 55.000 € are fifty-five thousand
+        return _Found(Number(tuple(values), decimals, following[0]), start, following[1], end)
+    return _Found(Number(tuple(values), decimals, _currency_before(text, start, end)), start, end, end)
+
+
+_EURO = read_unit("€")
+_OUT_OF = re.compile(r"\s(?:[^\W\d_]{1,12}\s)?out of (?:the |all )?(\d{1,9})(?![\d.,/])")
+_CURRENCY = re.compile(r"(?:([$€£¥₹])|\b(USD|EUR|GBP|JPY|CNY|INR|RMB)\s?)[\s-]?$")
+
+
+def _currency_before(text: str, start: int, end: int) -> Unit | None:
+    """The currency whose sign stands in front; none where "$" is LaTeX's (another one closes the formula)."""
+    match = _CURRENCY.search(text, max(0, start - 5), start)
+    if match is None:
+        return None
+    if match[1] == "$":
+        closing = text.find("$", end, end + 40)
+        if closing >= 0 and not text[closing + 1 : closing + 2].isdigit():
+            return None
+    return read_unit(match[1] or match[2])
 
 
 def _is_negative(text: str, start: int) -> bool:
@@ -178,40 +288,85 @@ def _is_negative(text: str, start: int) -> bool:
     return not (trimmed and (trimmed[-1].isdigit() or trimmed[-1] in ")]}%"))
 
 
-def _words_value(text: str) -> Number | None:
-    """The last number spelt out in English ("two hundred and five"), or None."""
-    runs = _WORD_RUN.findall(text[-400:])
-    if not runs:
-        return None
-    total = current = 0
-    for word in re.findall(r"[a-z]+", runs[-1].lower()):
-        if word in _WORDS:
+def in_digits(text: str) -> str:
+    """The text with numbers spelt out in English or Chinese as digits: "two and a half" -> "2 1/2", 十二个 -> 12个.
+
+    For texts without digits: beside digits, "one" is mostly no number.
+    """
+    text = _WORD_RUN.sub(_run_in_digits, text)
+    text = _PART_OF_WORDS.sub(_part_in_digits, text)
+    text = _MIXED.sub(
+        r"\1 \2", _BARE_HALF.sub(lambda match: match.group().replace("half", "1/2").replace("Half", "1/2"), text)
+    )
+    return text if text.isascii() else _CHINESE.sub(lambda match: _chinese_in_digits(match, text), text)
+
+
+def _run_in_digits(match: re.Match[str]) -> str:
+    words = re.findall(r"[a-z]+", match.group().lower())
+    negative = words[0] in ("minus", "negative")
+    total, current = Fraction(0), Fraction(0)
+    digits = ""
+    for index, word in enumerate(words):
+        if "point" in words[:index]:
+            digits += str(_WORDS.get(word, ""))
+        elif word in _WORDS:
             current += _WORDS[word]
+        elif word == "half":
+            current = Fraction(1, 2)
         elif word in {"hundred", "dozen", "dozens"}:
-            current = max(1, current) * _SCALES[word]
+            current = (current or Fraction(1)) * _SCALES[word]
         elif word in _SCALES:
-            total += max(1, current) * _SCALES[word]
-            current = 0
+            total += (current or Fraction(1)) * _SCALES[word]
+            current = Fraction(0)
     value = total + current
-    return Number((Fraction(-value if runs[-1].lower().startswith(("minus", "negative")) else value),), 0)
+    spelled = str(value.numerator) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
+    return ("-" if negative else "") + spelled + (f".{digits}" if digits else "")
+
+
+def _part_in_digits(match: re.Match[str]) -> str:
+    count, part = match[1].lower(), match[2].lower()
+    top = 1 if count in ("a", "an") else int(count) if count.isdigit() else _WORDS[count]
+    if (top == 1) == part.endswith("s") and part not in ("half",):
+        return match.group()  # "twenty third" is a rank
+    return f"{top}/{_PARTS[part]}"
+
+
+def _chinese_in_digits(match: re.Match[str], text: str) -> str:
+    if len(match.group()) == 1 and len(text) > 8:
+        return match.group()  # 一个 and the like: an article
+    total = section = digit = 0
+    for character in match.group():
+        value = 2 if character == "两" else int(unicodedata.numeric(character, 0))
+        if value < 10:
+            digit = digit * 10 + value if digit else value
+        elif value < 10_000:
+            section, digit = section + (digit or 1) * value, 0
+        else:
+            total, section, digit = (total + section + digit or 1) * value, 0, 0
+    return str(total + section + digit)
 
 
 # ------------------------------------------------------------------------------------------ claims
 
 _CHAIN = re.compile(
-    r"[\w$€£¥%°]{0,14}(?:,|;|\||/|\s|-|\*|\(?[a-zA-Z][).:]|\bor\b|\band\b|\bto\b|&|\boder\b|\bou\b|\bo\b|\by\b|\bet\b|或|、|和)++[-$€£¥(]*",
+    r"[\w$€£¥%°]{0,14}(?:,|;|\||/|\s|-|\*|\(?[a-zA-Z][).:]|[!?]\s|\bor\b|\band\b|\bto\b|&|\boder\b|\bou\b|\bo\b|\by\b|\bet\b|或|、|和)++[-$€£¥(]*",
     re.I,
 )
-_OPERATOR = re.compile(r"\s*(?:[+*×^]|![\w!(]|\\times|\\cdot|\\sqrt|\\pi|π|√|-\s*\d|-\s*[a-zA-Z](?![a-zA-Z]))")
+_OPERATOR = re.compile(
+    r"\s*(?:[+*×^]|![\w!(]|\\times|\\cdot|\\sqrt|\\pi|π|√|-\s*\d|-\s*[a-zA-Z](?![a-zA-Z])|[a-zA-Z]\s*[-+*/^](?![a-zA-Z]{2}))"
+)
 _INSIDE = re.compile(
     r"\\(?!approx|boxed|fbox|simeq|sim|therefore|implies|Rightarrow|rightarrow|to|bf|large|Large|mathbf|text)[a-zA-Z]+"
     r"|[\^_]|\b(?:sqrt|log|ln|sin|cos|tan)\b|(?<![a-zA-Z])[a-zA-Z]\s?[-+*/(]"
 )
 """Before a number: it is a part of an expression (\\sqrt{3}, x^2)."""
-_COEFFICIENT = re.compile(r"[a-fh-ln-rt-z](?![\w])|\(")
+_COEFFICIENT = re.compile(r"[a-fh-ln-rt-z](?![\w])|\((?=\s*(?:[-+]?\d|\\|[a-zA-Z]\s*[-+*/^)]))")
 _REASON = re.compile(
     r"\b(?:because|since|as|which|where|given|per|for|in|after|before|by|from|of|weil|porque|parce)\b|[(.;]\s", re.I
 )
+
+
+_OR = re.compile(r"\s?,?\s?(?:or|oder|ou|或)\s?[$€£¥]?")
 
 
 def _chain(text: str, found: list[_Found], index: int, step: int) -> list[_Found]:
@@ -219,8 +374,14 @@ def _chain(text: str, found: list[_Found], index: int, step: int) -> list[_Found
     chain = [found[index]]
     while 0 <= index + step < len(found):
         left, right = sorted((found[index], found[index + step]), key=lambda one: one.start)
-        between = text[left.end : right.start]
-        if len(between) > 24 or not _CHAIN.fullmatch(between):
+        one, other = left.number.unit, right.number.unit
+        if one is not None and other is not None and ratio(other, one) is None:
+            break  # "after 4 minutes, 28 litres"
+        if _COEFFICIENT.match(text, left.bare_end):
+            break  # 2n - 2
+        joined = other is not None or _OR.fullmatch(text, left.end, right.start)
+        between = text[left.end if joined else left.bare_end : right.start]
+        if len(between) > 24 or "i.e" in between or not _CHAIN.fullmatch(between):
             break
         index += step
         chain.append(found[index])
@@ -233,51 +394,230 @@ def claimed_number(claim: str) -> tuple[Number, ...] | None:
     More than one number comes back for an enumeration ("16, 17 or 18"), and an impossible one for "not 18".
     """
     text = plain(tidy(claim[:600]))
-    clause = text
+    if not _DIGIT.search(text):
+        text = in_digits(text[:120])
+    text = _EXPLAINED.sub("", text)
+    clause, offset = text, 0
     if "=" in text:
         head = _REASON.split(text, maxsplit=1)[0]
         if "=" in head:
-            clause = head[head.rindex("=") + 1 :]
+            offset = head.rindex("=") + 1
+            clause = head[offset:]
     found = _find(clause)
     if not found:
-        words = _words_value(clause[:80])
-        return None if words is None else (words,)
+        return None
+    if clause is text and _SAYS.search(clause[: found[0].start]):
+        return _said_in_sentence(clause, found)
+    if denied(text, offset + found[0].start):
+        # "not 16 but 18"
+        if len(found) == 1 or not _BUT.match(clause, found[0].end):
+            return (DENIED,)
+        found = found[1:]
     first = found[0]
-    if (
-        _INSIDE.search(clause[max(0, first.start - 80) : first.start])
-        or _NOT.search(clause[max(0, first.start - 24) : first.start])
-        or _OPERATOR.match(clause, first.end)
-        or _COEFFICIENT.match(clause, first.end)
-    ):
+    if _DENIED.match(clause, first.end):
+        return (DENIED,)
+    if _in_expression(clause, first):
         return (NOT_A_NUMBER,)
     chain = _chain(clause, found, 0, 1)
-    return tuple(one.number for one in chain)
+    whole = clause is text and len(chain) == 1 and not clause[: first.start].strip(" $€£¥")
+    return tuple(_restated([_with_noun(clause, first).number] if whole else [one.number for one in chain]))
+
+
+_DIGIT = re.compile(r"\d")
+_SAYS = re.compile(r"(?:[^\W\d_]{2,20}[^\w]{1,4}){2}|\b[^\W\d_]{1,20}\s[^\W\d_]{2,20}\s\S{0,20}$")
+"""Before the first number of a claim: the claim is a sentence, whose answer may stand further on."""
+
+
+def _in_expression(text: str, one: _Found) -> bool:
+    """Is the number a part of something larger: 18x, 2^18, 1 + 18?"""
+    return bool(
+        _INSIDE.search(text[max(0, one.start - 80) : one.start])
+        or _OPERATOR.match(text, one.end)
+        or _COEFFICIENT.match(text, one.end)
+    )
+
+
+def _restated(numbers: list[Number]) -> list[Number]:
+    """One number for a quantity that is given twice, in two units: "$0.35, or 35 cents", "2.5 hours (150 minutes)"."""
+    first = numbers[0]
+    if len(numbers) < 2 or first.unit is None:
+        return numbers
+    values = list(first.values[:1])
+    for other in numbers[1:]:
+        conversion = ratio(other.unit, first.unit) if other.unit is not None else None
+        if conversion is None or other.unit == first.unit:
+            return numbers
+        difference = abs(other.values[0] * conversion - values[0])
+        if difference > abs(values[0]) * Fraction(3, 100):  # "180 cm (about 6 feet)"
+            return numbers
+        values.append(other.values[0])
+    return [first._replace(values=tuple(values))]
+
+
+def _with_noun(text: str, one: _Found) -> _Found:
+    """The number with the words that follow it, where nothing else does."""
+    noun = text[one.end :].strip(" .!\n").casefold()
+    return one._replace(number=one.number._replace(noun=noun)) if _NOUN.fullmatch(noun) else one
+
+
+_NOUN = re.compile(r"[^\W\d_]{1,20}\.?(?:[ -][^\W\d_]{1,20}\.?){0,2}|[ap]\.\s?m\.?")
 
 
 NOT_A_NUMBER = Number((), 0)
-"""Equal to nothing: an expression left unfinished, or a negated claim."""
+"""Equal to nothing: a part of an expression."""
+DENIED = Number((), 1)
+"""Equal to nothing: the text says that it is not this number."""
 
 
 def last_number(text: str) -> tuple[Number, ...] | None:
-    """The last number of a text without a cue, with all that are enumerated beside it; None without numbers."""
-    tail = plain(text[-2000:].replace("**", ""))
+    """The number that the last sentence with numbers gives as its result, with all that are enumerated beside it.
+
+    None without numbers. What stands in an adjunct ("in 4 days", "of the 40", "at $2 each"), in brackets, or on the left
+    of "=" is no result, unless there is no other number.
+    """
+    tail = text[-TAIL:]
+    if len(text) > TAIL:
+        tail = tail[re.search(r"\s|$", tail).start() :]  # type: ignore[union-attr]
+    tail = plain(tail.replace("**", ""))
+    if not _DIGIT.search(tail):
+        tail = in_digits(tail)
+    tail = _EXPLAINED.sub("", tail)
     found = _find(tail)
-    if not found:
-        words = _words_value(tail)
-        return None if words is None else (words,)
-    kept = [one for one in found if not _NOT.search(tail[max(0, one.start - 24) : one.start])]
+    return _said_in_sentence(tail, found) if found else None
+
+
+_EXPLAINED = re.compile(
+    r"(?<=[\d\w])\s?\(?\s?=\s?[$(]?\d[\d.,]{0,20}(?:\s?[-+*×x/÷]\s?\$?\d[\d.,]{0,20}){1,8}\s?[).]{0,2}\s?$"
+)
+"""After a number: how it came about ("36 = 4 * 9")."""
+
+
+def _said_in_sentence(text: str, found: list[_Found]) -> tuple[Number, ...]:
+    """The result that the last sentence with numbers gives."""
+    if len(found) == 1 and not text[: found[0].start].strip(" $€£¥*\n"):
+        found = [_with_noun(text, found[0])]
+    kept = found[-16:]
+    if _DENIES.search(text, max(0, kept[0].start - 60)):
+        kept = [one for one in kept if not denied(text, one.start) and not _DENIED.match(text, one.end)]
     if not kept:
+        return (DENIED,)
+    if guesses := _recited(text, kept):
+        return tuple(one.number for one in guesses)
+    enumerated = _chain(text, kept, len(kept) - 1, -1)
+    if len(enumerated) > 1:
+        return tuple(_restated([one.number for one in reversed(enumerated)]))
+    index = _result(text, kept)
+    one = kept[index]
+    if (_OPERATOR.match(text, one.end) and "=" not in text[one.end :]) or _COEFFICIENT.match(text, one.end):
         return (NOT_A_NUMBER,)
-    end = kept[-1].end
-    if (_OPERATOR.match(tail, end) and "=" not in tail[end:]) or _COEFFICIENT.match(tail, end):
-        return (NOT_A_NUMBER,)
-    if re.search(r"[\d)}]\s*+[+*×/÷]\s*+(?:[$€£¥]\s*+)?$", tail[max(0, kept[-1].start - 24) : kept[-1].start]):
+    if re.search(r"[\d)}]\s*+[+*×/÷]\s*+(?:[$€£¥]\s*+)?$", text[max(0, one.start - 24) : one.start]):
         return (NOT_A_NUMBER,)  # 1 + 18
-    token = _token_around(tail, kept[-1]).rsplit("=", 1)[-1]
+    if re.search(r"(?<![a-zA-Z])[a-zA-Z]\s?[-+*/]\s?$", text[max(0, one.start - 4) : one.start]):
+        return (NOT_A_NUMBER,)  # 2n - 2
+    token = _token_around(text, one).rsplit("=", 1)[-1]
     if re.search(r"\^|![\w)!(]|\\(?:sqrt|frac|log|sin|cos|tan)", token):
         return (NOT_A_NUMBER,)  # 10^{10^{10}}
-    chain = _chain(tail, kept, len(kept) - 1, -1)
-    return tuple(one.number for one in (_recited(tail, kept) or chain))
+    if (twice := _given_twice(text, kept, index)) is not None:
+        return (twice,)
+    around = [*reversed(_chain(text, kept, index, -1)), *_chain(text, kept, index, 1)[1:]]
+    return tuple(_restated([other.number for other in around]))
+
+
+_THAT_IS = re.compile(
+    r"[\s,;]{0,2}\(?(?:i\.e\.|that is|which is|or|=|equivalently|namely)?[\s,]{0,2}(?:about|approximately|roughly|around|nearly|almost)?\s?"
+)
+
+
+def _given_twice(text: str, kept: list[_Found], index: int) -> Number | None:
+    """The quantity that is given in two units or as a share and in percent: "1500 ml, i.e. 1.5 litres", "1/5, i.e. 20%"."""
+    for left, right in ((index, index + 1), (index - 1, index)):
+        if left < 0 or right >= len(kept) or not _THAT_IS.fullmatch(text, kept[left].end, kept[right].start):
+            continue
+        one, other = kept[left].number, kept[right].number
+        if len(merged := _restated([one, other])) == 1:
+            return merged[0]
+        if (
+            one.unit is None
+            and other.unit is None
+            and one.values != other.values
+            and set(one.values) & set(other.values)
+        ):
+            return one._replace(values=tuple(dict.fromkeys((*one.values, *other.values))))
+    return None
+
+
+_SENTENCE_END = re.compile(r"(?<![\s.(][a-zA-Z])(?<!\be\.g)(?<!\bi\.e)[.!?](?=\s|$)|[。！？\n]")
+_CONCLUSION = re.compile(
+    r"\b(?:so|therefore|thus|hence|leaving|making|giving|meaning|which (?:means|makes|gives|leaves)|that (?:means|makes|leaves))\b|所以|因此|于是",
+    re.I,
+)
+_AFTERTHOUGHT = re.compile(
+    r"\b(?:since|because|as|weil|porque|parce que|given that)\b(?!\s+(?:much|many|well|far|long)\b)|因为", re.I
+)
+_ADJUNCT = re.compile(
+    r"\b(?:(?:in|at|after|for|within|over|during|before|until|by|from|than|across|among|between|throughout|für|nach|pro|je|innerhalb|pour|dans|après|par|en|para|por|cada|tras|entre)\s+(?:(?:the|all|only|just|about|his|her|their|its|those|these|next|first|last|another|every|each|a total of)\s+){0,3}"
+    r"|(?:each|every|per)\s+"
+    r"|(?:of|out of|with|on|to)\s+(?:the|all|his|her|their|its|those|these)\s+(?:(?:original|initial|first|total|remaining|other|given)\s+)?|out of\s+"
+    r"|(?<!\bneed)(?<!\bneeds)(?<!\bhas)(?<!\bhave)(?<!\bhad)(?<!\bable)(?<!\bgoing)(?<!\bwants)(?<!\bused)(?<!\bgets)\s+to\s+(?!be\b)[a-z]{3,12}\s+(?:(?:the|these|all|those|another)\s+)?"
+    r"|(?:i\.e\.|that is|which is|equivalently|namely)\s?,?\s?(?:about\s|roughly\s)?|\bor\s+(?:about|approximately|roughly|around|nearly)\s+)$",
+    re.I,
+)
+_BRACKET = re.compile(r"\((?:(?:about|approximately|roughly|nearly|i\.e\.,?|or|that is,?|=) ?)?[$€£¥]?$")
+_IN_EACH = re.compile(r"\s(?:[^\W\d_]{2,12}\s){0,2}(?:in|on|for|per|to)\s(?:each|every)\b")
+_EACH = re.compile(
+    r"\s*(?:each|apiece|per\s+\w+|an?\s+(?:piece|day|week|month|year|hour|ticket|pound|box|bag))\b", re.I
+)
+_MONEY = re.compile(r"[$€£¥₹]\s?$")
+
+
+def _result(text: str, kept: list[_Found]) -> int:
+    """Which of the numbers is the result of its sentence; the last one where nothing tells."""
+    last = len(kept) - 1
+    if last == 0:
+        return 0
+    start = 0
+    for match in _SENTENCE_END.finditer(text, 0, kept[-1].start):
+        start = match.end()
+    candidates = [index for index in range(max(0, last - 12), last + 1) if kept[index].start >= start]
+    if len(candidates) < 2:
+        return last
+    for boundary in (_CONCLUSION, None):
+        cut = start
+        if boundary is None:
+            cut = text.rfind("=", start, kept[-1].start) + 1
+        else:
+            for match in boundary.finditer(text, start, kept[-1].start):
+                cut = match.end()
+        if later := [index for index in candidates if kept[index].start >= cut]:
+            candidates = later
+    reason = _AFTERTHOUGHT.search(text, kept[candidates[0]].end, kept[-1].start)
+    if reason is not None:
+        candidates = [index for index in candidates if kept[index].end <= reason.start()]
+    results = [index for index in candidates if not _is_aside(text, kept[index])] or candidates
+    # "= 18 vlogs to complete the 72": what follows "=", unless another clause begins
+    follows_sign = len(results) > 1 and text[: kept[results[0]].start].rstrip(" $€£¥*").endswith("=")
+    if follows_sign and not re.search(r"[,;:]", text[kept[results[0]].end : kept[results[1]].start]):
+        return results[0]
+    return results[-1]
+
+
+def _is_aside(text: str, one: _Found) -> bool:
+    """Does the number stand in an adjunct, in brackets or as an operand?"""
+    before = text[max(0, one.start - 60) : one.start]
+    bare = _MONEY.sub("", before)
+    if _BRACKET.search(before) and ")" in text[one.end : one.end + 40]:
+        return True
+    if _OPERATOR.match(text, one.end) and "=" in text[one.end : one.end + 80]:
+        return True
+    if _IN_EACH.match(text, one.end):
+        return True
+    match = _ADJUNCT.search(before)
+    if match is None and bare != before:
+        match = _ADJUNCT.search(bare)
+        # "for $18", "brings in $18": money is mostly the result.
+        kind = match.group().split(None, 1)[0].lower() if match is not None else ""
+        return kind in ("each", "every", "per", "than", "of", "out", "at") or _EACH.match(text, one.end) is not None
+    return match is not None
 
 
 def _token_around(text: str, found: _Found) -> str:
@@ -305,7 +645,7 @@ def _recited(text: str, found: list[_Found]) -> list[_Found]:
 
 _BEFORE = re.compile(r"(?:[^\W\d_]{2,20}[.:]?\s++){0,4}(?:[A-Z]{2,3})?[$€£¥₹(\s]*+[-+]?\s?[$€£¥₹]?\s?")
 _AFTER = re.compile(
-    r"\s*[%°$€£¥₹)]?(?:(?:[^\W\d_]{2,20}[²³]?|\s[a-zA-Z][²³]?)(?:[./-][^\W\d_]{1,12})?(?=[\s.)]|$)\s*){0,4}[.)]?\s*+"
+    r"\s*[%°$€£¥₹)]?(?:(?:[^\W\d_]{2,20}[²³]?|[\u3040-\u9fff\uac00-\ud7a3]|\s[a-zA-Z][²³]?)(?:[./-][^\W\d_]{1,12})?(?=[\s.)]|$)\s*){0,4}[.)]?\s*+"
 )
 """What may stand around a reference's number: a few words, a currency, a unit (of one letter only after a space)."""
 
@@ -313,7 +653,11 @@ _AFTER = re.compile(
 @lru_cache(maxsize=8192)
 def read_reference(reference: str) -> Number | None:
     """The reference's number; None where the reference holds none, several, or an expression."""
-    answer = tidy(plain(reference_answer(reference))).strip("$ ")
+    answer = tidy(plain(final_part(reference))).strip()
+    # One sign in front is a currency; others are LaTeX's.
+    answer = answer if answer.startswith("$") and answer.count("$") == 1 else answer.strip("$ ")
+    if not _DIGIT.search(answer) and len(answer) <= 80:
+        answer = in_digits(answer)
     if len(answer) > 120 or ("=" in answer and re.search(r"[a-zA-Z]\s*\(", answer)):
         return None
     if re.search(r"(?m)^[^\n(\[]*+[(\[][^\n,]*+,[^\n)\]]*+[)\]]", answer):
@@ -326,25 +670,71 @@ def read_reference(reference: str) -> Number | None:
     found = _find(answer)
     if len(found) == 1:
         before, after = answer[: found[0].start], answer[found[0].end :]
-        return (
-            found[0].number
-            if _BEFORE.fullmatch(before) and _AFTER.fullmatch(after) and not _NOT.search(before)
-            else None
-        )
-    if not found and answer and _WORD_RUN.fullmatch(answer.split(" ", 6)[0] if " " not in answer else answer):
-        return _words_value(answer)
+        if _BEFORE.fullmatch(before) and _AFTER.fullmatch(after) and not _NOT.search(before):
+            return _with_noun(answer, found[0]).number
     return None
 
 
+_LISTED = re.compile(r"\[\s*+(['\"])([^'\"]*+)\1\s*+\]")
+
+
+def final_part(reference: str) -> str:
+    """The final answer inside a reference, also where one sentence leads to it ("15 times 20 is 300, so the answer is 300.")
+    or where it is a list of one text (["18"])."""
+    answer = reference_answer(reference)
+    if listed := _LISTED.fullmatch(answer.strip()):
+        answer = listed[2]
+    if len(answer) > 24 and "nswer" in answer:
+        cued = claims(answer).cued
+        if len(cued) == 1 and answer.rstrip(". ").endswith(cued[0].rstrip(". ")):
+            return cued[0]
+    return answer
+
+
 def same_number(claimed: Number, wanted: Number) -> bool:
-    """Equal in some reading of both, under the tolerance that this module states."""
+    """Equal in some reading of both, under the tolerance and in the units that this module states."""
+    return compare_numbers(claimed, wanted) is True
+
+
+def compare_numbers(claimed: Number, wanted: Number) -> bool | None:
+    """Are two numbers the same quantity? None where the values are equal and what they count may differ, or where the claim
+    is right in another unit than the one asked for."""
+    scale = Fraction(1)
+    if claimed.unit is not None and wanted.unit is not None:
+        conversion = ratio(claimed.unit, wanted.unit)
+        if conversion is None:
+            return False
+        scale = conversion
     # Two that both carry a unit of scale are compared with it: 3 thousand is not 3 million.
     both_scaled = len(claimed.values) > 1 and len(wanted.values) > 1
-    for got in claimed.values[:1] if both_scaled else claimed.values:
+    for got in claimed.values[:1] if both_scaled or scale != 1 else claimed.values:
         for want in wanted.values[:1] if both_scaled else wanted.values:
-            if got == want or _rounds_to(got, claimed.decimals, want, wanted.decimals):
-                return True
+            if got * scale == want or _rounds_to(got * scale, claimed.decimals, want, wanted.decimals):
+                return None if claimed.converted and wanted.unit is None else _same_noun(claimed, wanted)
     return False
+
+
+_OPPOSITE_PAIRS = """
+odd even|loss profit|loss gain|loses gains|lost gained|lost won|lose win|left right|north south|east west|up down
+upward downward|upwards downwards|increase decrease|rise fall|higher lower|more less|more fewer|am pm|positive negative
+above below|before after|early late|earlier later|minimum maximum|min max|bc ad|bce ce|debit credit|deposit withdrawal
+surplus deficit|clockwise counterclockwise|clockwise anticlockwise|inside outside|older younger|taller shorter
+longer shorter|faster slower|boys girls|men women|male female|true false|yes no|heads tails|win loss|wins losses
+forward backward|forwards backwards|ahead behind|rational irrational|prime composite
+"""
+_OPPOSITES = frozenset(frozenset(pair.split()) for pair in re.split(r"[|\n]", _OPPOSITE_PAIRS.strip()))
+
+
+def _same_noun(claimed: Number, wanted: Number) -> bool | None:
+    """Do two numbers of equal value count the same? Opposite words differ; plurals are names for what was asked."""
+    if claimed.unit is not None or wanted.unit is not None or not claimed.noun or not wanted.noun:
+        return True
+    one, other = claimed.noun.replace(".", "").split(), wanted.noun.replace(".", "").split()
+    if any(frozenset((left, right)) in _OPPOSITES for left in one for right in other):
+        return False
+    if any(left[:4] == right[:4] for left in one for right in other):
+        return True
+    return True if all(words[-1].endswith("s") or not words[-1].isascii() for words in (one, other)) else None
 
 
 def _rounds_to(got: Fraction, got_decimals: int, want: Fraction, want_decimals: int) -> bool:
@@ -370,29 +760,77 @@ class NumberMatch(LibraryTool):
         if not targets or len(targets) < len(wanted):
             return abstain("the reference is not one number")
         text = visible_answer(sample.answer, sample.prompt)
-        numbers = said_numbers(text)
+        numbers = said_numbers(text, sample.prompt)
         if not numbers:
             return ok(0.0, "no number found" if text else "no answer")
-        if (result := claimed_number(second_reading(text))) and all_equal(result, targets) != all_equal(
-            numbers, targets
-        ):
+        verdict = all_equal(numbers, targets)
+        if verdict is None:
+            return abstain("the same number, of other things or in another unit than the one asked for")
+        result = claimed_number(second_reading(text)) or ()
+        if len(result) == 1 and result[0].values and all_equal(result, targets) != verdict:
             return abstain("the last equation and the last number differ", readers_disagree=True)
-        if not all_equal(numbers, targets):
+        if not verdict:
             several = len({number.values for number in numbers}) > 1
             return ok(0.0, "several different answers" if several else "another number")
         return ok(1.0, "the same number")
 
 
-def said_numbers(text: str) -> list[Number]:
-    """Every number that the strongest readable tier of claims puts forward; [] when there is none."""
+_ASKED_UNIT = re.compile(
+    r"\bhow many ([a-zA-Z]+(?: (?:inches|feet|met[er]{2}s|cent[a-z]+|miles|yards))?)\b|\b(?:in|into) ([a-zA-Z°]+(?:/[a-z]+)?)\b",
+    re.I,
+)
+
+
+@lru_cache(maxsize=4096)
+def asked_unit(prompt: str) -> Unit | None:
+    """The one unit that the prompt's last question asks for ("how many minutes", "in cm"); None where it names none or two."""
+    question = re.split(r"(?<=[.!?])\s", prompt[-1000:].rstrip())[-1]
+    units = {unit for match in _ASKED_UNIT.finditer(question) if (unit := read_unit(match[1] or match[2]))}
+    return units.pop() if len(units) == 1 else None
+
+
+def said_numbers(text: str, prompt: str = "") -> list[Number]:
+    """Every number that the strongest readable tier of claims puts forward, in the prompt's unit; [] when there is none."""
     found = claims(text)
-    said = read_tier((found.boxed, found.final, found.cued), claimed_number)
+    said = read_tier((found.boxed, found.final, found.cued), lambda claim: claimed_number(continued(claim, text)))
     if not said and len(found.bold) == 1:
         said = read_tier((found.bold,), last_number)
     if not said and (fallback := last_number(text)) is not None:
         said = [fallback]
-    return [number for claim in said for number in claim]
+    numbers = [number for claim in said for number in claim]
+    if prompt and any(number.unit is not None for number in numbers) and (asked := asked_unit(prompt)) is not None:
+        numbers = [_in_unit(number, asked) for number in numbers]
+    return numbers
 
 
-def all_equal(numbers: Sequence[Number], targets: Sequence[Number]) -> bool:
-    return all(any(same_number(number, target) for target in targets) for number in numbers)
+def _in_unit(number: Number, unit: Unit) -> Number:
+    """The number in a unit, where it has another one of the same dimension."""
+    conversion = ratio(number.unit, unit) if number.unit is not None else None
+    if conversion in (None, 1) or len(number.values) > 1:
+        return number
+    assert conversion is not None
+    return number._replace(values=(number.values[0] * conversion,), unit=unit, converted=True)
+
+
+_OPEN_ENDED = re.compile(r"(?:[:：]|\b(?:is|are|be|equals|get|to|as follows))\W*$")
+
+
+def continued(claim: str, text: str) -> str:
+    """A claim that breaks off before its value ("The sum of the roots is:"), with the line of `text` that follows it."""
+    if not _OPEN_ENDED.search(claim):
+        return claim
+    _, found, rest = text.partition(claim)
+    lines = [line.strip() for line in rest[:2000].split("\n")] if found else []
+    for line in lines[1:]:
+        if line.strip("$\\[]()`*_> "):
+            return f"{claim} {line.lstrip('> ')}"
+    return claim
+
+
+def all_equal(numbers: Sequence[Number], targets: Sequence[Number]) -> bool | None:
+    """Is every number one of the targets? None where that cannot be decided for one and holds for the others."""
+    verdicts = []
+    for number in numbers:
+        compared = [compare_numbers(number, target) for target in targets]
+        verdicts.append(True if True in compared else None if None in compared else False)
+    return False if False in verdicts else None if None in verdicts else True

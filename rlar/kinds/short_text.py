@@ -169,6 +169,8 @@ class _Target:
         if self.dates:
             return dates(text) == self.dates
         if self.number is not None and (claimed := claimed_number(text)) is not None:
+            if self.number.unit is not None and all(number.unit is not None for number in claimed):
+                return all(same_number(number, self.number) for number in claimed)
             unit = {word for word in self.words if not word[0].isdigit()} if self.numerals else set()
             said_unit = {word for word in words if not word[0].isdigit()}
             return all(same_number(number, self.number) for number in claimed) and (

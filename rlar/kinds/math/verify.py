@@ -12,11 +12,22 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import ClassVar
 
-from rlar.kinds.math.forms import WORDS_ONLY, canonical, decide, explosive, squashed
+from rlar.kinds.math.forms import AMBIGUOUS_COMMA, WORDS_ONLY, canonical, decide, explosive, squashed
+from rlar.kinds.math.restated import restates, unfinished
 from rlar.kinds.math.worker import Equivalence
-from rlar.kinds.number import all_equal, last_number, read_reference, said_numbers
+from rlar.kinds.number import (
+    DENIED,
+    Number,
+    all_equal,
+    continued,
+    denied,
+    final_part,
+    last_number,
+    read_reference,
+    said_numbers,
+)
 from rlar.kinds.short_text import answer_in_words
-from rlar.text.answers import Claims, claims, reference_answer, tidy, visible_answer
+from rlar.text.answers import Claims, claims, tidy, visible_answer
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok, timed_out
 
@@ -55,38 +66,54 @@ class MathMatch(LibraryTool):
         text = visible_answer(sample.answer, sample.prompt)
         if not text:
             return ok(0.0, "no answer")
-        targets = [one for one in map(reference_answer, references) if one.strip() and len(one) <= MAX_REFERENCE]
+        targets = [one for one in map(final_part, references) if one.strip() and len(one) <= MAX_REFERENCE]
         if len(text) <= MAX_REFERENCE:
             spelled = squashed(canonical(text))
             if any(spelled == squashed(canonical(one)) for one in (*targets, *references) if len(one) <= MAX_REFERENCE):
                 return ok(1.0, "the reference's own spelling")
         if not targets:
             return abstain("no reference that reads as an expression")
+        problem = problem_parts(sample.prompt)
         numbers = [number for number in map(read_reference, targets) if number is not None]
-        if len(numbers) == len(targets) and (spoken := said_numbers(text)) and all_equal(spoken, numbers):
-            return ok(1.0, "the same number")
-        said = read_claims(text)
+        same: bool | None = None
+        ambiguous = any(AMBIGUOUS_COMMA.fullmatch(one.strip("$ ")) for one in targets)
+        listed = ambiguous or any(one.count(",") > 1 for one in targets)
+        if len(numbers) == len(targets) and (spoken := said_numbers(text, sample.prompt)):
+            same = all_equal(spoken, numbers)
+            if same and not ambiguous and not _repeats_problem(text, problem, targets):
+                return ok(1.0, "the same number")
+            if same is None:
+                return abstain("the same number, of other things or in another unit than the one asked for")
+            if DENIED in spoken:
+                return ok(0.0, "the right number, denied, or another one")
+            if same is False and not listed and _only_numbers(text, spoken):
+                return ok(0.0, "another number, or several")
+        said = read_claims(text, problem)
         if not said:
             return ok(0.0, "no answer found")
         if len(said) > MAX_CLAIMS:
             return ok(0.0, "too many answers")
-        judge = _Judge(self.resources.shared("math equivalence", Equivalence), problem_parts(sample.prompt))
+        judge = _Judge(self.resources.shared("math equivalence", Equivalence), problem)
         try:
-            return self._verdict(targets, said, text, judge)
+            score = self._verdict(targets, said, judge)
+            # Read as a number it is another one; only the words around it cannot be read as an expression.
+            return ok(0.0, "another number") if same is False and not listed and score.value is None else score
         except _TooLong:
             return timed_out("comparing took longer than the limit")
 
-    def _verdict(self, targets: list[str], said: list[str], text: str, judge: _Judge) -> Score:
-        unreadable = False
+    def _verdict(self, targets: list[str], said: list[str], judge: _Judge) -> Score:
+        undecided = False
         for target in targets:
             verdicts = [judge.same(target, claim) for claim in said]
             if all(verdicts):
                 return ok(1.0, "equal to the reference")
             if len(said) > 1 and len(set(said)) > 1 and judge.same(target, ", ".join(said)):
                 return ok(1.0, "equal to the reference, part by part")
-            unreadable = unreadable or None in verdicts
-        if unreadable:
-            return abstain("the reference cannot be read as an expression, and the texts differ")
+            undecided = undecided or (None in verdicts and False not in verdicts)
+        if undecided:
+            return abstain(
+                "whether the texts say the same cannot be told: not all of the reference or of the claim can be read"
+            )
         return ok(0.0, "another value" if len(set(said)) == 1 else "another value, or several")
 
 
@@ -95,11 +122,45 @@ def problem_parts(prompt: str) -> frozenset[str]:
     """The expressions that a prompt states, as text: repeating one is no answer. Plain numbers are left out."""
     parts = {next(group for group in match.groups() if group) for match in _SEGMENT.finditer(prompt[-8000:])}
     parts |= {match.group() for match in _FORMULA.finditer(prompt[-8000:])}
+    parts |= {match.group() for match in _SPACED_FORMULA.finditer(prompt[-8000:])}
     found = {squashed(canonical(part.rstrip("."))) for part in parts if len(part) <= MAX_CLAIM}
-    return frozenset(part for part in found if re.search(r"[\^+*/\\(]|\w-\w", part) and read_reference(part) is None)
+    # A fraction is worth repeating only where the prompt does not ask for another form of it.
+    rewrite = bool(_REWRITE.search(prompt[-2000:]))
+    return frozenset(
+        part
+        for part in found
+        if re.search(r"[\^+*/\\(!]|\w-\w", part)
+        and (((rewrite and "frac" in part) or "/" in part) or read_reference(part) is None)
+    )
 
 
 _FORMULA = re.compile(r"(?<![\w^])[\w()+*/^.-]{3,200}(?![\w^])")
+_SPACED_FORMULA = re.compile(r"(?<![\w.^])[\w.()^]{1,24}(?:\s?[-+*/×·÷−]\s?[\w.()^]{1,24}){1,12}(?![\w^])")
+_REWRITE = re.compile(
+    r"\b(?:simplif\w+|reduce\w*|convert\w*|rewrite|lowest terms|simplest|as a (?:decimal|fraction|mixed|percent\w*)|express)\b",
+    re.I,
+)
+
+
+_BEYOND_NUMBERS = re.compile(r"[\\^√|]")
+
+
+def _only_numbers(text: str, spoken: list[Number]) -> bool:
+    """Are the numbers that a text puts forward all there is to it, so that no formula can be equal to the reference?"""
+    return (
+        all(number.values for number in spoken)
+        and not _BEYOND_NUMBERS.search(text)
+        and (len(spoken) > 1 or "!" not in text)
+    )
+
+
+def _repeats_problem(text: str, problem: frozenset[str], targets: list[str]) -> bool:
+    """Is a number claimed as the prompt spells it, where the prompt asks for another form of it?"""
+    if not any(read_reference(part) is not None for part in problem):
+        return False
+    wanted = {squashed(canonical(one)) for one in targets}
+    said = {squashed(claim) for claim in read_claims(text)}
+    return bool(said) and said <= problem - wanted
 
 
 class _Judge:
@@ -113,8 +174,11 @@ class _Judge:
     def same(self, target: str, claim: str) -> bool | None:
         if len(claim) > min(MAX_CLAIM, 120 + 6 * len(target)):
             return False
-        if squashed(canonical(claim)) in self._problem and squashed(canonical(claim)) != squashed(canonical(target)):
-            return False  # "Expand (x+1)^2" is not answered by (x+1)^2
+        spelled, wanted = squashed(canonical(claim)), squashed(canonical(target))
+        if spelled != wanted and (spelled in self._problem or restates(spelled, wanted, self._problem)):
+            return False  # "Expand (x+1)^2" is not answered by (x+1)^2, nor by (1+x)(1+x)
+        if unfinished(spelled) and read_reference(target) is not None:
+            return False
         if WORDS_ONLY.fullmatch(canonical(target)):
             return answer_in_words(canonical(target)).meets(claim)
         return decide(target, claim, self._algebra)
@@ -141,8 +205,8 @@ def _prose(text: str) -> bool:
     return len(re.findall(r"[^\W\d_]{3,}", bare)) >= (1 if not re.search(r"\d|\\", text) else 3)
 
 
-def read_claims(text: str) -> list[str]:
-    """The distinct expressions that a text claims as its answer, from its strongest tier."""
+def read_claims(text: str, problem: frozenset[str] = frozenset()) -> list[str]:
+    """The distinct expressions that a text claims as its answer, from its strongest tier; `problem`: see `problem_parts`."""
     found = claims(text)
     tiers: tuple[tuple[str, ...], ...] = (
         found.boxed,
@@ -151,22 +215,59 @@ def read_claims(text: str) -> list[str]:
         found.bold if len(found.bold) == 1 else (),
     )
     for index, tier in enumerate(tiers):
-        parts = [part for part in (expression(claim) if index else tidy(claim) for claim in tier) if part]
+        if index and tier and all(_denied_claim(claim) for claim in tier):
+            return []
+        parts = [
+            part
+            for part in (expression(continued(claim, text), problem) if index else tidy(claim) for claim in tier)
+            if part
+        ]
         if parts:
             return list(dict.fromkeys(canonical(part) for part in parts[:64]))
     return _uncued(found, text)
 
 
-def expression(claim: str) -> str:
-    """The mathematical part of a claim in words: "$x = 2$ because ..." -> x = 2."""
+_FIRST_MATHS = re.compile(r"[\d$\\(]|(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z'’])")
+
+
+def _denied_claim(claim: str) -> bool:
+    """Is it "not x+1", with nothing else put in its place?"""
+    first = _FIRST_MATHS.search(claim)
+    return first is not None and denied(claim, first.start()) and not re.search(r"\bbut\b|;", claim)
+
+
+_LABEL = re.compile(r"\A\s?(?:the )?(?:final )?(?:answer|ans|result|solution) ?(?:[:=]|\bis\b)\s{0,2}", re.I)
+_LINK = re.compile(
+    r"(?:\b(?:is|are|was|were|equals?|be|becomes|gives?|yields?|get|obtain|have|find|ist|es|est|son|sind)\b|[:：]|是|为|等于)"
+    r"\s*(?:(?:then|therefore|thus|simply|just|exactly|approximately|about|equal\s+to|given\s+by|also)\s+)?(?=[\x00\d(+-]|\\|[a-zA-Z]\s?[=(\d]|[a-zA-Z][.\s]*$)"
+)
+_CONCLUSION = re.compile(r"\b(?:so|therefore|thus|hence)\b", re.I)
+_PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}")
+
+
+def expression(claim: str, problem: frozenset[str] = frozenset()) -> str:
+    """The mathematical part of a claim in words: "$x = 2$ because ..." -> x = 2; "the sum of the roots of $x^2-9$ is 0" -> 0."""
+    claim = _LABEL.sub("", claim)
+    masked = _SEGMENT.sub(lambda match: "\x00" * len(match.group()), claim)
+    reason = _REASON.search(masked, 1)
+    masked = masked[: reason.start()] if reason else masked
+    start = 0
+    for link in _LINK.finditer(masked):
+        before = masked[: link.start()]
+        if len(_PLAIN_WORD.findall(before)) >= (1 if "\x00" not in before[:1] or _CONCLUSION.search(before) else 99):
+            start = link.end()
+    if start:
+        return expression(claim[start:].strip(), problem)
     segments = list(_SEGMENT.finditer(claim))
     if segments:
+        own = [one for one in segments if squashed(canonical(next(filter(None, one.groups())))) not in problem]
+        segments = segments[segments.index(own[0]) :] if own else segments
         chosen = [next(group for group in segments[0].groups() if group)]
-        for before, after in pairwise(segments):
-            if not _JOIN.match(claim[before.end() : after.start()]):
+        for before_, after in pairwise(segments):
+            if not _JOIN.match(claim[before_.end() : after.start()]):
                 break
             chosen.append(next(group for group in after.groups() if group))
-        return ", ".join(tidy(piece.strip()) for piece in chosen)
+        return ", ".join(_LABEL.sub("", tidy(piece.strip())) for piece in chosen)
     clause = _REASON.split(claim, maxsplit=1)[0].strip()
     return tidy(_last_side(clause))
 
@@ -180,11 +281,19 @@ def _last_side(clause: str) -> str:
     return clause.rsplit("=", 1)[1].strip()
 
 
+_LEAD = re.compile(
+    r"\A[*_> ]{0,4}(?:(?:so|therefore|thus|hence|then|finally|we (?:get|have|find|obtain)|this gives|it follows that)\b[ ,:]{0,2}){1,3}",
+    re.I,
+)
+_ROUNDED = re.compile(
+    r"(?<=[\w$)}])\s?,?\s?\(?\b(?:or|i\.e\.|which is|that is)?,?\s?(?:about|approximately|roughly|around|nearly)\s[^\n]{1,40}$"
+)
+_TIME = re.compile(r"(?<![\d:])\d{1,2}:[0-5]\d(?![\d:])(?:\s*[aApP]\.?\s?[mM]\b\.?)?")
 _MATHLIKE = re.compile(r"[\d$\\=^]|\b[a-zA-Z]\b\s*[-+*/]")
 
 
 def _uncued(found: Claims, text: str) -> list[str]:
-    line = found.last_line
+    line = _LEAD.sub("", _ROUNDED.sub("", found.last_line))
     if not _MATHLIKE.search(line):
         # A closing remark; the answer stands above it.
         above = [one for one in text[-4000:].split("\n") if _MATHLIKE.search(one)]
@@ -200,6 +309,8 @@ def _uncued(found: Claims, text: str) -> list[str]:
             chosen.insert(0, next(group for group in before.groups() if group))
         return [canonical(_last_side(", ".join(chosen)))]
     bare = tidy(line)
+    if len(times := set(_TIME.findall(bare))) == 1:
+        return [canonical(times.pop().strip())]
     if len(bare) <= 60 and not re.search(r"(?<![^\W\d_])[^\W\d_]{3,}+\s+[^\W\d_]{3}", re.sub(r"\\[a-zA-Z]+", "", bare)):
         lines = [tidy(one) for one in text.split("\n") if one.strip()]
         short = [one for one in lines[-32:] if len(one) <= 24 and "=" not in one]

@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from rlar.kinds.math.forms import canonical, decide, explosive, interval_of
+from rlar.kinds.math.forms import canonical, decide, explosive
+from rlar.kinds.math.regions import interval_of
 from rlar.kinds.math.worker import Equivalence
 
 
@@ -27,7 +28,7 @@ from rlar.kinds.math.worker import Equivalence
         (r"\{1,2\}", [r"\{2,1\}", "1, 2"], ["1", r"\{1,2,3\}"]),
         (r"\pm 2", ["2, -2", r"\pm 2"], ["2"]),
         ("50\\%", ["50", "50%"], ["5"]),
-        (r"10\text{ cm}", ["10", "10 cm", r"\boxed{10\text{ cm}^2}"], ["100"]),
+        (r"10\text{ cm}", ["10", "10 cm", "10 centimetres", r"\boxed{0.1\text{ m}}"], ["100", r"\boxed{10\text{ cm}^2}", "10 m"]),
         (r"\text{(D)}", ["D", "(D)"], ["C"]),
         (r"9\pi", ["9 pi", "9π", r"\pi \cdot 9"], ["9", "28.27"]),
         ("4", ["4", r"\sqrt{16}", "2+2 = 4"], [r"\boxed{4\sqrt{3}}", r"\boxed{4x}", "-4", "1, 2, 3, 4", "3 or 4"]),
@@ -98,7 +99,7 @@ def test_a_hanging_comparison_ends_at_the_limit_and_the_next_one_works():
     try:
         assert with_limit.compare("x+1", "1+x") == "equal"
         started = time.monotonic()
-        assert with_limit.compare("5", "10^{10^{10}}") in ("timeout", "crash")
+        assert with_limit.compare(r"\{1\}", r"\{10^{10^{10}}\}") in ("timeout", "crash")
         assert time.monotonic() - started < 10
         assert with_limit.compare("x+1", "x+2") == "different"
     finally:
