@@ -39,7 +39,7 @@ UNCLOSED_THOUGHTS: dict[str, Dress] = {
     "Command A": lambda said: f"<|START_THINKING|>{said}",
     "Sky-T1": lambda said: f"<|begin_of_thought|>\n{said}",
     "Harmony": lambda said: f"<|channel|>analysis<|message|>{said}",
-    "Harmony, marks dropped": lambda said: f"analysis{said}",
+    "Harmony, marks dropped": lambda said: f"analysisSo {said}",
     "channel": lambda said: f"<|channel>thought\n{said}",
     "second thoughts": lambda said: f"<think>a</think>{said}<think>but",
 }
