@@ -34,6 +34,7 @@ PACKAGE_FOLDER = Path(__file__).resolve().parent
 PLUMBING = (
     "rlar.types",
     "rlar.errors",
+    "rlar.process",
     "rlar.tool",
     "rlar.code_identity",
     "rlar.kinds",

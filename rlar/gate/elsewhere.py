@@ -22,7 +22,7 @@ from rlar.tools.load import kind_of, unusable, where
 from rlar.types import Sample, Score, ToolSpec, failed
 
 
-class Elsewhere(Protocol):
+class IndependentRun(Protocol):
     """Scores samples where the tool under test has left no trace."""
 
     def can_load(self, spec: ToolSpec) -> bool: ...
@@ -30,7 +30,7 @@ class Elsewhere(Protocol):
     def score(self, spec: ToolSpec, samples: Sequence[Sample], seconds: float) -> Ran: ...
 
 
-def elsewhere_of(tool: RewardTool) -> Elsewhere | None:
+def independent_run(tool: RewardTool) -> IndependentRun | None:
     """The other place that suits a tool, shared by all that share its resources; None where there is none."""
     resources = getattr(tool, "resources", None)
     if not isinstance(resources, Resources):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from rlar.errors import boundary
-from rlar.gate.elsewhere import Elsewhere
-from rlar.gate.policy import Budget, Policy, RunClass
+from rlar.gate.elsewhere import IndependentRun
+from rlar.gate.policy import Budget, GatePolicy, RunClass
 from rlar.gate.probe import Probe
 from rlar.gate.run import Ran, Trial, slowdown
 from rlar.gate.stats import quantile
@@ -87,7 +87,13 @@ def spread(probes: Sequence[Probe], count: int) -> list[Probe]:
 
 
 def sanity(
-    ran: Ran, *, bounded: bool, silent: bool, policy: Policy, memory_mb: float = 0.0, memory_limit_mb: float = math.inf
+    ran: Ran,
+    *,
+    bounded: bool,
+    silent: bool,
+    policy: GatePolicy,
+    memory_mb: float = 0.0,
+    memory_limit_mb: float = math.inf,
 ) -> CheckResult:
     """Finite, in range, of the right type and length, not constant, and (nearly) never broken.
 
@@ -141,7 +147,7 @@ def determinism(
     budget: Budget,
     seed: int,
     reload: Callable[[], RewardTool] | None,
-    elsewhere: Elsewhere | None,
+    elsewhere: IndependentRun | None,
 ) -> CheckResult:
     """Same input, same score: again, in another order, in a freshly loaded tool, and in another process."""
     eligible = [

@@ -18,7 +18,7 @@ from rlar.trainer.record.checkpoint import CheckpointError
 from rlar.types import Reward
 
 if TYPE_CHECKING:
-    from rlar.trainer.collect import Batch
+    from rlar.trainer.collect import RolloutBatch
     from rlar.trainer.update import Update
 
 
@@ -54,7 +54,9 @@ def task_metrics(
     }
 
 
-def step_metrics(step: int, batch: Batch, update: Update, labels: dict[str, str], *, seconds: float) -> dict[str, Any]:
+def step_metrics(
+    step: int, batch: RolloutBatch, update: Update, labels: dict[str, str], *, seconds: float
+) -> dict[str, Any]:
     """The row of a step in the log."""
     lengths = batch.rollouts.action_counts_N.tolist()
     row: dict[str, Any] = {
