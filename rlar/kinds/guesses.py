@@ -38,7 +38,13 @@ def code_stdio(facts: Facts, others: Guesses) -> Guesses:
 
 
 def _suite(contract: Contract, facts: Facts) -> Guess:
-    return Guess(contract, 0.97 if facts.has_reference else 0.95, settles=True)
+    return Guess(_in_language(contract, facts), 0.97 if facts.has_reference else 0.95, settles=True)
+
+
+def _in_language(contract: Contract, facts: Facts) -> Contract:
+    if not facts.programming_language:
+        return contract
+    return contract.model_copy(update={"programming_language": facts.programming_language})
 
 
 def sql(facts: Facts, others: Guesses) -> Guesses:
@@ -50,7 +56,7 @@ def sql(facts: Facts, others: Guesses) -> Guesses:
 
 def code_reference(facts: Facts, others: Guesses) -> Guesses:
     """A program as the reference."""
-    return [Guess(contracts.PROGRAM, 0.92, settles=True)] if facts.program and facts.has_reference else []
+    return [Guess(_in_language(contracts.PROGRAM, facts), 0.92, settles=True)] if facts.program and facts.has_reference else []
 
 
 def constraints(facts: Facts, others: Guesses) -> Guesses:

@@ -303,11 +303,13 @@ def _go(program: str, tests: str, word: str) -> str:
     says = f'rlarfmt.Println("\\n{word}")'
     if names:
         listed = ", ".join(f'{{Name: "{name}", F: {name}}}' for name in names)
+        # The last test says the word; that an earlier one failed is in the exit status.
+        last = f'{{Name: "last", F: func(*testing.T) {{ {says} }}}}'
         main = (
-            f"\nfunc main() {{\n\tif !testing.RunTests(func(_, _ string) (bool, error) {{ return true, nil }}, "
-            f"[]testing.InternalTest{{{listed}}}) {{\n\t\trlaros.Exit(1)\n\t}}\n\t{says}\n}}\n"
+            "\nfunc main() {\n\ttesting.Main(func(_, _ string) (bool, error) { return true, nil }, "
+            f"[]testing.InternalTest{{{listed}, {last}}}, nil, nil)\n\trlaros.Exit(1)\n}}\n"
         )
-        return head + text + main.replace("func main() {\n", "func main() {\n\ttesting.Init()\n", 1)
+        return head + text + main
     guard = f" defer func() {{ if rlarv := recover(); rlarv != nil {{ panic(rlarv) }}; {says} }}(); if false {{ rlaros.Exit(1) }};"
     return head + _GO_MAIN.sub(lambda match: match.group() + guard, text, count=1)
 
