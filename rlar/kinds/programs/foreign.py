@@ -15,7 +15,7 @@ from rlar.kinds.programs.languages import label_of_language, language_of, langua
 from rlar.kinds.programs.rows import TestSuite
 from rlar.text.answers import strip_reasoning
 from rlar.text.python import MAX_CODE_CHARACTERS, fenced_blocks
-from rlar.types import JsonObject, Score, abstain, failed, ok
+from rlar.types import AnswerKind, JsonObject, Score, abstain, failed, ok
 
 if TYPE_CHECKING:
     from rlar.sandbox import Limits, Pool
@@ -29,6 +29,22 @@ _CODE_LINE = re.compile(
 _LAST_LINE = re.compile(r"[;{}),\]]\s*\Z|^\s*(?://|\*|/\*|#)")
 _END_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>", "<|end_of_text|>", "</s>", "<eos>", "<end_of_turn>")
 _SHELL = frozenset({"shell"})
+
+
+def what_runs(language: str, kind: AnswerKind) -> str:
+    """What would let a task of programs in this language be judged."""
+    from rlar.sandbox.languages.toolchains import TOOLCHAINS, find_toolchain
+
+    label = label_of_language(language)
+    if language not in TOOLCHAINS:
+        known = ", ".join(["Python", *(each.label for each in TOOLCHAINS.values())])
+        return f"a runner for {label}, which rlar does not have (it runs {known})"
+    toolchain = find_toolchain(language)
+    if isinstance(toolchain, str):
+        return toolchain
+    if kind is AnswerKind.CODE_REFERENCE:
+        return f"inputs with outputs, or tests in {label}: {label} programs are not compared with a reference program"
+    return f"sandbox tier ns, in which {label} programs run, and right programs or outputs to try a tool with"
 
 
 class ForeignProgram(NamedTuple):
