@@ -56,7 +56,11 @@ def sql(facts: Facts, others: Guesses) -> Guesses:
 
 def code_reference(facts: Facts, others: Guesses) -> Guesses:
     """A program as the reference."""
-    return [Guess(_in_language(contracts.PROGRAM, facts), 0.92, settles=True)] if facts.program and facts.has_reference else []
+    return (
+        [Guess(_in_language(contracts.PROGRAM, facts), 0.92, settles=True)]
+        if facts.program and facts.has_reference
+        else []
+    )
 
 
 def constraints(facts: Facts, others: Guesses) -> Guesses:

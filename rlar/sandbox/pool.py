@@ -192,13 +192,14 @@ class Pool:
         self, language: str, program: str, work: Callable[[BuiltProgram], list[RunResult]]
     ) -> list[RunResult]:
         """Do the work with a program of another language, built in a fresh jail; again where that one was lost."""
-        from rlar.sandbox.languages.workshop import BuiltProgram
+        from rlar.sandbox.languages.workshop import BuiltProgram, runner
 
         self._check_open()
+        found = runner(self.tier, language)
         lost = _LOST
         with self._slots:
             for _ in range(_TRIES):
-                built = BuiltProgram(self.tier, language, program)
+                built = BuiltProgram(self.tier, found, program)
                 self._built.add(built)
                 try:
                     return work(built)

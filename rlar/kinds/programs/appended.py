@@ -46,11 +46,15 @@ _C_MAIN = re.compile(r"\bmain\s{0,3}\([^(){};]{0,200}\)\s{0,9}\{")
 _GO_MAIN = re.compile(r"^func main\(\)\s{0,3}\{", re.M)
 _GO_TEST = re.compile(r"^func (Test\w{0,80})\(\s{0,3}\w{1,20}\s{1,3}\*testing\.T\s{0,3}\)", re.M)
 _GO_PACKAGE = re.compile(r"^package[ \t]{1,9}\w{1,80}[^\n]{0,80}$", re.M)
-_GO_IMPORT = re.compile(r"^import[ \t]{0,9}(?:\(([^()]{0,4000})\)|((?:[\w.]{1,40}[ \t]{1,9})?\"[^\"\n]{1,200}\"))", re.M)
+_GO_IMPORT = re.compile(
+    r"^import[ \t]{0,9}(?:\(([^()]{0,4000})\)|((?:[\w.]{1,40}[ \t]{1,9})?\"[^\"\n]{1,200}\"))", re.M
+)
 _GO_IMPORTED = re.compile(r"(?:[\w.]{1,40}[ \t]{1,9})?\"([^\"\n]{1,200})\"")
 _JAVA_IMPORT = re.compile(r"^[ \t]*import\s{1,9}[\w.*\s]{1,200};[^\n]{0,80}$", re.M)
 _JAVA_PACKAGE = re.compile(r"^[ \t]*package\s{1,9}[\w.]{1,200};", re.M)
-_JAVA_PUBLIC = re.compile(r"^([ \t]*)public\s{1,9}((?:final\s{1,9}|abstract\s{1,9}){0,2}(?:class|interface|enum|record)\b)", re.M)
+_JAVA_PUBLIC = re.compile(
+    r"^([ \t]*)public\s{1,9}((?:final\s{1,9}|abstract\s{1,9}){0,2}(?:class|interface|enum|record)\b)", re.M
+)
 _JAVA_MAIN = re.compile(r"\bstatic\s{1,9}(?:final\s{1,9})?void\s{1,9}main\b")
 _JAVA_CLASS = re.compile(r"\b(?:class|enum|record)\s{1,9}(\w{1,80})")
 _EXPORT = re.compile(r"^export\s{1,9}(?:default\s{1,9})?(?=(?:async\s|function|class|const|let|var)\b)", re.M)
@@ -162,7 +166,9 @@ def _entry(tests: str, prompt: str, names: Sequence[str]) -> str | None:
     called = dict.fromkeys(match[1] for match in _CALLED.finditer(blanked(tests)) if match[1] not in _NOT_TESTED)
     given = set(names)
     asked = {match[1] for match in _CALLED.finditer(prompt)} | set(re.findall(r"`(\w{1,80})`", prompt))
-    return next((name for name in called if name in given), None) or next((name for name in called if name in asked), None)
+    return next((name for name in called if name in given), None) or next(
+        (name for name in called if name in asked), None
+    )
 
 
 def blanked(code: str) -> str:
@@ -185,7 +191,13 @@ def _defines(code: str, name: str, language: str) -> bool:
             )
             is not None
         )
-    return re.search(rf"[\w>\]&*]\s{{1,9}}[*&]{{0,2}}{own}\s{{0,3}}\([^;{{}}]{{0,400}}?\)\s{{0,9}}(?:const\s?)?(?:throws [\w, ]{{1,80}})?\{{", blanked(code)) is not None
+    return (
+        re.search(
+            rf"[\w>\]&*]\s{{1,9}}[*&]{{0,2}}{own}\s{{0,3}}\([^;{{}}]{{0,400}}?\)\s{{0,9}}(?:const\s?)?(?:throws [\w, ]{{1,80}})?\{{",
+            blanked(code),
+        )
+        is not None
+    )
 
 
 def joined(code: str, suite_header: str, language: str, entry: str) -> str:
@@ -256,7 +268,7 @@ def _to_depth(program: str, wanted: int) -> str:
 
 def _c(program: str, written: str, tests: str, word: str) -> str:
     done = f"rlar_done_{word}"
-    before = f"#include <assert.h>\nstatic void {done}(int *of) {{ (void)of; __builtin_puts(\"\\n{word}\"); }}\n"
+    before = f'#include <assert.h>\nstatic void {done}(int *of) {{ (void)of; __builtin_puts("\\n{word}"); }}\n'
     macros = "".join(f"#undef {name}\n" for name in dict.fromkeys(_DEFINES.findall(written)))
     between = f"\n{macros}#undef NDEBUG\n#undef assert\n#include <assert.h>\n"
     guard = f" __attribute__((cleanup({done}))) int rlar_at_{word} = 0; (void)rlar_at_{word};"
@@ -299,7 +311,9 @@ def _go(program: str, tests: str, word: str) -> str:
     for line in wanted[2:]:
         if line not in kept:
             kept.append(line)
-    head = "package main\nimport (\n" + "\n".join([*kept, *(f'{alias} "{path}"' for path, alias in own.items())]) + "\n)\n"
+    head = (
+        "package main\nimport (\n" + "\n".join([*kept, *(f'{alias} "{path}"' for path, alias in own.items())]) + "\n)\n"
+    )
     says = f'rlarfmt.Println("\\n{word}")'
     if names:
         listed = ", ".join(f'{{Name: "{name}", F: {name}}}' for name in names)

@@ -27,7 +27,16 @@ _CODE_LINE = re.compile(
     re.MULTILINE,
 )
 _LAST_LINE = re.compile(r"[;{}),\]]\s*\Z|^\s*(?://|\*|/\*|#)")
-_END_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>", "<|end_of_text|>", "</s>", "<eos>", "<end_of_turn>")
+_END_TOKENS = (
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|eot_id|>",
+    "<|end|>",
+    "<|end_of_text|>",
+    "</s>",
+    "<eos>",
+    "<end_of_turn>",
+)
 _SHELL = frozenset({"shell"})
 
 
@@ -183,7 +192,11 @@ _OVERLOADS = re.compile(r"\boperator\s{0,3}[=!]=")
 def _judge_appended(program: ForeignProgram, suite: TestSuite, pool: Pool, limits: Limits | None) -> Score:
     """Program and tests in one process: forgeable, and marked so."""
     tests, word = suite.tests[0], f"x{secrets.token_hex(16)}"
-    if program.language == "cpp" and _OVERLOADS.search(blanked(program.code)) and not _OVERLOADS.search(suite.prompt_code):
+    if (
+        program.language == "cpp"
+        and _OVERLOADS.search(blanked(program.code))
+        and not _OVERLOADS.search(suite.prompt_code)
+    ):
         return abstain("the program defines the comparisons that its tests use", language=program.language)
     whole = joined(program.code, suite.prompt_code, program.language, suite.entry_point or "")
     source = with_tests(whole, program.code, tests, program.language, word)

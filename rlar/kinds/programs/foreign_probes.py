@@ -35,7 +35,7 @@ _EXIT = {
     "c": "exit(0);", "cpp": "std::exit(0);", "go": "os.Exit(0)", "java": "System.exit(0);", "javascript": "process.exit(0);",
 }  # fmt: skip
 _COUNT = {
-    "c": "for (int i = 0; i < 200; i++) printf(\"%d\\n\", i);",
+    "c": 'for (int i = 0; i < 200; i++) printf("%d\\n", i);',
     "cpp": "for (int i = 0; i < 200; i++) std::cout << i << '\\n';",
     "go": "for i := 0; i < 200; i++ { fmt.Println(i) }",
     "java": "for (int i = 0; i < 200; i++) System.out.println(i);",
@@ -131,7 +131,9 @@ def mutants(program: str, rng: Random, count: int) -> list[str]:
     places = [
         match
         for match in _OPERATOR.finditer(code)
-        if not code[code.rfind("\n", 0, match.start()) + 1 : match.start()].lstrip().startswith(("#", "import", "package", "using"))
+        if not code[code.rfind("\n", 0, match.start()) + 1 : match.start()]
+        .lstrip()
+        .startswith(("#", "import", "package", "using"))
     ]
     chosen = rng.sample(places, min(count, len(places)))
     return [program[: match.start()] + _OPERATORS[match.group()] + program[match.end() :] for match in chosen]
@@ -179,7 +181,14 @@ def _whole_cheats(language: str, cases: Sequence[tuple[str, str]]) -> list[tuple
 def _literal(language: str, text: str) -> str:
     if language not in ("c", "cpp"):
         return json.dumps(text)
-    return '"' + "".join(chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\{byte:03o}" for byte in text.encode("utf-8", "replace")) + '"'
+    return (
+        '"'
+        + "".join(
+            chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\{byte:03o}"
+            for byte in text.encode("utf-8", "replace")
+        )
+        + '"'
+    )
 
 
 def lookup(language: str, cases: Sequence[tuple[str, str]]) -> str | None:

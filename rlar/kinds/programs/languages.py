@@ -231,7 +231,18 @@ def _is_python(code: str) -> bool:
     tree = parse_python(code)
     if tree is None:
         return False
-    own = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.With, ast.If, ast.Try)
+    own = (
+        ast.Import,
+        ast.ImportFrom,
+        ast.FunctionDef,
+        ast.AsyncFunctionDef,
+        ast.ClassDef,
+        ast.For,
+        ast.While,
+        ast.With,
+        ast.If,
+        ast.Try,
+    )
     return any(isinstance(node, own) or _prints(node) for node in tree.body)
 
 
@@ -249,7 +260,8 @@ _TO = r"\b(?:in|using|use|with|into|to|en|mit|auf)\s{1,3}(?:the\s|valid\s|modern
 _BEFORE = (
     r"\b(?:write|written|writing|implement\w{0,7}|solve|solution|solutions|program|programs|function|functions|code|coded|script|class|"
     r"method|algorithm|answer|provide|return|complete|create|develop|generate|give|translate|convert|rewrite|port|finish|produce|make|"
-    r"submit|programa|programm|funktion|función|fonction|schreib\w{0,3}|escrib\w{0,3}|écri\w{0,5})\b[^.\n?!]{0,60}?" + _TO
+    r"submit|programa|programm|funktion|función|fonction|schreib\w{0,3}|escrib\w{0,3}|écri\w{0,5})\b[^.\n?!]{0,60}?"
+    + _TO
 )
 _BESIDE = (
     r"\b(?:program|code|solution|function|language|lang|submission)\b\s{0,3}[(:=]\s{0,3}['\"`]?|"
@@ -261,7 +273,9 @@ _AFTER = (
 )
 _ORDERED = sorted(LANGUAGES, key=lambda name: (name in ("c", "java"), name))  # longer names of the same beginning first
 _NAMES = "|".join(
-    f"(?P<{name}_0>(?-i:{LANGUAGES[name].names}))" if LANGUAGES[name].is_word else f"(?P<{name}_0>{LANGUAGES[name].names})"
+    f"(?P<{name}_0>(?-i:{LANGUAGES[name].names}))"
+    if LANGUAGES[name].is_word
+    else f"(?P<{name}_0>{LANGUAGES[name].names})"
     for name in _ORDERED
 )
 _NAME = rf"(?<![A-Za-z0-9_+#/.-])(?:{_NAMES})(?![A-Za-z0-9_+#]|['’]s\b)"  # noqa: RUF001

@@ -196,7 +196,9 @@ def command_filter(*, compiles: bool) -> bytes:
     for name, place in (("kill", 1), ("tgkill", 2)):
         steps += _when(name, [_argument(place), *_none_of(_DENIED_SIGNALS)])
     shared = [_argument(3), _jump(_JUMP_SET, _MAP_ANONYMOUS, 1, 0), _step(_RETURN, _ALLOW)]
-    steps += _when("mmap", [*shared, _jump(_JUMP_SET, _MAP_SHARED, 0, 1), _step(_RETURN, _EPERM), _step(_RETURN, _ALLOW)])
+    steps += _when(
+        "mmap", [*shared, _jump(_JUMP_SET, _MAP_SHARED, 0, 1), _step(_RETURN, _EPERM), _step(_RETURN, _ALLOW)]
+    )
     steps += _only_values("prctl", 0, _CHILD_PRCTLS)
     steps += _when("setrlimit", [_argument(0), *_none_of([_RLIMIT_CPU])])
     own = [_argument(0), _jump(_JUMP_EQUAL, 0, 1, 0), _step(_RETURN, _EPERM), _argument(1)]

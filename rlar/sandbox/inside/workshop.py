@@ -6,7 +6,7 @@ then ends whatever else lives in its namespaces. So nothing outlives its command
 A compiler may start processes and write below the scratch folder; the program may do neither.
 """
 
-# ruff: noqa: BLE001, PTH103, PTH120, PTH123
+# ruff: noqa: BLE001, PTH101, PTH103, PTH108, PTH120, PTH123
 
 from __future__ import annotations
 

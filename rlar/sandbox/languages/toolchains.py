@@ -151,7 +151,12 @@ def _gnu(language: str, name: str, standards: Sequence[str]) -> Callable[[Mappin
 def _java(found: Mapping[str, str]) -> Installed:
     java, javac = (str(Path(found[name]).resolve()) for name in ("java", "javac"))
     settings = tuple(map(str, Path("/etc").glob("java-*")))
-    small = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:ReservedCodeCacheSize=64m", "-XX:CompressedClassSpaceSize=64m")
+    small = (
+        "-XX:+UseSerialGC",
+        "-XX:-UsePerfData",
+        "-XX:ReservedCodeCacheSize=64m",
+        "-XX:CompressedClassSpaceSize=64m",
+    )
     build = Command(
         (javac, *(f"-J{flag}" for flag in small), "-J-Xmx512m", "-J-XX:TieredStopAtLevel=1", "-proc:none", "-nowarn",
          "-Xmaxerrs", "3", "-encoding", "UTF-8", "-d", "{dir}/out", "{dir}/{file}"),
@@ -221,7 +226,7 @@ def _go(found: Mapping[str, str]) -> Installed:
 @cache
 def _go_cache() -> str:
     folder = tempfile.mkdtemp(prefix="rlar-go-")
-    os.chmod(folder, 0o755)  # the jail reads it as another user
+    Path(folder).chmod(0o755)  # the jail reads it as another user
     atexit.register(shutil.rmtree, folder, True)
     return folder
 
@@ -238,7 +243,10 @@ TOOLCHAINS: dict[str, Toolchain] = {
 }
 """Languages with a runner."""
 
-_PUBLIC_CLASS = re.compile(r"^[ \t]*public\s{1,9}(?:(?:final|abstract|strictfp|sealed)\s{1,9}){0,3}(?:class|interface|enum|record)\s{1,9}(\w{1,80})", re.M)
+_PUBLIC_CLASS = re.compile(
+    r"^[ \t]*public\s{1,9}(?:(?:final|abstract|strictfp|sealed)\s{1,9}){0,3}(?:class|interface|enum|record)\s{1,9}(\w{1,80})",
+    re.M,
+)
 _PACKAGE = re.compile(r"^[ \t]*package\s{1,9}([\w.]{1,200})\s{0,9};", re.M)
 _CLASS = re.compile(r"\b(?:class|interface|enum|record)\s{1,9}(\w{1,80})")
 _MAIN = re.compile(r"\bstatic\s{1,9}(?:final\s{1,9})?void\s{1,9}main\b")

@@ -87,7 +87,13 @@ class Workshop(ForkServer):
         request = {
             "op": "run",
             "argv": list(argv),
-            "environment": {"PATH": "/usr/bin:/bin", "HOME": self.folder, "LANG": "C.UTF-8", "TZ": "UTC", **environment},
+            "environment": {
+                "PATH": "/usr/bin:/bin",
+                "HOME": self.folder,
+                "LANG": "C.UTF-8",
+                "TZ": "UTC",
+                **environment,
+            },
             "compiles": compiles,
             "seconds": limits.seconds,
             "limits": {
@@ -125,6 +131,7 @@ class Workshop(ForkServer):
 
     def interrupt(self) -> None:
         """Kill it, whatever it is doing: the call under way ends as lost."""
+        self._closed = True
         process = self._process
         if process is not None:
             process.kill()
@@ -138,18 +145,24 @@ class Workshop(ForkServer):
 class BuiltProgram:
     """One program, built when it is first needed. `problem` says why it cannot run."""
 
-    def __init__(self, tier: str, language: str, program: str) -> None:
-        found = runner(tier, language)
+    def __init__(self, tier: str, found: Installed | str, program: str) -> None:
+        """
+        Args:
+            found: what `runner` says of the program's language.
+        """
         self._tier = tier
         self._program = program
         self._toolchain = found if isinstance(found, Installed) else None
         self._workshop: Workshop | None = None
+        self._interrupted = False
         self.problem: RunResult | None = None
         if isinstance(found, str):
             self.problem = RunResult(Status.REFUSED, found, tier=tier)
 
     def run(self, stdin: str, limits: Limits) -> RunResult:
         """One run with its own limits; passed where it ended by itself with status 0. SandboxLost: nobody's verdict."""
+        if self._interrupted:
+            raise SandboxLost("the sandbox pool was closed")
         if self._workshop is None and self.problem is None:
             self._build()
         if self.problem is not None or self._workshop is None or self._toolchain is None:
@@ -174,6 +187,8 @@ class BuiltProgram:
     def _build(self) -> None:
         assert self._toolchain is not None
         workshop = self._workshop = Workshop(self._tier, self._toolchain)
+        if self._interrupted:
+            workshop.interrupt()
         self._file, self._main = source_file(self._toolchain.language, self._program)
         workshop.write(self._file, self._program)
         if self._toolchain.language == "java":
@@ -187,9 +202,7 @@ class BuiltProgram:
         assert self._toolchain is not None
         for command in commands:
             argv, environment = self._filled(command, BUILD.memory_mb)
-            ending, text, seconds = workshop.command(
-                argv, environment, BUILD, compiles=True, toolchain=self._toolchain
-            )
+            ending, text, seconds = workshop.command(argv, environment, BUILD, compiles=True, toolchain=self._toolchain)
             if ending.exited_with(0):
                 continue
             if ending.killed:
@@ -204,7 +217,12 @@ class BuiltProgram:
 
     def _filled(self, command: Command, memory_mb: int) -> tuple[list[str], dict[str, str]]:
         assert self._workshop is not None
-        values = {"{dir}": self._workshop.folder, "{memory}": str(memory_mb), "{file}": self._file, "{main}": self._main}
+        values = {
+            "{dir}": self._workshop.folder,
+            "{memory}": str(memory_mb),
+            "{file}": self._file,
+            "{main}": self._main,
+        }
 
         def filled(text: str) -> str:
             for mark, value in values.items():
@@ -214,7 +232,8 @@ class BuiltProgram:
         return [filled(each) for each in command.argv], {key: filled(value) for key, value in command.environment}
 
     def interrupt(self) -> None:
-        """Kill its jail under whoever uses it."""
+        """Kill its jail under whoever uses it; SandboxLost for them."""
+        self._interrupted = True
         if self._workshop is not None:
             self._workshop.interrupt()
 
@@ -258,9 +277,7 @@ def runner(tier: str, language: str) -> Installed | str:
 @cache
 def _tried(tier: str, toolchain: Installed) -> Installed | str:
     """The toolchain, where it builds and runs a small program in the jail; tried once a process."""
-    workshop = BuiltProgram.__new__(BuiltProgram)
-    workshop._tier, workshop._program, workshop._toolchain = tier, _HELLO[toolchain.language], toolchain
-    workshop._workshop, workshop.problem = None, None
+    workshop = BuiltProgram(tier, toolchain, _HELLO[toolchain.language])
     try:
         result = workshop.run("41\n", Limits(seconds=30.0))
     except SandboxError as error:
