@@ -32,11 +32,57 @@ _READS_INPUT = re.compile(r"\bcin\b|\bscanf\b|\bSystem\.in\b|\bstdin\b|\bgetline
 _CANDIDATE = re.compile(r"\bcandidate\s{0,3}:?=\s{0,3}(?:\w{1,60}(?:\.|::))?(\w{1,80})\s{0,3};?")
 _CALLED = re.compile(r"\b([A-Za-z_]\w{0,80})\s{0,3}\(")
 _NOT_TESTED = frozenset(
-    """
-    main assert if for while switch return sizeof vector map set pair string test equal deepEqual strictEqual deepStrictEqual
-    require function print println printf cout abs asList println contains equals log fabs abs max min size length
-    Sprintf Errorf Fatalf Run New Equal String toString valueOf of get add push
-    """.split()
+    [
+        "main",
+        "assert",
+        "if",
+        "for",
+        "while",
+        "switch",
+        "return",
+        "sizeof",
+        "vector",
+        "map",
+        "set",
+        "pair",
+        "string",
+        "test",
+        "equal",
+        "deepEqual",
+        "strictEqual",
+        "deepStrictEqual",
+        "require",
+        "function",
+        "print",
+        "println",
+        "printf",
+        "cout",
+        "abs",
+        "asList",
+        "println",
+        "contains",
+        "equals",
+        "log",
+        "fabs",
+        "abs",
+        "max",
+        "min",
+        "size",
+        "length",
+        "Sprintf",
+        "Errorf",
+        "Fatalf",
+        "Run",
+        "New",
+        "Equal",
+        "String",
+        "toString",
+        "valueOf",
+        "of",
+        "get",
+        "add",
+        "push",
+    ]
 )
 _NOISE = re.compile(
     r'//[^\n]*|/\*(?:[^*]|\*(?!/))*+(?:\*/)?|"(?:[^"\\\n]|\\.)*+"?|\'(?:[^\'\\\n]|\\.){0,200}\'|`[^`]*+`?'

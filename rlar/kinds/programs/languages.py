@@ -41,7 +41,7 @@ LANGUAGES: dict[str, Language] = {
     "cpp": Language(
         "C++",
         ("cpp", "c++", "cc", "cxx", "hpp", "c++11", "c++14", "c++17", "c++20", "cpp17", "cpp20", "g++"),
-        r"(?:[cс]\s?\+\+(?:\s?\d\d)?|cpp)",  # noqa: RUF001 - Codeforces writes a Cyrillic one
+        r"(?:[cс]\s?\+\+(?:\s?\d\d)?|cpp)",
         (
             (3, re.compile(r"^[ \t]*#[ \t]*include[ \t]*<[a-z_/]{1,30}(?:stdc\+\+\.h)?>", re.M)),
             (3, re.compile(r"\busing namespace \w", re.M)),
@@ -57,7 +57,7 @@ LANGUAGES: dict[str, Language] = {
     "c": Language(
         "C",
         ("c", "h", "c99", "c11", "gcc"),
-        r"C(?:99|11|17)?(?![\w+#'’.-]|\s?\+\+)",  # noqa: RUF001
+        r"C(?:99|11|17)?(?![\w+#'’.-]|\s?\+\+)",
         (
             (3, re.compile(r"^[ \t]*#[ \t]*include[ \t]*<[a-z_/]{1,30}\.h>", re.M)),
             (1, re.compile(r"\b(?:printf|scanf|malloc|puts|getchar)\s{0,3}\(", re.M)),
@@ -278,13 +278,13 @@ _NAMES = "|".join(
     else f"(?P<{name}_0>{LANGUAGES[name].names})"
     for name in _ORDERED
 )
-_NAME = rf"(?<![A-Za-z0-9_+#/.-])(?:{_NAMES})(?![A-Za-z0-9_+#]|['’]s\b)"  # noqa: RUF001
+_NAME = rf"(?<![A-Za-z0-9_+#/.-])(?:{_NAMES})(?![A-Za-z0-9_+#]|['’]s\b)"
 _ASKED = re.compile(
     rf"{_BEFORE}{_NAME}|(?:{_BESIDE}){_NAME.replace('_0>', '_1>')}|{_NAME.replace('_0>', '_2>')}{_AFTER}", re.IGNORECASE
 )
 _MORE = re.compile(rf"\s{{0,3}}(?:,|/|\bor\b|\band\b)\s{{0,3}}(?:or\s{{1,3}}|and\s{{1,3}})?{_NAME}", re.IGNORECASE)
 _REFUSES = re.compile(
-    r"\b(?:not|avoid|without|instead|rather|except|unlike|similar|never|nor|like|equivalent|whereas|compared)\b|n['’]t\b",  # noqa: RUF001
+    r"\b(?:not|avoid|without|instead|rather|except|unlike|similar|never|nor|like|equivalent|whereas|compared)\b|n['’]t\b",
     re.IGNORECASE,
 )
 _TRANSLATES = re.compile(r"\b(?:translat|conver|rewrit|port|transpil|migrat)\w{0,6}\b", re.IGNORECASE)
@@ -292,7 +292,7 @@ _INTO = re.compile(r"\b(?:to|into|in)\s{1,3}(?:the\s|an?\s|equivalent\s|valid\s)
 _STUB = re.compile(r"your (?:code|solution)|todo|write (?:your|code)|complete|\.\.\.", re.IGNORECASE)
 _ANY = re.compile(r"\bany (?:programming )?language\b|\blanguage of your choice\b", re.IGNORECASE)
 _NAMED = re.compile(
-    r"python|[cс]\s?\+\+|cpp|c#|csharp|java|\bgo\b|golang|\bjs\b|node|typescript|rust|kotlin|swift|ruby|php|scala|haskell|perl|pascal|"  # noqa: RUF001
+    r"python|[cс]\s?\+\+|cpp|c#|csharp|java|\bgo\b|golang|\bjs\b|node|typescript|rust|kotlin|swift|ruby|php|scala|haskell|perl|pascal|"
     r"bash|shell|lua|julia|dart|\bC\d{0,2}\b|\br\b",
     re.IGNORECASE,
 )
