@@ -149,6 +149,7 @@ class Child:
 
     @property
     def pid(self) -> int:
+        """Process id."""
         return self._process.pid
 
     def kill(self) -> None:

@@ -208,7 +208,7 @@ def wrapped(tool: RewardTool) -> list[Mutant]:
 
 NORMALISERS = frozenset(
     {"fold", "tidy", "squeeze", "clean", "plain", "canonical", "squashed", "visible_answer", "casefold", "lower", "strip",
-     "rstrip", "lstrip", "without_article", "reference_answer", "strip_reasoning", "normalize", "sorted", "tokens"}
+     "rstrip", "lstrip", "without_article", "reference_answer", "normalize", "sorted", "tokens"}
 )  # fmt: skip
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt,

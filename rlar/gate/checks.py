@@ -37,6 +37,7 @@ class Measured:
 
     @property
     def probes(self) -> tuple[Probe, ...]:
+        """The probes that the scores belong to, in order."""
         return self.probe_set.probes
 
     def value(self, index: int) -> float | None:

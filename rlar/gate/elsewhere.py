@@ -25,9 +25,13 @@ from rlar.types import Sample, Score, ToolSpec, failed
 class IndependentRun(Protocol):
     """Scores samples where the tool under test has left no trace."""
 
-    def can_load(self, spec: ToolSpec) -> bool: ...
+    def can_load(self, spec: ToolSpec) -> bool:
+        """Whether it can score with this tool at all."""
+        ...
 
-    def score(self, spec: ToolSpec, samples: Sequence[Sample], seconds: float) -> Ran: ...
+    def score(self, spec: ToolSpec, samples: Sequence[Sample], seconds: float) -> Ran:
+        """One Score per sample, in order, within so many seconds."""
+        ...
 
 
 def independent_run(tool: RewardTool) -> IndependentRun | None:

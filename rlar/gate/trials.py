@@ -56,10 +56,12 @@ class Timed:
 
     @property
     def p50(self) -> float | None:
+        """Median, in milliseconds; None where nothing was timed."""
         return round(quantile(self.milliseconds, 0.5), 3) if self.milliseconds else None
 
     @property
     def p95(self) -> float | None:
+        """95th percentile, in milliseconds; None where nothing was timed."""
         return round(quantile(self.milliseconds, 0.95), 3) if self.milliseconds else None
 
     def check(self) -> CheckResult:

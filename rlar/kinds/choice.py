@@ -293,7 +293,7 @@ class ChoiceMatch(LibraryTool):
         targets = {reader.target(reference) for reference in references} - {frozenset()}
         if not targets:
             return abstain("the reference is none of the options")
-        text = visible_answer(sample.completion, sample.prompt)
+        text = visible_answer(sample.answer, sample.prompt)
         if not text.isascii():
             text = unicodedata.normalize("NFKC", text)
         said = reader.read(text, claims(text)) if text else []

@@ -369,7 +369,7 @@ class NumberMatch(LibraryTool):
         targets = [one for one in wanted if one is not None]
         if not targets or len(targets) < len(wanted):
             return abstain("the reference is not one number")
-        text = visible_answer(sample.completion, sample.prompt)
+        text = visible_answer(sample.answer, sample.prompt)
         numbers = said_numbers(text)
         if not numbers:
             return ok(0.0, "no number found" if text else "no answer")

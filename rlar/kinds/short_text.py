@@ -226,7 +226,7 @@ class ShortTextMatch(LibraryTool):
         targets = accepted(sample)
         if not targets:
             return abstain("no short reference")
-        text = visible_answer(sample.completion, sample.prompt)
+        text = visible_answer(sample.answer, sample.prompt)
         if not text:
             return ok(0.0, "no answer")
         asked = frozenset(tokens(sample.prompt[-2000:])) - {word for target in targets for word in target.words}
@@ -272,7 +272,7 @@ class ShortTextF1(LibraryTool):
         targets = accepted(sample)
         if not targets:
             return abstain("no short reference")
-        text = visible_answer(sample.completion, sample.prompt)
+        text = visible_answer(sample.answer, sample.prompt)
         if not text:
             return ok(0.0, "no answer")
         found = claims(text)

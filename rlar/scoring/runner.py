@@ -93,6 +93,7 @@ class Breaker:
 
     @property
     def quarantined(self) -> dict[str, str]:
+        """Why each quarantined tool is out, by id."""
         with self._lock:
             return dict(self._quarantined)
 
@@ -259,7 +260,7 @@ class Runner:
         self.breaker.decide(spec.id, self._start(spec, trial, is_trial=True).wait())
 
     def _rank(self, batches: Sequence[tuple[ToolSpec, Sequence[Sample]]]) -> Callable[[int], tuple[int, float]]:
-        """What waits elsewhere is started first, then the dearest in the pool: what ends last should begin first."""
+        """Calls that wait for other machines start first, then the most expensive ones in the pool: what ends last begins first."""
 
         def rank(place: int) -> tuple[int, float]:
             spec = batches[place][0]
@@ -332,6 +333,7 @@ class Runner:
         return self._threads
 
     def close(self) -> None:
+        """End the workers, idle threads, and the resources where they were made here."""
         if self._pool is not None:
             self._pool.close()
         self._lanes.close()

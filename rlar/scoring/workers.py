@@ -34,7 +34,7 @@ DRAIN_SECONDS = 1.0
 
 
 class WorkerPool:
-    """`workers` processes, each minded by a thread of its own. Thread-safe; started on first use."""
+    """`workers` processes, each driven by its own thread. Thread-safe; started on first use."""
 
     def __init__(
         self, workers: int, *, plugins: Sequence[str] = (), memory_mb: int = 4096, hash_seed: str = "0"

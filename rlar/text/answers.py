@@ -21,8 +21,6 @@ MAX_VISIBLE_CHARACTERS = 20_000
 
 _IGNORABLE = re.compile(f"[{IGNORABLE}]")
 _CONTROLS = re.compile(f"[{CONTROLS}]")
-_OPEN_THINK = re.compile(r"<\|?(?:think|thinking|thought|reasoning|begin_of_thought)\|?>|◁think▷", re.I)
-_CLOSE_THINK = re.compile(r"</\|?(?:think|thinking|thought|reasoning)\|?>|<\|end_of_thought\|>|◁/think▷", re.I)
 _CHAT_TOKENS = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end|end_of_text)\|>|</s>|<eos>|<end_of_turn>", re.I)
 _SPACES = re.compile(r"\s+")
 
@@ -41,22 +39,6 @@ def clean(text: str) -> str:
 def squeeze(text: str) -> str:
     """White space runs as one space, trimmed."""
     return _SPACES.sub(" ", text).strip()
-
-
-def strip_reasoning(completion: str) -> str | None:
-    """What follows the reasoning block; None when the block never ends (so nothing was answered).
-
-    A closing tag without an opening one counts: some chat templates put the opening tag into the prompt.
-    """
-    if "<" not in completion and "◁" not in completion:
-        return completion
-    end = 0
-    for match in _CLOSE_THINK.finditer(completion):
-        end = match.end()
-    rest = completion[end:]
-    if _OPEN_THINK.search(rest):
-        return None
-    return rest
 
 
 def without_prompt(text: str, prompt: str) -> str:
@@ -86,17 +68,14 @@ _JUDGE_TALK = re.compile(
 )
 
 
-def visible_answer(completion: str, prompt: str = "") -> str:
-    """The part of a completion that answers: cleaned, after the reasoning, without the prompt's echo; "" if none.
+def visible_answer(answer: str, prompt: str = "") -> str:
+    """What a person sees of an answer (`rlar.answered`): cleaned, without the prompt's echo; "" if nothing.
 
     Lines that talk to a judge ("score: 1.0") are dropped, unless the prompt itself asks in those words.
     """
-    rest = strip_reasoning(completion)
-    if rest is None:
-        return ""
-    if len(rest) > 2 * MAX_VISIBLE_CHARACTERS + len(prompt):
-        rest = rest[-2 * MAX_VISIBLE_CHARACTERS :]
-    text = clean(rest)
+    if len(answer) > 2 * MAX_VISIBLE_CHARACTERS + len(prompt):
+        answer = answer[-2 * MAX_VISIBLE_CHARACTERS :]
+    text = clean(answer)
     if "<" in text:
         text = _CHAT_TOKENS.sub(" ", text)
     if prompt:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from rlar.kinds.json.schema import SchemaRefused, ValueTooLarge, problems, readable_schema
-from rlar.text.answers import clean, strip_reasoning
+from rlar.text.answers import clean
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, canonical_json, ok
 
@@ -55,10 +55,9 @@ def parse(text: str) -> Any:
 
 def found_values(completion: str) -> list[Any]:
     """The JSON values that a completion gives: itself, its fenced blocks, or the objects and lists in its prose."""
-    rest = strip_reasoning(completion)
-    if rest is None or len(rest) > MAX_TEXT:
+    if len(completion) > MAX_TEXT:
         return []
-    text = clean(rest).strip()
+    text = clean(completion).strip()
     whole = parse(text)
     if whole is not _NOTHING:
         return [whole]
@@ -153,7 +152,7 @@ class JsonMatch(LibraryTool):
             schema = readable_schema(sample.binding.get("schema"))
             if schema is None:
                 return abstain("neither a JSON reference nor a schema that can be used")
-        values = [normal(value) for value in found_values(sample.completion)]
+        values = [normal(value) for value in found_values(sample.answer)]
         if not values:
             return ok(0.0, "no JSON")
         if len({canonical_json(value) for value in values}) > 1:

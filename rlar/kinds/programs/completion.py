@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rlar.kinds.programs.rows import TestSuite
-from rlar.text.answers import strip_reasoning
 from rlar.text.python import (
     MAX_CODE_CHARACTERS,
     PYTHON_FENCES,
@@ -25,16 +24,6 @@ from rlar.text.python import (
     unparse,
 )
 
-_END_TOKENS = (
-    "<|im_end|>",
-    "<|endoftext|>",
-    "<|eot_id|>",
-    "<|end|>",
-    "<|end_of_text|>",
-    "</s>",
-    "<eos>",
-    "<end_of_turn>",
-)
 _CODE_START = re.compile(
     r"^(?:from\s+[\w.]+\s+import\b|import\s+\w|(?:async\s+)?def\s+\w|class\s+\w|@\w)", re.MULTILINE
 )
@@ -61,28 +50,14 @@ def extract_program(completion: str, suite: TestSuite | None = None) -> str:
     if len(completion) > MAX_CODE_CHARACTERS:
         return ""
     suite = suite or TestSuite(kind="stdio")
-    text = _without_end_tokens(completion.replace("\r\n", "\n"))
+    text = completion.replace("\r\n", "\n")
     whole = _whole(text, suite)
     if whole is not None:
         return whole
-    answer = strip_reasoning(text)
-    if answer is None:
-        return ""
-    if answer != text:
-        answer = answer.strip("\n")
-        whole = _whole(answer, suite)
-        if whole is not None:
-            return whole
-    blocks = [block for block in fenced_blocks(answer) if block.language in PYTHON_FENCES]
+    blocks = [block for block in fenced_blocks(text) if block.language in PYTHON_FENCES]
     if blocks:
         return _from_blocks([block.code for block in blocks], suite)
-    return _after_prose(answer, suite) or (suite.prompt_code + answer if _continues(answer, suite) else answer)
-
-
-def _without_end_tokens(text: str) -> str:
-    while (stripped := text.rstrip()).endswith(_END_TOKENS):
-        text = stripped[: stripped.rfind("<")]
-    return text
+    return _after_prose(text, suite) or (suite.prompt_code + text if _continues(text, suite) else text)
 
 
 def wanted_names(suite: TestSuite) -> set[str]:

@@ -222,7 +222,7 @@ def score_program(
     Abstains where the reference fails too. A suite that cannot tell about this program, but passes the reference, was
     led past its checks by the program: 0.0.
     """
-    score = _judge_completion(sample.completion, suite, pool, limits)
+    score = _judge_completion(sample.answer, suite, pool, limits)
     undecided = bool(score.details.get("undecided"))
     if score.value == 0.0 or undecided:
         expected = references.value(sample, suite, pool, limits)

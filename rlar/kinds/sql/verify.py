@@ -26,7 +26,6 @@ from rlar.kinds.sql import runner as sql_runner
 from rlar.kinds.sql.data import database, shape_of
 from rlar.kinds.sql.mutants import sql_mutants, written
 from rlar.kinds.sql.rows import MAX_SQL_CHARACTERS, SqlTask, bare_query, parse_sql, read_query
-from rlar.text.answers import strip_reasoning
 from rlar.tool import LibraryTool, Resources
 from rlar.types import AnswerKind, Sample, Score, ToolSpec, abstain, canonical_json, digest, failed, ok
 
@@ -101,7 +100,7 @@ class SqlExecution(LibraryTool):
         prepared = self._prepare(task)
         if isinstance(prepared, Score):
             return prepared
-        query = extract_query(sample.completion)
+        query = extract_query(sample.answer)
         if query is None:
             return ok(0.0, "no query in the completion")
         return self._judge(query, task, prepared)
@@ -367,10 +366,7 @@ def _same(one: Any, other: Any) -> bool:
 
 def extract_query(completion: str) -> str | None:
     """The last query that a completion gives: in a code block, else bare; None when it gives none."""
-    answer = strip_reasoning(completion)
-    if answer is None:
-        return None
-    answer = answer[-MAX_SQL_CHARACTERS:]
+    answer = completion[-MAX_SQL_CHARACTERS:]
     for match in reversed(list(_FENCE.finditer(answer))):
         if match["language"].lower() in (
             "",

@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 
 from rlar.code_identity import code_identity
 from rlar.errors import HubError, ToolError, boundary, first_problem
-from rlar.text.answers import clean, strip_reasoning
+from rlar.text.answers import clean
 from rlar.tool import Resources
 from rlar.tools.reward_model.families import HeadReading, architecture_of, labels_of, refusal
 from rlar.tools.reward_model.files import (
@@ -406,8 +406,8 @@ LINE_BREAKS = ("\n", "\n\n")
 
 
 def visible(completion: str) -> str:
-    """What a reader sees as the answer: without the reasoning block and invisible characters; "" where it never ends."""
-    return clean(strip_reasoning(completion) or "").strip()
+    """What a reader sees of an answer: without invisible characters."""
+    return clean(completion).strip()
 
 
 def _not_encoded(error: Exception) -> Score:

@@ -188,7 +188,6 @@ def test_databases_repeat_and_shuffling_changes_only_the_order() -> None:
         ("```sql\nSELECT a FROM t;\n```\n```\nresult\n```", "SELECT a FROM t"),
         ("```sql\nCREATE TABLE t (a INT);\nSELECT a FROM t;\n```", "SELECT a FROM t"),
         ("Please select the best option with care.", None),
-        ("<think>SELECT a FROM t", None),
         ("x" * 50_000, None),
     ],
 )
