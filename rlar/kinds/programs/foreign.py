@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from rlar.kinds.programs.appended import blanked, joined, with_tests
 from rlar.kinds.programs.languages import label_of_language, language_of, language_of_fence
 from rlar.kinds.programs.rows import TestSuite
-from rlar.text.answers import strip_reasoning
 from rlar.text.python import MAX_CODE_CHARACTERS, fenced_blocks
 from rlar.types import AnswerKind, JsonObject, Score, abstain, failed, ok
 
@@ -70,10 +69,7 @@ def foreign_program(completion: str, suite: TestSuite) -> ForeignProgram | None:
     """
     if suite.kind not in ("stdio", "appended") or suite.language == "python" or len(completion) > MAX_CODE_CHARACTERS:
         return None if suite.language in ("", "python") else ForeignProgram(suite.language, "")
-    answer = strip_reasoning(completion.replace("\r\n", "\n"))
-    if answer is None:
-        return ForeignProgram(suite.language, "") if suite.language else None
-    answer = _without_end_tokens(answer)
+    answer = _without_end_tokens(completion.replace("\r\n", "\n"))
     blocks = [
         (language, block.code)
         for block in fenced_blocks(answer)
