@@ -67,7 +67,7 @@ PROBLEMS = (
     Problem("runs", "INT c = 1; for (INT i = 1; i < n; i++) { if (a[i] != a[i - 1]) { c += 1; } } OUT(c);", ("INT c = 1", "INT c = 0"), _runs),
     Problem("rise", "INT b = 1; INT r = 1; for (INT i = 1; i < n; i++) { if (a[i] > a[i - 1]) { r += 1; } else { r = 1; } if (r > b) { b = r; } } OUT(b);", ("r = 1; }", "r = 0; }"), _longest_rise),
     Problem("best", "INT b = a[0]; INT r = a[0]; for (INT i = 1; i < n; i++) { if (r < 0) { r = 0; } r += a[i]; if (r > b) { b = r; } } OUT(b);", ("r < 0", "r > 0"), _best_sum),
-    Problem("divisor", "INT g = 0; for (INT i = 0; i < n; i++) { INT x = a[i]; if (x < 0) { x = -x; } while (x != 0) { INT t = g % x; g = x; x = t; } } OUT(g);", ("x = -x", "x = 1"), lambda a: gcd(*a)),
+    Problem("divisor", "INT g = 0; for (INT i = 0; i < n; i++) { INT x = a[i]; if (x < 0) { x = -x; } while (x != 0) { INT t = g % x; g = x; x = t; } } OUT(g);", ("g = x", "g = t"), lambda a: gcd(*a)),
     Problem("steps", "INT c = 0; INT x = a[0]; while (x > 1) { if (x % 2 == 0) { x = DIV(x, 2); } else { x = 3 * x + 1; } c += 1; } OUT(c);", ("3 * x + 1", "x + 1"), lambda a: _steps(a[0])),
     Problem("pairs", "INT c = 0; for (INT i = 0; i < n; i++) { for (INT j = i + 1; j < n; j++) { if (a[i] > a[j]) { c += 1; } } } OUT(c);", ("> a[j]", "< a[j]"), lambda a: sum(a[i] > a[j] for i in range(len(a)) for j in range(i + 1, len(a)))),
     Problem("equal", "INT c = 0; for (INT i = 0; i < n; i++) { for (INT j = i + 1; j < n; j++) { if (a[i] == a[j]) { c += 1; } } } OUT(c);", ("j = i + 1", "j = i"), lambda a: sum(a[i] == a[j] for i in range(len(a)) for j in range(i + 1, len(a)))),
