@@ -152,6 +152,8 @@ def _without_end_tokens(text: str) -> str:
 
 def judge_foreign(program: ForeignProgram, suite: TestSuite, pool: Pool, limits: Limits | None = None) -> Score:
     """The score of one program that is not Python."""
+    if suite.kind not in ("stdio", "appended"):
+        return abstain(f"functions in {label_of_language(suite.language)} are not called with arguments from outside")
     if not program.code.strip():
         return ok(0.0, "no program in the completion", passed=0, total=suite.size)
     if suite.language and program.language != suite.language:

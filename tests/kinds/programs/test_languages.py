@@ -9,10 +9,12 @@ import pytest
 from rlar.discover.fingerprint import fingerprint, task_label
 from rlar.kinds.contracts import STDIO, guesses
 from rlar.kinds.facts import describe
+from rlar.kinds.programs.foreign import what_runs
 from rlar.kinds.programs.languages import asked_languages, language_of
 from rlar.kinds.programs.rows import find_suite
 from rlar.kinds.programs.run import ReferenceCheck, score_program
 from rlar.sandbox import Limits, Pool
+from rlar.sandbox.languages import toolchains
 from rlar.types import Example, Message, Sample, Score
 from tests.fakes import polyglot
 
@@ -202,6 +204,24 @@ def test_a_language_without_a_runner_has_no_score_and_says_why(pool: Pool):
     result = score(pool, example, rust)
     assert (result.value, result.status) == (None, "abstain")
     assert result.explanation == "rlar has no runner for rust"
+
+
+def test_functions_of_other_languages_called_by_name_are_nobodys_verdict(pool: Pool):
+    prompt = "Complete the C++ function.\n```cpp\nclass Solution {\npublic:\n    int twice(int n) { // your code\n    }\n};\n```"
+    example = row(prompt, tests={"fn_name": "twice", "inputs": [[2], [3]], "outputs": [4, 6]})
+    suite = find_suite(example)
+    assert suite is not None
+    assert (suite.kind, suite.language) == ("calls", "cpp")
+    right = "```cpp\nclass Solution {\npublic:\n    int twice(int n) { return 2 * n; }\n};\n```"
+    assert score(pool, example, right).status == "abstain"
+
+
+def test_an_uncovered_language_says_what_would_cover_it(monkeypatch: pytest.MonkeyPatch):
+    assert what_runs("rust", STDIO.answer_kind) == (
+        "a runner for Rust, which rlar does not have (it runs Python, C, C++, Go, Java, JavaScript)"
+    )
+    monkeypatch.setattr(toolchains, "find_toolchain", lambda _language: "Go programs need go: install go")
+    assert what_runs("go", STDIO.answer_kind) == "Go programs need go: install go"
 
 
 @pytest.mark.slow
