@@ -94,7 +94,7 @@ class Claims(NamedTuple):
     """What a text claims as its final answer, by strength; each tier in order of appearance."""
 
     boxed: tuple[str, ...]
-    """Contents of every \\boxed{...}, <answer>...</answer>."""
+    """Contents of every \\boxed{...}."""
     final: tuple[str, ...]
     """After "####" and "final answer"."""
     cued: tuple[str, ...]
@@ -105,7 +105,6 @@ class Claims(NamedTuple):
 
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\b\s*")
-_ANSWER_TAG = re.compile(r"<answer>(.{0,2000}?)</answer>", re.I | re.S)
 _HASHES = re.compile(r"^[ \t>*]*####(?!#)[ \t]*(\S.*)$", re.M)
 _FINAL = re.compile(
     r"\b(?:final\s+(?:answer|result)|respuesta\s+final|réponse\s+finale|resposta\s+final|risposta\s+finale|endg[üu]ltige\s+antwort)\b"
@@ -218,7 +217,11 @@ _QUOTES = {
 
 
 def _payload(text: str) -> str:
-    return text.lstrip(_MARKUP + ":：").rstrip() if text.strip(_MARKUP + ":：") else ""
+    """What a cue is followed by, without markup before it; signs alone are what is said ("The answer is >")."""
+    said = text.lstrip(_MARKUP + ":：").rstrip()
+    if any(map(str.isalnum, said)) or not (signs := text.strip(" \t\r\n*_`:：.")):
+        return said if text.strip(_MARKUP + ":：") else ""
+    return signs
 
 
 def _payloads(pattern: re.Pattern[str], text: str) -> Iterator[str]:
@@ -240,11 +243,17 @@ def _payloads(pattern: re.Pattern[str], text: str) -> Iterator[str]:
             yield payload
 
 
-def claims(text: str) -> Claims:
-    """The claims of a text that `visible_answer` gave."""
+def claims(text: str, prompt: str = "") -> Claims:
+    """The claims of a text that `visible_answer` gave.
+
+    Args:
+        prompt: a box that it holds, too, is a quotation where the text makes another claim.
+    """
     boxes = boxed(text) if "\\" in text else []
-    if "<" in text:
-        boxes += [match.strip() for match in _ANSWER_TAG.findall(text)][:64]
+    if boxes and "\\boxed" in prompt:
+        asked = set(boxed(prompt))
+        own = [box for box in boxes if box not in asked]
+        boxes = own if own or _CUED.search(text) or _FINAL.search(text) else boxes
     final: list[str] = []
     if "####" in text:
         lines = _HASHES.findall(text)[-64:]
@@ -258,6 +267,17 @@ def claims(text: str) -> Claims:
     last_line = lines[-1] if lines else ""
     bold = tuple((first or second).strip() for first, second in _BOLD.findall(last_line)[:64])
     return Claims(tuple(boxes), tuple(final), tuple(cued), bold, last_line)
+
+
+_RESULT = re.compile(r"=\s*([^=\n]{1,80})(?:=\s*)?$", re.M)
+
+
+def second_reading(text: str) -> str:
+    """What the last equation of a text comes to, for a second reader; "" where a cue decides or no equation stands."""
+    if "=" not in text or "\\boxed" in text or "####" in text or _CUED.search(text) or _FINAL.search(text):
+        return ""
+    results = _RESULT.findall(text[-4000:])
+    return results[-1].strip() if results else ""
 
 
 _OPENING = re.compile(

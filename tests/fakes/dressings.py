@@ -1,7 +1,8 @@
 """Ways to dress an answer that must not change a verdict, and ways that must: the algebra of what verdicts depend on.
 
-Each table maps a name to a function of texts. A kind's property tests take a right and a wrong answer of its own and
-apply the tables: see `keeps` and `spoils`.
+Each table maps a name to a function of texts. THOUGHTS, WRAPPERS and DRESSES keep a verdict, right or wrong;
+UNCLOSED_THOUGHTS, DENIALS and SEVERAL leave nothing right. A kind's property tests bring answers of its own: see
+tests/kinds/test_dressings.py.
 """
 
 from __future__ import annotations
@@ -61,3 +62,44 @@ WRAPPERS: dict[str, Dress] = {
     "twice": lambda said: f"<answer>{said}</answer>\n\n<answer>{said}</answer>",
     "quoted block": lambda said: f"```\n<answer>{said}</answer>\n```",
 }
+
+DRESSES: dict[str, Dress] = {
+    "white space": lambda said: f"\n  {said}  \n\n",
+    "bold": lambda said: f"**{said}**",
+    "zero width": lambda said: f"\u200b{said}\u2060",
+    "cue": lambda said: f"Answer: {said}",
+    "bold cue": lambda said: f"**Answer:** {said}",
+    "final cue": lambda said: f"I went through it.\n\n**Final answer:** {said}",
+    "cue on its own line": lambda said: f"**Answer**:\n\n{said}",
+    "German cue": lambda said: f"Antwort: {said}",
+    "Chinese cue": lambda said: f"答案：{said}",
+    "preamble": lambda said: f"Sure, here you are:\n\n{said}",
+    "end of turn": lambda said: f"{said}<|im_end|>",
+}
+"""Ways to write an answer of a few words that change nothing."""
+
+DENIALS: dict[str, Dress] = {
+    "not": lambda said: f"It is not {said}.",
+    "n't": lambda said: f"It isn't {said}.",
+    "doubt": lambda said: f"I doubt that it is {said}.",
+    "wrong": lambda said: f"{said} is wrong.",
+    "ruled out": lambda said: f"{said} can be ruled out.",
+    "anything but": lambda said: f"Anything but {said}.",
+    "German": lambda said: f"Es ist nicht {said}.",
+    "French": lambda said: f"Ce n'est pas {said}.",
+    "Spanish": lambda said: f"No es {said}.",
+    "Chinese": lambda said: f"不是{said}。",
+}
+"""Sentences that name an answer and do not give it."""
+
+SEVERAL: dict[str, Callable[[str, str], str]] = {
+    "or": lambda one, other: f"{one} or {other}",
+    "cue with or": lambda one, other: f"The answer is {one} or {other}.",
+    "lines": lambda one, other: f"{one}\n{other}",
+    "cues": lambda one, other: f"The answer is {one}.\nThe answer is {other}.",
+    "boxes": lambda one, other: f"\\boxed{{{one}}} \\boxed{{{other}}}",
+    "tags": lambda one, other: f"<answer>{one}</answer> <answer>{other}</answer>",
+    "two tags": lambda one, other: f"<answer>{one}</answer> <final>{other}</final>",
+    "box with or": lambda one, other: f"\\boxed{{{one} \\text{{ or }} {other}}}",
+}
+"""Two different answers at once."""

@@ -48,7 +48,6 @@ def test_boxes_are_read_with_balanced_braces(text, inside):
         ("答案是7", "cued", ("7",)),
         ("Ответ: 7", "cued", ("7",)),
         ("first **a**\nit is **b**", "bold", ("b",)),
-        ("<answer> 7 </answer>", "boxed", ("7",)),
     ],
 )
 def test_each_cue_is_read_in_its_tier(text, tier, said):
