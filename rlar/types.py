@@ -148,6 +148,8 @@ class Contract(Frozen):
     """ISO 639-1 code that answers are written in, where the task fixes it (translation); else None."""
     labels: tuple[str, ...] = ()
     """Sorted closed set of answers (choice): label words, or the option letters."""
+    programming_language: str | None = None
+    """What programs are written in, where that is not Python: "cpp", "java" (rlar.kinds.programs.languages)."""
     carries: tuple[str, ...] = ()
     """Sorted: what a row brings for judging: "tests", "schema", "passage", "options", "constraints", "source"."""
     wordings: tuple[str, ...] = ()

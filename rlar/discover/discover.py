@@ -294,7 +294,9 @@ def _merge_variants(settled: list[Contract | None]) -> None:
     by_core: dict[tuple[object, ...], list[Contract]] = defaultdict(list)
     for contract in counts:
         if not KINDS[contract.answer_kind].carries_separate:
-            by_core[(contract.answer_kind, contract.target_language, contract.labels)].append(contract)
+            by_core[
+                (contract.answer_kind, contract.target_language, contract.programming_language, contract.labels)
+            ].append(contract)
     joins: dict[Contract, Contract] = {}
     for variants in by_core.values():
         variants.sort(key=lambda contract: (-counts[contract], fingerprint(contract)))
@@ -453,9 +455,10 @@ def _reuse(settled: list[Contract | None], known: Sequence[TaskSpec]) -> list[Co
 def _likeness(found: Contract, known: Contract) -> float:
     if found.has_reference and not known.has_reference:
         return 0.0  # its tools were chosen without references
-    if (found.answer_kind, found.target_language, found.carries, found.wordings) != (
+    if (found.answer_kind, found.target_language, found.programming_language, found.carries, found.wordings) != (
         known.answer_kind,
         known.target_language,
+        known.programming_language,
         known.carries,
         known.wordings,
     ):

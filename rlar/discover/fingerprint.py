@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from rlar.kinds import KINDS
+from rlar.kinds.programs.languages import label_of_language
 from rlar.text.language_names import ENGLISH_NAME
 from rlar.types import Contract, canonical_json, digest
 
@@ -24,6 +25,8 @@ def fingerprint(contract: Contract) -> str:
         "labels": sorted(set(contract.labels)),
         "carries": sorted(set(contract.carries)),
     }
+    if contract.programming_language:
+        body["programming_language"] = contract.programming_language
     if contract.wordings:
         body["wordings"] = sorted(set(contract.wordings))
     return f"f{FINGERPRINT_VERSION}-{digest('contract', canonical_json(body), size=12)}"
@@ -35,6 +38,8 @@ def task_label(contract: Contract) -> str:
     name = next((kind.label_with[each] for each in contract.carries if each in kind.label_with), kind.label)
     if contract.target_language:
         name = f"{name} to {ENGLISH_NAME.get(contract.target_language, contract.target_language)}"
+    elif contract.programming_language:
+        name = f"{name} in {label_of_language(contract.programming_language)}"
     elif contract.labels:
         shown = ", ".join(contract.labels[:4]) + (", ..." if len(contract.labels) > 4 else "")
         name = f"label ({shown})"

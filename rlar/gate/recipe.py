@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rlar.gate.policy import GatePolicy
 from rlar.kinds import KINDS
+from rlar.kinds.programs.foreign import what_runs
 from rlar.types import AnswerKind, Calibration, Certificate, CheckResult, Recipe, TaskSpec
 
 MOST_QUALITIES = 3
@@ -90,6 +91,8 @@ def _what_helps(task: TaskSpec, scorers: Sequence[Certificate]) -> str:
     if any(_check(each, "rows") is not None and _check(each, "rows").passed is False for each in scorers):  # type: ignore[union-attr]
         ways.append("more rows of this task")
     kind = KINDS[contract.answer_kind]
+    if contract.programming_language:
+        ways.append(what_runs(contract.programming_language, contract.answer_kind))
     if not contract.has_reference and kind.reference_proves:
         ways.append("a reference column")
     ways.append("--llm to judge" if kind.is_open else "--llm to write a verifier or to judge")

@@ -62,6 +62,9 @@ def same_task(guess: Guess, known: Contract) -> float:
     own = guess.contract
     if own.answer_kind is not known.answer_kind or own.labels != known.labels:
         return 0.0
+    if own.programming_language != known.programming_language:
+        # A row that asks for no language may come without the reference that told it.
+        return 0.0 if own.programming_language else 0.95
     if own.target_language != known.target_language:
         near = (
             guess.fit < FIRM

@@ -7,13 +7,16 @@ detector starts with a test that most rows fail, and nothing is parsed twice.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rlar.kinds.carries import asks_for_form, asks_for_json, asks_for_summary
 from rlar.kinds.parsed import Parsed, asked_text
 from rlar.kinds.translation.rows import Translation
 from rlar.text.shapes import Shape, final_answer, has_latex, option_letter, prose_shape, shape_of
 from rlar.types import Example
+
+if TYPE_CHECKING:
+    from rlar.kinds.programs.rows import TestSuite
 
 __all__ = ["Facts", "answers_option", "asked_text", "describe", "normal_label"]
 
@@ -72,6 +75,8 @@ class Facts(NamedTuple):
     """A number stands in the prompt's first 1,000 characters."""
     asks: bool
     """The prompt ends with, or contains, a question mark."""
+    programming_language: str = ""
+    """What the row's programs are written in, where that is not Python."""
 
 
 def describe(example: Example, parsed: Parsed | None = None) -> Facts:
@@ -80,7 +85,7 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
     Args:
         parsed: the row's readings, for a caller who has another use for them.
     """
-    from rlar.kinds.programs.rows import find_reference_program, prompt_header
+    from rlar.kinds.programs.rows import find_foreign_reference, find_reference_program, prompt_header
 
     if parsed is None:
         parsed = Parsed(example)
@@ -94,6 +99,10 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
     prose = shape in (Shape.SHORT, Shape.LONG)
     wordy = prose or shape is Shape.NONE
     program = suite is None and prose and find_reference_program(example) is not None
+    foreign = None
+    if suite is None and prose and not program:
+        foreign = find_foreign_reference(example)
+        program = foreign is not None
     sql = parsed.sql if suite is None and not program and prose else None
     query = sql is not None or (suite is None and not program and prose and _is_query(answer))
     coded = suite is not None or program or query
@@ -130,7 +139,13 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
         verbatim=verbatim,
         has_number=_DIGIT.search(text, 0, 1000) is not None,
         asks="?" in text or "？" in text,
+        programming_language=_foreign_language(suite, foreign),
     )
+
+
+def _foreign_language(suite: TestSuite | None, reference: tuple[str, str] | None) -> str:
+    language = (suite.language or suite.hint) if suite is not None else (reference[0] if reference else "")
+    return "" if language == "python" else language
 
 
 def answers_option(answer: str, shape: Shape, options: tuple[tuple[str, str], ...]) -> bool:

@@ -40,7 +40,13 @@ def code_stdio(facts: Facts, others: Guesses) -> Guesses:
 
 
 def _suite(contract: Contract, facts: Facts) -> Guess:
-    return Guess(contract, 0.97 if facts.has_reference else 0.95, settles=True)
+    return Guess(_in_language(contract, facts), 0.97 if facts.has_reference else 0.95, settles=True)
+
+
+def _in_language(contract: Contract, facts: Facts) -> Contract:
+    if not facts.programming_language:
+        return contract
+    return contract.model_copy(update={"programming_language": facts.programming_language})
 
 
 def sql(facts: Facts, others: Guesses) -> Guesses:
@@ -53,7 +59,8 @@ def sql(facts: Facts, others: Guesses) -> Guesses:
 def code_reference(facts: Facts, others: Guesses) -> Guesses:
     """A program as the reference, which may be an odd row of a task with tests; a function to be completed."""
     if facts.program and facts.has_reference:
-        return [Guess(contracts.PROGRAM, 0.92, settles=True), Guess(contracts.TESTS, 0.3, settles=True)]
+        program = Guess(_in_language(contracts.PROGRAM, facts), 0.92, settles=True)
+        return [program, Guess(_in_language(contracts.TESTS, facts), 0.3, settles=True)]
     return [Guess(contracts.PROGRAM, 0.6)] if facts.unfinished and _by_prompt(facts) else []
 
 

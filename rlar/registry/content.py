@@ -34,7 +34,7 @@ def stable_task(task: TaskSpec) -> JsonObject:
     body = plain(task)
     for example in body["examples"]:
         example["origin"] = ""
-    for held, names in ((body["contract"], ("wordings",)), (body, ("criteria", "witnesses"))):
+    for held, names in ((body["contract"], ("wordings", "programming_language")), (body, ("criteria", "witnesses"))):
         for name in names:
             if not held[name]:
                 del held[name]

@@ -216,12 +216,13 @@ def check_row(check: CheckResult) -> tuple[str, ...]:
 
 
 def doctor() -> Listing:
-    """This machine: sandbox tiers and versions."""
+    """This machine: sandbox tiers, languages of programs, and versions."""
     from rlar._version import __version__
     from rlar.sandbox import probe
-    from rlar.sandbox.doctor import report_lines
+    from rlar.sandbox.doctor import language_lines, languages, report_lines
 
     report = probe()
+    spoken = languages(report.best)
     versions = {"rlar": __version__, "python": platform.python_version()}
     for name in WATCHED:
         try:
@@ -229,9 +230,16 @@ def doctor() -> Listing:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "not installed"
     listing = Listing(
-        {"sandbox": report.to_json(), "versions": versions, "platform": platform.platform()},
+        {"sandbox": report.to_json(), "languages": spoken, "versions": versions, "platform": platform.platform()},
         ("package", "version"),
         list(versions.items()),
-        heading=[f"{platform.platform()}, {sys.executable}", "", *report_lines(report), ""],
+        heading=[
+            f"{platform.platform()}, {sys.executable}",
+            "",
+            *report_lines(report),
+            "",
+            *language_lines(spoken),
+            "",
+        ],
     )
     return listing

@@ -1,4 +1,4 @@
-"""What `rlar doctor` says about the sandbox: each tier, why it is missing, how to get it."""
+"""What `rlar doctor` says about the sandbox: each tier and each language, why it is missing, how to get it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,30 @@ def report_lines(report: TierReport) -> list[str]:
         lines = [f"sandbox: tier {report.best} ({HELD_BY[report.best]})"]
     for state in report.tiers:
         lines += _tier_lines(state)
+    return lines
+
+
+def languages(tier: str | None) -> dict[str, dict[str, str]]:
+    """Languages besides Python: "version" where their programs run in this tier (each is tried), else "missing"."""
+    from rlar.sandbox.languages.toolchains import TOOLCHAINS
+    from rlar.sandbox.languages.workshop import runner
+
+    found = {language: runner(tier or "none", language) for language in TOOLCHAINS}
+    return {
+        language: {"missing": each} if isinstance(each, str) else {"version": each.version}
+        for language, each in found.items()
+    }
+
+
+def language_lines(found: dict[str, dict[str, str]]) -> list[str]:
+    """`languages` for a person, a line an item, at most 100 characters wide."""
+    from rlar.sandbox.languages.toolchains import TOOLCHAINS
+
+    lines = ["languages of programs besides Python:"]
+    for language, state in found.items():
+        head = f"  {TOOLCHAINS[language].label:11} {'yes' if 'version' in state else 'no':4}"
+        rest = textwrap.wrap(state.get("version") or state["missing"], 80)
+        lines += [f"{head} {rest[0]}", *(" " * 19 + line for line in rest[1:])]
     return lines
 
 

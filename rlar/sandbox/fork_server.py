@@ -251,10 +251,12 @@ class ForkServer:
             self._closed = True
             self._stop()
 
-    def _ask(self, request: dict[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
+    def _ask(
+        self, request: dict[str, Any], descriptors: Sequence[int] = (), seconds: float = _ANSWER_SECONDS
+    ) -> dict[str, Any]:
         if self._control is None:
             raise SandboxLost("the fork server is not running")
-        deadline = time.monotonic() + _ANSWER_SECONDS
+        deadline = time.monotonic() + seconds
         try:
             self._control.send(request, deadline, descriptors)
             answer = self._control.receive(deadline, _MAX_ANSWER)
@@ -289,15 +291,19 @@ class ForkServer:
             raise SandboxError(f"tier {self.tier!r} cannot be started on this machine: {reason}")
         self.info = info
 
-    def _launch(self) -> Channel:
-        """Start the process; its control channel."""
-        ours, theirs = socket.socketpair()
-        config = {
+    def _settings(self) -> dict[str, Any]:
+        """What the process is told when it starts."""
+        return {
             "tier": self.tier,
             "modules": self._modules,
             "path": interpreter_path(),
             "readable": readable_paths(),
         }
+
+    def _launch(self) -> Channel:
+        """Start the process; its control channel."""
+        ours, theirs = socket.socketpair()
+        config = self._settings()
         environment = dict(_ENVIRONMENT)
         if "LD_LIBRARY_PATH" in os.environ:  # some interpreters find their own library through it
             environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from rlar.config import SandboxTier, read_sandbox_tier
 from rlar.errors import ConfigError, SandboxError, SandboxRefused
@@ -21,6 +21,9 @@ from rlar.sandbox.engine import Image, RawScore, SandboxLost, TestsJob, Verifier
 from rlar.sandbox.native import NativeEngine, NativeSession
 from rlar.sandbox.results import CallResult, Limits, RunResult, Status, TierReport, VerifierResult
 from rlar.sandbox.scores import check_scores
+
+if TYPE_CHECKING:
+    from rlar.sandbox.languages.workshop import BuiltProgram
 
 Mode = Literal["split", "same", "auto"]
 
@@ -81,6 +84,8 @@ class Pool:
         self._queued = threading.BoundedSemaphore(self.workers * _QUEUED_PER_WORKER)
         self._owner = os.getpid()
         self._closed = False
+        self._built: set[BuiltProgram] = set()
+        """Programs of other languages under way."""
         self._finalizer = weakref.finalize(self, _close_lanes, self._lanes, self._owner)
 
     # ------------------------------------------------------------------------------------ programs
@@ -128,8 +133,12 @@ class Pool:
         compare: Compare = "lines",
         stop_after_failure: bool = False,
         image: Image | None = None,
+        language: str = "python",
     ) -> list[RunResult]:
         """One result per (stdin, expected stdout), compared outside the jail.
+
+        A program in another language is built once, in a jail of its own, and run for every case. One that cannot be
+        built has failed; where this machine has no runner (see `missing_runner`) the results are refused.
 
         Args:
             limits: per case; cases that begin after `total_seconds` are timeouts.
@@ -137,13 +146,37 @@ class Pool:
                 white space separates), "numbers" (tokens, numbers equal within 1e-6) or a function of (printed, expected).
             stop_after_failure: the list then ends with the first case that did not pass.
         """
-        results: list[RunResult] = []
         asked = limits or self.limits
+        if language == "python":
+
+            def run(stdin: str, bounds: Limits) -> RunResult:
+                return self.run_program(program, stdin, limits=bounds, image=image)
+
+            return self._run_cases(run, cases, asked, compare, stop_after_failure)
+        return self._with_built(
+            language, program, lambda built: self._run_cases(built.run, cases, asked, compare, stop_after_failure)
+        )
+
+    def missing_runner(self, language: str) -> str:
+        """What would let programs of a language run here, in a sentence; "" where they do. Tried once a process."""
+        from rlar.sandbox.languages.workshop import runner
+
+        found = "" if language == "python" else runner(self.tier, language)
+        return found if isinstance(found, str) else ""
+
+    def _run_cases(
+        self,
+        run: Callable[[str, Limits], RunResult],
+        cases: Sequence[tuple[str, str]],
+        asked: Limits,
+        compare: Compare,
+        stop_after_failure: bool,
+    ) -> list[RunResult]:
+        results: list[RunResult] = []
         left = asked.whole_seconds
         for stdin, expected in cases:
             if left > 0:
-                bounds = replace(asked, seconds=min(asked.seconds, left))
-                result = self.run_program(program, stdin, limits=bounds, image=image)
+                result = run(stdin, replace(asked, seconds=min(asked.seconds, left)))
                 left -= result.seconds
             else:
                 why = f"not run: the cases before took {asked.whole_seconds:g} s"
@@ -154,6 +187,33 @@ class Pool:
             if stop_after_failure and not result.passed:
                 break
         return results
+
+    def _with_built(
+        self, language: str, program: str, work: Callable[[BuiltProgram], list[RunResult]]
+    ) -> list[RunResult]:
+        """Do the work with a program of another language, built in a fresh jail; again where that one was lost."""
+        from rlar.sandbox.languages.workshop import BuiltProgram, runner
+
+        self._check_open()
+        found = runner(self.tier, language)
+        lost = _LOST
+        with self._slots:
+            for _ in range(_TRIES):
+                built = BuiltProgram(self.tier, found, program)
+                self._built.add(built)
+                try:
+                    return work(built)
+                except SandboxLost as error:
+                    lost = str(error) or _LOST
+                    if self._closed:
+                        break
+                except SandboxError as error:
+                    lost = str(error)
+                    break
+                finally:
+                    self._built.discard(built)
+                    built.close()
+        return [RunResult(Status.REFUSED, lost, tier=self.tier, unsafe=self.unsafe)]
 
     def call(
         self,
@@ -366,6 +426,8 @@ class Pool:
             executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=False, cancel_futures=True)
+        for built in list(self._built):
+            built.interrupt()
         self._finalizer()
         if executor is not None:
             executor.shutdown(wait=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rlar.kinds import material as dress
 from rlar.kinds.material import Material, Notes, Row, Tried
 from rlar.kinds.programs.cheats import function_cheats, query_cheats, stdio_cheats
+from rlar.kinds.programs.foreign_probes import foreign_code, is_foreign
 from rlar.kinds.programs.mutants import mutate_program, oracle_program
 from rlar.kinds.programs.rows import TestSuite, find_reference_program, public_function
 from rlar.kinds.sql.mutants import sql_mutants, without_conditions, written
@@ -32,6 +33,8 @@ def code(row: Row, notes: Notes) -> Material | None:
     A mutant can be equivalent to the original as far as the row's tests see; the policy allows a share of that.
     """
     suite = _suite(row)
+    if is_foreign(row):
+        return foreign_code(row, suite, notes)
     program = find_reference_program(row.example)
     looked_up = program is None and suite is not None
     if suite is not None and program is None:

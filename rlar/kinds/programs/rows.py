@@ -13,8 +13,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from rlar.kinds.programs.appended import find_appended
+from rlar.kinds.programs.languages import asked_languages, language_of, language_of_fence, shown_languages
 from rlar.kinds.programs.suites import Found, Leaves, SuiteKind, sample_runs, suites_of_prompt, walk, worked_examples
 from rlar.text.python import (
+    MAX_CODE_CHARACTERS,
     bound_at_top,
     fenced_blocks,
     free_names,
@@ -52,6 +55,12 @@ _CODE_LINE = re.compile(
     r"^(?:from\s+[\w.]+\s+import\b|import\s+\w|def\s+\w|async\s+def\s+\w|class\s+\w|@\w)", re.MULTILINE
 )
 _DEF = re.compile(r"^([ \t]*)(?:async\s+)?def\s+([A-Za-z_]\w*)\s*\(", re.MULTILINE)
+_FOREIGN_MARK = re.compile(
+    r"#\s?include\b|\bpublic\s|\bpackage \w|\bconsole\.|\bfunc \w|\bfn \w|\bfunction\b|=>|\busing \w|\bstd::|\bfun \w|<\?php|\bgets\b|"
+    r"^main ::|\bobject \w|\bmy [$@%]|\brequire\(|\bvector<|\bSystem\.|\bprocess\.|\bimport Foundation\b|\breadln\b|\bio\.read",
+    re.MULTILINE,
+)
+"""Stands in whatever language_of takes for a program in another language."""
 _NOT_TESTED = re.compile(r"_|check\Z|test_|main\Z")
 """Functions of a row's code that are not what is asked for."""
 
@@ -77,7 +86,7 @@ class TestSuite(Frozen):
     __test__: ClassVar[bool] = False  # not a test class of pytest's
 
     kind: SuiteKind
-    """asserts: statements over the program's names. check: a text that defines `check(candidate)`. stdio: whole programs.
+    """appended: a text in `language`, compiled with the program. asserts: statements over the program's names. check: a text that defines `check(candidate)`. stdio: whole programs.
     calls: entry point with arguments and expected value. unittest: a text with TestCase classes (cannot be split)."""
     tests: tuple[str, ...] = ()
     """asserts: one statement or script each. check, unittest: one text."""
@@ -93,6 +102,11 @@ class TestSuite(Frozen):
     """Code that the tests need: imports, helper functions and values."""
     prompt_code: str = ""
     """Code of the prompt that a completion may continue: imports, helpers, the header and docstring; exact text."""
+    language: str = ""
+    """The language that the row asks for (a key of `languages.LANGUAGES`); "" where it names none: tests in Python mean
+    Python, inputs and outputs any language."""
+    hint: str = ""
+    """The language of the row's reference, where that is not Python and the row asks for none."""
     confidence: float = 1.0
     """How sure it is that the row is judged by these: below 0.7 they are worked examples out of the prompt."""
     source: str = "prompt"
@@ -126,6 +140,8 @@ def find_suite(example: Example) -> TestSuite | None:
     references = example.references or ((example.reference,) if example.reference else ())
     if references:
         walk(references[0] if len(references) == 1 else list(references), "reference", leaves)
+    if leaves.foreign and (appended := _appended_suite(prompt, leaves)) is not None:
+        return appended
     found = [one for one in leaves.found if _is_about_programs(one, prompt)]
     found += suites_of_prompt(prompt)
     if not found and _asks_program(prompt):
@@ -139,7 +155,59 @@ def find_suite(example: Example) -> TestSuite | None:
     for index, one in enumerate(found):
         suite = _complete(one, example, prompt, leaves)
         if suite is not None:
+            if suite.kind in ("stdio", "calls"):
+                return _with_language(suite, example, leaves)
             return _united(suite, [_complete(other, example, prompt, leaves) for other in found[index + 1 :]])
+    return None
+
+
+def _appended_suite(prompt: str, leaves: Leaves) -> TestSuite | None:
+    """Tests in another language that are compiled with the program."""
+    names = [text for _, text in leaves.names]
+    found = find_appended(prompt, [text for _, text in leaves.foreign], names)
+    if found is None:
+        return None
+    path = next(path for path, text in leaves.foreign if text == found.tests)
+    return TestSuite(
+        kind="appended", tests=(found.tests,), entry_point=found.entry, entry_points=(found.entry,), language=found.language,
+        prompt_code=found.header, confidence=0.97, source=path,
+    )  # fmt: skip
+
+
+def _with_language(suite: TestSuite, example: Example, leaves: Leaves) -> TestSuite:
+    """The suite with the language that the row asks for, or that its reference is in."""
+    language = _asked_language(example.text)
+    if suite.kind == "calls":  # called by name from Python
+        return suite if language in ("", "python") else suite.model_copy(update={"language": language})
+    if language:
+        return suite.model_copy(update={"language": language})
+    columns = {own for name in leaves.languages if (own := language_of_fence(name.lower()))}
+    reference = find_foreign_reference(example)
+    hint = reference[0] if reference is not None else (columns.pop() if len(columns) == 1 else "")
+    return suite if hint in ("", "python") else suite.model_copy(update={"hint": hint})
+
+
+def _asked_language(prompt: str) -> str:
+    """The one language that a prompt asks for, by its words or a stub to be filled in; "" for none or several."""
+    asked = asked_languages(prompt)
+    if asked:
+        return asked[0] if len(asked) == 1 else ""
+    shown = shown_languages(prompt)
+    return next(iter(shown)) if len(shown) == 1 and all(shown.values()) else ""
+
+
+def find_foreign_reference(example: Example) -> tuple[str, str] | None:
+    """The row's reference program in another language than Python, with that language first; None without one."""
+    for reference in example.references or ((example.reference,) if example.reference else ()):
+        if len(reference) > MAX_CODE_CHARACTERS or not _FOREIGN_MARK.search(reference):
+            continue
+        for block in reversed(fenced_blocks(reference)):
+            language = language_of(block.code) or language_of_fence(block.language)
+            if language and language != "python":
+                return language, block.code
+        language = language_of(reference)
+        if language not in ("", "python"):
+            return language, reference
     return None
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from rlar.kinds.programs.completion import extract_program, wanted_names
+from rlar.kinds.programs.foreign import foreign_program, judge_foreign
 from rlar.kinds.programs.rows import TestSuite
 from rlar.text.python import bound_at_top, compiles, parse_python, unparse
 from rlar.types import JsonObject, Sample, Score, abstain, canonical_json, digest, failed, ok
@@ -194,6 +195,11 @@ class ReferenceCheck:
         if not sample.reference or suite.source == "reference":
             return None
         key = digest(sample.reference, canonical_json(suite.to_binding()), size=32)
+        if key not in self._known and foreign_program(sample.reference, suite) is not None:
+            own = _judge_completion(sample.reference, suite, pool, limits)
+            if own.status == "failed":
+                return None
+            self._known[key] = own.value
         if key not in self._known:
             program = extract_program(sample.reference, suite)
             tree = parse_python(program) if program else None
@@ -216,7 +222,7 @@ def score_program(
     Abstains where the reference fails too. A suite that cannot tell about this program, but passes the reference, was
     led past its checks by the program: 0.0.
     """
-    score = judge(extract_program(sample.answer, suite), suite, pool, limits)
+    score = _judge_completion(sample.answer, suite, pool, limits)
     undecided = bool(score.details.get("undecided"))
     if score.value == 0.0 or undecided:
         expected = references.value(sample, suite, pool, limits)
@@ -225,6 +231,14 @@ def score_program(
         if not undecided and expected == 0.0:
             return abstain("the row's own reference does not pass its tests", **score.details)
     return score
+
+
+def _judge_completion(completion: str, suite: TestSuite, pool: Pool, limits: Limits | None) -> Score:
+    """The score of the program that a completion means, whatever its language."""
+    foreign = foreign_program(completion, suite)
+    if foreign is not None:
+        return judge_foreign(foreign, suite, pool, limits)
+    return judge(extract_program(completion, suite), suite, pool, limits)
 
 
 def carries_arguments(program: str, suite: TestSuite) -> bool:

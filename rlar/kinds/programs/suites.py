@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal
 
+from rlar.kinds.programs.appended import may_be_tests
 from rlar.text.python import (
     all_nodes,
     called_names,
@@ -28,7 +29,7 @@ from rlar.text.python import (
     unparse,
 )
 
-SuiteKind = Literal["asserts", "check", "stdio", "calls", "unittest"]
+SuiteKind = Literal["asserts", "check", "stdio", "calls", "unittest", "appended"]
 
 MAX_CASES = 100
 """Of longer lists every n-th case is kept, the first among them."""
@@ -39,6 +40,7 @@ _METHOD = re.compile(r"[A-Za-z_]\w*(?:\(\))?\.[A-Za-z_]\w*\Z")
 _INPUT_KEY = re.compile(r"(std_?)?in(puts?)?\Z|.*inputs?\Z|arg(ument)?s\Z|params?\Z", re.IGNORECASE)
 _OUTPUT_KEY = re.compile(r"(std_?)?out(puts?)?\Z|.*outputs?\Z|expected(_\w+)?\Z|results?\Z|answers?\Z", re.IGNORECASE)
 _NAME_KEY = re.compile(r"fn|func|method|entry", re.IGNORECASE)
+_LANGUAGE_KEY = re.compile(r"lang(?:uage)?[^.]{0,20}\Z", re.IGNORECASE)
 _ASSERT_LINE = re.compile(r"^[ \t]*(?:[-*•>]+[ \t]+|\d+[.)][ \t]+)?[`\"']?(assert\b[ \t(].*)$", re.MULTILINE)
 _INLINE_ASSERT = re.compile(r"`(assert\b[^`\n]+)`")
 _EXAMPLE_LINE = re.compile(
@@ -84,6 +86,10 @@ class Leaves:
     """(path, text) of strings that are one identifier."""
     codes: list[tuple[str, str]] = field(default_factory=list)
     """(path, text) of strings that may be Python."""
+    foreign: list[tuple[str, str]] = field(default_factory=list)
+    """(path, text) of strings that may be tests in another language."""
+    languages: list[str] = field(default_factory=list)
+    """What columns that are named for one say: "cpp"."""
 
 
 def walk(value: Any, path: str, leaves: Leaves, depth: int = 0) -> None:
@@ -112,6 +118,8 @@ def walk(value: Any, path: str, leaves: Leaves, depth: int = 0) -> None:
 
 def _walk_text(text: str, path: str, leaves: Leaves, depth: int) -> None:
     size = len(text)
+    if size < 24 and _LANGUAGE_KEY.search(path):
+        leaves.languages.append(text)
     if size < 3:
         return
     if size < 120 and (_IDENTIFIER.match(text) or _METHOD.match(text)):
@@ -129,6 +137,8 @@ def _walk_text(text: str, path: str, leaves: Leaves, depth: int) -> None:
         if suite is not None:
             leaves.found.append(suite)
             return
+    if path != "reference" and may_be_tests(text):
+        leaves.foreign.append((path, text))
     if "def " in text or "import " in text or "class " in text or "=" in text:
         leaves.codes.append((path, text))
 

@@ -39,8 +39,11 @@ def abi() -> int:
         return 0
 
 
-def make_ruleset(readable: Iterable[str], writable: Iterable[str]) -> int:
-    """A ruleset descriptor: everything is denied except what lies below the given paths (missing ones are skipped)."""
+def make_ruleset(readable: Iterable[str], writable: Iterable[str], owned: Iterable[str] = ()) -> int:
+    """A ruleset descriptor: everything is denied except what lies below the given paths (missing ones are skipped).
+
+    Below `owned` folders everything is allowed.
+    """
     version = abi()
     if version < 1:
         raise OSError(errno.ENOSYS, "Landlock is not available")
@@ -56,7 +59,7 @@ def make_ruleset(readable: Iterable[str], writable: Iterable[str]) -> int:
         syscall("landlock_create_ruleset", attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0)),
         "landlock_create_ruleset",
     )
-    for paths, rights in ((readable, _READ), (writable, READ_FILE | WRITE_FILE | TRUNCATE)):
+    for paths, rights in ((readable, _READ), (writable, READ_FILE | WRITE_FILE | TRUNCATE), (owned, handled)):
         for path in paths:
             _allow(ruleset, path, rights & handled)
     return ruleset

@@ -11,6 +11,7 @@ import signal
 import struct
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from .kernel import LIBC, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, checked, drop_capabilities, prctl, syscall
 
@@ -49,7 +50,17 @@ def _set_attributes(path: str, attributes: int, *, recursive: bool) -> None:
     )
 
 
-def _build_root(readable: Sequence[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """A writable folder in memory, for a workshop."""
+
+    path: str
+    megabytes: int
+    links: dict[str, str]
+    """Symbolic links by their paths: the entries of /proc and /dev that languages look for, as there is no /proc."""
+
+
+def _build_root(readable: Sequence[str], scratch: Scratch | None = None) -> None:
     """A read-only root that holds the readable paths, five devices and nothing else: no /proc, no writable directory."""
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
     _mount("tmpfs", "/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
@@ -64,6 +75,13 @@ def _build_root(readable: Sequence[str]) -> None:
         _touch(f"/dev/{name}")
         _mount(f"/.old/dev/{name}", f"/dev/{name}", None, _MS_BIND)
     os.makedirs("/tmp", exist_ok=True)
+    if scratch is not None:
+        os.makedirs(scratch.path, exist_ok=True)
+        options = f"size={scratch.megabytes}m,mode=1777"
+        _mount("tmpfs", scratch.path, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
+        for path, target in scratch.links.items():
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.symlink(target, path)
     checked(LIBC.umount2(b"/.old", _MNT_DETACH), "umount")
     os.rmdir("/.old")
     _set_attributes("/", _ATTR_READ_ONLY, recursive=False)
@@ -93,7 +111,7 @@ def _read_byte(descriptor: int) -> bytes:
     return os.read(descriptor, 256)
 
 
-def enter(serve: Callable[[], None], readable: Sequence[str]) -> int:
+def enter(serve: Callable[[], None], readable: Sequence[str], scratch: Scratch | None = None) -> int:
     """Fork twice and run `serve` as process 1 of fresh namespaces; the id of the outer of the two.
 
     OSError, naming the step, where the machine forbids any part of it; nothing is left behind then.
@@ -106,7 +124,7 @@ def enter(serve: Callable[[], None], readable: Sequence[str]) -> int:
     if outer == 0:
         for descriptor in (unshared_in, mapped_out, ready_in):
             os.close(descriptor)
-        _outer_process(serve, readable, unshared_out, mapped_in, ready_out)
+        _outer_process(serve, readable, scratch, unshared_out, mapped_in, ready_out)
     for descriptor in (unshared_out, mapped_in, ready_out):
         os.close(descriptor)
     try:
@@ -149,7 +167,14 @@ def _write_maps(process_id: int, uid: int, gid: int) -> bytes:
     return b"k"
 
 
-def _outer_process(serve: Callable[[], None], readable: Sequence[str], unshared: int, mapped: int, ready: int) -> None:
+def _outer_process(
+    serve: Callable[[], None],
+    readable: Sequence[str],
+    scratch: Scratch | None,
+    unshared: int,
+    mapped: int,
+    ready: int,
+) -> None:
     """Unshare, wait for the uid map, and hold process 1; never returns."""
     report = unshared
     try:
@@ -164,7 +189,7 @@ def _outer_process(serve: Callable[[], None], readable: Sequence[str], unshared:
         os.close(mapped)
         inner = os.fork()
         if inner == 0:
-            _inner_process(serve, readable, leave_root, ready)
+            _inner_process(serve, readable, scratch, leave_root, ready)
         os.close(ready)
         _, status = os.waitpid(inner, 0)
         os._exit(0 if status == 0 else 96)
@@ -173,11 +198,13 @@ def _outer_process(serve: Callable[[], None], readable: Sequence[str], unshared:
         os._exit(98)
 
 
-def _inner_process(serve: Callable[[], None], readable: Sequence[str], leave_root: bool, ready: int) -> None:
+def _inner_process(
+    serve: Callable[[], None], readable: Sequence[str], scratch: Scratch | None, leave_root: bool, ready: int
+) -> None:
     """Process 1: build the root, give up every privilege, serve; never returns."""
     try:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        _build_root(readable)
+        _build_root(readable, scratch)
         if leave_root:
             os.setgroups([])
             os.setresgid(_NOBODY, _NOBODY, _NOBODY)

@@ -39,8 +39,16 @@ _ALLOWED = """
 _SERVER_ONLY = ["fork", "vfork", "kill", "tgkill", "memfd_create", "prctl", "seccomp", "landlock_restrict_self"]
 _FILE_OPENING = ["open", "openat", "creat", "readlink", "readlinkat", "getdents", "getdents64", "chdir", "fchdir"]
 
+# What compilers and the runtimes of other languages need besides: programs, files below the scratch folder, protection keys.
+_WORKSHOP = """
+    execve mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat chmod fchmod
+    fchmodat creat truncate utimensat fallocate copy_file_range msync pkey_alloc pkey_free pkey_mprotect setsid
+    setpgid
+    """.split()  # noqa: SIM905
+
 _NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW* flag that clone() takes
 _CLONE_THREAD = 0x10000
+_MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20  # the bit is also set in MAP_SHARED_VALIDATE
 _IOCTLS = [0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451]  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
 _STREAM_PAIRS = [1, 1 | 0x800, 1 | 0x80000, 1 | 0x80800]  # SOCK_STREAM with SOCK_NONBLOCK, SOCK_CLOEXEC
 _SOCKET_QUESTIONS = [3, 4, 38, 39]  # SO_TYPE SO_ERROR SO_PROTOCOL SO_DOMAIN; not SO_PEERPIDFD
@@ -132,8 +140,8 @@ def _own_limits() -> list[bytes]:
     ]
 
 
-def server_filter() -> bytes:
-    """Default-deny list for the fork server and everything below it."""
+def server_filter(*, workshop: bool = False) -> bytes:
+    """Default-deny list for the fork server, or a workshop's first process, and everything below it."""
     steps = _head()
     steps += _when("clone3", [_step(_RETURN, _ENOSYS)])  # its flags lie in memory, where a filter cannot look
     steps += _when(
@@ -145,7 +153,8 @@ def server_filter() -> bytes:
     steps += _when("socketpair", is_unix + _one_of(1, _STREAM_PAIRS))
     steps += _only_values("getsockopt", 2, _SOCKET_QUESTIONS)
     steps += _when("sendto", _without_address(4))
-    for number in sorted({NUMBERS[name] for name in _ALLOWED + _SERVER_ONLY if name in NUMBERS}):
+    allowed = _ALLOWED + _SERVER_ONLY + (_WORKSHOP if workshop else [])
+    for number in sorted({NUMBERS[name] for name in allowed if name in NUMBERS}):
         steps += [_jump(_JUMP_EQUAL, number, 0, 1), _step(_RETURN, _ALLOW)]
     steps.append(_step(_RETURN, _EPERM))
     return b"".join(steps)
@@ -171,6 +180,37 @@ def child_template(*, threads: bool, open_files: bool) -> bytes:
     names = ["memfd_create", "fork", "vfork", "seccomp", "landlock_restrict_self"]
     names += [] if open_files else _FILE_OPENING
     for name in names:
+        if name in NUMBERS:
+            steps += [_jump(_JUMP_EQUAL, NUMBERS[name], 0, 1), _step(_RETURN, _EPERM)]
+    steps.append(_step(_RETURN, _ALLOW))
+    return b"".join(steps)
+
+
+def command_filter(*, compiles: bool) -> bytes:
+    """What a command in a workshop may not do although its first process may.
+
+    It lives in a process namespace of its own, so signals reach nothing of ours; those that others kill it with are
+    denied all the same. Memory that is shared without a file counts towards no limit. Only compilers start processes.
+    """
+    steps = _head()
+    for name, place in (("kill", 1), ("tgkill", 2)):
+        steps += _when(name, [_argument(place), *_none_of(_DENIED_SIGNALS)])
+    shared = [_argument(3), _jump(_JUMP_SET, _MAP_ANONYMOUS, 1, 0), _step(_RETURN, _ALLOW)]
+    steps += _when(
+        "mmap", [*shared, _jump(_JUMP_SET, _MAP_SHARED, 0, 1), _step(_RETURN, _EPERM), _step(_RETURN, _ALLOW)]
+    )
+    steps += _only_values("prctl", 0, _CHILD_PRCTLS)
+    steps += _when("setrlimit", [_argument(0), *_none_of([_RLIMIT_CPU])])
+    own = [_argument(0), _jump(_JUMP_EQUAL, 0, 1, 0), _step(_RETURN, _EPERM), _argument(1)]
+    not_cpu = [_jump(_JUMP_EQUAL, _RLIMIT_CPU, 1, 0), _step(_RETURN, _ALLOW)]
+    steps += _when("prlimit64", [*own, *not_cpu, *_without_address(2)])
+    steps += _only_values("fcntl", 1, _CHILD_FCNTLS)
+    denied = ["memfd_create", "seccomp", "landlock_restrict_self", "setsid", "setpgid"]
+    if not compiles:
+        thread = [_argument(0), _jump(_JUMP_SET, _CLONE_THREAD, 1, 0), _step(_RETURN, _EAGAIN), _step(_RETURN, _ALLOW)]
+        steps += _when("clone", thread)
+        denied += ["fork", "vfork"]
+    for name in denied:
         if name in NUMBERS:
             steps += [_jump(_JUMP_EQUAL, NUMBERS[name], 0, 1), _step(_RETURN, _EPERM)]
     steps.append(_step(_RETURN, _ALLOW))

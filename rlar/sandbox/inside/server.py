@@ -26,7 +26,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from . import kernel, landlock, namespaces, program, seccomp, tester, together, verifier
+from . import kernel, landlock, namespaces, program, seccomp, tester, together, verifier, workshop
 from .frames import MAX_FRAME, FrameError, read_exactly, write_frame
 from .layers import Layers, layers_of
 
@@ -264,6 +264,22 @@ def _preload(modules: list[str]) -> list[str]:
     return missing
 
 
+def _serve_workshop(state: _State, bench: dict[str, Any], control: int, version: int) -> None:
+    if state.layers.seccomp:
+        kernel.limit_server(_SERVER_FILES, _SERVER_PROCESSES)
+        seccomp.install(seccomp.server_filter(workshop=True))
+    write_frame(control, {"ready": True, "landlock": version, "missing": []})
+    own = workshop.Bench(
+        scratch=bench["scratch"],
+        devnull=state.devnull,
+        namespaces=state.layers.namespaces,
+        seccomp=state.layers.seccomp,
+        ruleset=state.ruleset,
+        parent=state.parent,
+    )
+    workshop.serve(own, control)
+
+
 def _jail(state: _State, config: dict[str, Any], control: int) -> None:
     """The second half of the start, inside the namespaces where the tier has them."""
     state.devnull = os.open(os.devnull, os.O_RDWR)
@@ -271,15 +287,19 @@ def _jail(state: _State, config: dict[str, Any], control: int) -> None:
     if layers.seccomp and not layers.namespaces and os.getuid() == 0:
         kernel.drop_capabilities()
     version = landlock.abi()
+    bench: dict[str, Any] | None = config.get("workshop")
     if layers.seccomp:
         kernel.forbid_new_privileges()
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         if kernel.thread_count() != 1:
             raise OSError(f"{kernel.thread_count()} threads run after the imports; a filter would miss them")
     if layers.landlock == "needed" or (layers.landlock == "where there is one" and version):
-        ruleset = landlock.make_ruleset([*config["readable"], *_DEVICES], [os.devnull])
+        owned = [bench["scratch"]] if bench else []
+        ruleset = landlock.make_ruleset([*config["readable"], *_DEVICES], [os.devnull], owned)
         landlock.apply(ruleset)
-        if not layers.namespaces:
+        if bench:
+            state.ruleset = landlock.make_ruleset([*bench["runtime"], *owned, *_DEVICES], [os.devnull])
+        elif not layers.namespaces:
             state.ruleset = ruleset  # once more per child: siblings then lie in domains of their own
     gc.collect()
     gc.freeze()
@@ -287,6 +307,9 @@ def _jail(state: _State, config: dict[str, Any], control: int) -> None:
     gc.set_threshold(5000, 50, 100)
     if not layers.threads:
         _run_threads_inline()
+    if bench:
+        _serve_workshop(state, bench, control, version)
+        return
     if layers.seccomp:
         kernel.limit_server(_SERVER_FILES, _SERVER_PROCESSES if layers.namespaces else None)
         state.processes = _CHILD_THREADS if layers.namespaces else None
@@ -320,7 +343,9 @@ def main() -> None:
                 except BaseException as error:
                     write_frame(control, {"ready": False, "error": f"{type(error).__name__}: {error}"[:500]})
 
-            holder = namespaces.enter(serve, config["readable"])
+            bench = config.get("workshop")
+            scratch = namespaces.Scratch(bench["scratch"], bench["megabytes"], bench["links"]) if bench else None
+            holder = namespaces.enter(serve, config["readable"], scratch)
             os.close(control)
             os._exit(namespaces.hold(holder))
         _jail(state, config, control)

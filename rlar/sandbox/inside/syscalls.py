@@ -31,6 +31,9 @@ _TABLES = {
     set_tid_address:218 setitimer:38 setns:308 setrlimit:160 shutdown:48 sigaltstack:131 socket:41 socketpair:53
     stat:4 statfs:137 statx:332 sysinfo:99 tgkill:234 time:201 times:100 truncate:76 umask:95 umount2:166 uname:63
     unlink:87 unlinkat:263 unshare:272 vfork:58 wait4:61 waitid:247 write:1 writev:20
+    mkdir:83 mkdirat:258 rmdir:84 link:86 linkat:265 symlink:88 symlinkat:266 chmod:90 fchmod:91 fchmodat:268
+    utimensat:280 fallocate:285 copy_file_range:326 msync:26 pkey_alloc:330 pkey_free:331 pkey_mprotect:329
+    setsid:112 setpgid:109
     """),
     "aarch64": _table("""
     bpf:280 brk:214 capset:91 chdir:49 clock_getres:114 clock_gettime:113 clock_nanosleep:115 clone:220 clone3:435
@@ -51,6 +54,8 @@ _TABLES = {
     sendto:206 set_robust_list:99 set_tid_address:96 setitimer:103 setns:268 setrlimit:164 shutdown:210
     sigaltstack:132 socket:198 socketpair:199 statfs:43 statx:291 sysinfo:179 tgkill:131 times:153 truncate:45
     umask:166 umount2:39 uname:160 unlinkat:35 unshare:97 wait4:260 waitid:95 write:64 writev:66
+    mkdirat:34 linkat:37 symlinkat:36 renameat:38 fchmod:52 fchmodat:53 utimensat:88 fallocate:47
+    copy_file_range:285 msync:227 pkey_alloc:289 pkey_free:290 pkey_mprotect:288 setsid:157 setpgid:154
     """),
 }
 
