@@ -7,7 +7,6 @@ checked nothing, cannot tell: the tool abstains. A sandbox that could not run an
 from __future__ import annotations
 
 import ast
-import math
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 
 from rlar.kinds.programs.completion import extract_program, wanted_names
 from rlar.kinds.programs.rows import TestSuite
+from rlar.sandbox.compare import same_number
 from rlar.text.python import bound_at_top, compiles, parse_python, unparse
 from rlar.types import JsonObject, Sample, Score, abstain, canonical_json, digest, failed, ok
 
@@ -155,31 +155,34 @@ def _returned(result: CallResult, expected: Any) -> bool:
 
 
 def same_value(one: Any, other: Any, depth: int = 0) -> bool:
-    """Equality of plain data: tuples are lists, floats agree within 1e-6, dict keys may have become texts."""
+    """Equality of plain data, never an exception: tuples are lists, dict keys may have become texts, and floats agree as
+    `rlar.sandbox.compare.same_number` says (the second value is the expected one).
+    """
     if depth > 100:
         return False
     if isinstance(one, float) or isinstance(other, float):
         numbers = isinstance(one, int | float) and isinstance(other, int | float)
-        return numbers and (one == other or (one != one and other != other) or _close(one, other))
+        return numbers and same_number(one, other, smallest=1e-9)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(same_value(a, b, depth + 1) for a, b in zip(one, other, strict=True))
     if isinstance(one, dict) and isinstance(other, dict):
         if len(one) != len(other):
             return False
         if set(one) != set(other):
-            one, other = (
-                {str(key): value for key, value in one.items()},
-                {str(key): value for key, value in other.items()},
-            )
+            one, other = _with_text_keys(one), _with_text_keys(other)
         return set(one) == set(other) and all(same_value(one[key], other[key], depth + 1) for key in one)
     return bool(one == other)
 
 
-def _close(one: float, other: float) -> bool:
-    try:
-        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
-    except OverflowError:
-        return False
+def _with_text_keys(table: dict[Any, Any]) -> dict[Any, Any]:
+    """Keys as JSON would write them; those that have no text (an integer of too many digits) as they are."""
+    made: dict[Any, Any] = {}
+    for key, value in table.items():
+        try:
+            made[str(key)] = value
+        except (ValueError, RecursionError):
+            made[key] = value
+    return made
 
 
 class ReferenceCheck:
