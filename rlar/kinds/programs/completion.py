@@ -180,16 +180,16 @@ def _from_blocks(codes: Sequence[str], suite: TestSuite) -> str:
     best = _best_block(read, wanted)
     if best is not None:
         return _with_helpers(_with_what_it_reads(best, read), set().union(*(one.binds for one in read)), suite)
+    if suite.kind == "calls" and suite.entry_point:
+        for one in reversed(read):
+            if _defines_method(one.tree, suite.entry_point):
+                return _with_helpers(_with_what_it_reads(read.index(one), read), set(one.binds), suite)
     if suite.prompt_code:
         for code in reversed(codes):
             for body in (code, textwrap.indent(textwrap.dedent(code), "    ")):
                 for joined in _continuations(body, suite.prompt_code):
                     if body.strip() and compiles(joined):
                         return joined
-    if suite.kind == "calls" and suite.entry_point:
-        for one in reversed(read):
-            if _defines_method(one.tree, suite.entry_point):
-                return _with_helpers(_with_what_it_reads(read.index(one), read), set(one.binds), suite)
     return textwrap.dedent(codes[-1]) if not read else "\n\n".join(one.text for one in read)
 
 

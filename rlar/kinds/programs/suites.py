@@ -133,7 +133,7 @@ def _walk_text(text: str, path: str, leaves: Leaves, depth: int) -> None:
 
 
 def _mentions_pairs(text: str) -> bool:
-    return "input" in text or "stdin" in text or "args" in text or "params" in text
+    return "input" in text or "stdin" in text or "args" in text or "params" in text or "func" in text or "entry" in text
 
 
 def _json(text: str) -> Any:
@@ -204,7 +204,7 @@ def _pair_list(value: list[Any], path: str) -> Found | None:
 def _pairs(pairs: Sequence[tuple[Any, Any]], path: str, name: str | None, functional: bool) -> Found | None:
     step = -(-len(pairs) // MAX_CASES)
     kept = tuple(pairs[::step])
-    if not kept or all(output in ("", None) for _, output in kept):
+    if not kept or (not name and not functional and all(output in ("", None) for _, output in kept)):
         return None
     kind: SuiteKind = "calls" if name or functional or not all(_is_stdio_text(one) for one, _ in kept) else "stdio"
     return Found(

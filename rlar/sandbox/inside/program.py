@@ -171,7 +171,11 @@ def serve(channel: int) -> None:
     """Define the program, then answer calls until the other side goes away."""
     request = read_frame(channel, MAX_FRAME)
     try:
-        program = Program(channel, load(request["source"], "program"))
+        try:
+            namespace = load(request["source"], "program")
+        except EOFError:  # a demonstration at its end asks a user; nobody is there, and what it defines stands
+            namespace = vars(sys.modules["program"])
+        program = Program(channel, namespace)
         names = {}
         for name, value in list(program.namespace.items())[:_MAX_NAMES]:
             kind = _kind(value)
