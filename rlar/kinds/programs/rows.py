@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import textwrap
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -18,6 +19,7 @@ from rlar.kinds.programs.judge_names import missing_names
 from rlar.kinds.programs.suites import Found, Leaves, SuiteKind, sample_runs, suites_of_prompt, walk, worked_examples
 from rlar.text.python import (
     bound_at_top,
+    compiles,
     fenced_blocks,
     free_names,
     is_stub,
@@ -139,6 +141,8 @@ def find_suite(example: Example) -> TestSuite | None:
     found += suites_of_prompt(prompt)
     if not found and _asks_program(prompt):
         examples = worked_examples(prompt)
+        if examples is not None and _is_given(examples.called[0], prompt):
+            examples = None
         found += [examples] if examples is not None else []
         samples = sample_runs(prompt) if examples is None and _PROGRAM_WORD.search(prompt) else None
         found += [samples] if samples is not None else []
@@ -171,6 +175,11 @@ def _is_about_programs(found: Found, prompt: str) -> bool:
 def _asks_program(prompt: str) -> bool:
     folded = prompt.casefold()
     return any(stem in folded for stem in _ASKS_STEMS) and _ASKS_PROGRAM.search(prompt) is not None
+
+
+def _is_given(name: str, prompt: str) -> bool:
+    """Whether the prompt has the function already, body and all: it asks for something else."""
+    return any(match[2] == name for match in _DEF.finditer(prompt)) and not prompt_header(prompt, name)
 
 
 def _united(suite: TestSuite, others: list[TestSuite | None]) -> TestSuite:
@@ -487,12 +496,17 @@ def reference_program(reference: str, prompt: str = "") -> str | None:
     code = _unfenced(reference).replace("\r\n", "\n")
     tree = parse_python(code)
     if tree is None or not _does_something(tree):
-        if "def " not in prompt or not (reference[:1] in " \t\n" or tree is None):
+        if "def " not in prompt:
             return None
         header = next((one for one in _codes_in(prompt) if _is_header(one, None)), None)
-        joined = header + ("" if header.endswith("\n") else "\n") + code if header is not None else ""
-        tree = parse_python(joined) if joined else None
-        return joined if tree is not None and _does_something(tree) else None
+        if header is None:
+            return None
+        start = header if header.endswith("\n") else header + "\n"
+        for body in (code, textwrap.indent(textwrap.dedent(code), _body_indent(header) or "    ")):
+            tree = parse_python(start + body) if compiles(start + body) else None
+            if tree is not None and _does_something(tree):
+                return start + body
+        return None
     return code
 
 
