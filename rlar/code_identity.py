@@ -34,6 +34,7 @@ PACKAGE_FOLDER = Path(__file__).resolve().parent
 PLUMBING = (
     "rlar.types",
     "rlar.errors",
+    "rlar.process",
     "rlar.tool",
     "rlar.code_identity",
     "rlar.kinds",
@@ -92,6 +93,7 @@ class Unit:
 
     @property
     def references(self) -> list[Place]:
+        """The names that this unit uses, in order of appearance."""
         return self.written.places
 
 
@@ -270,6 +272,7 @@ class CodeTree:
         return self.modules[name]
 
     def module_of_file(self, path: Path) -> Module | None:
+        """The module that a file of the package holds; None where it cannot be parsed."""
         relative = path.resolve().relative_to(self.folder.resolve())
         parts = relative.with_suffix("").parts
         return self.module(".".join((PACKAGE, *(parts[:-1] if parts[-1] == "__init__" else parts))))
@@ -300,6 +303,7 @@ class CodeTree:
         return module if module is not None else self.module(dotted.rpartition(".")[0])
 
     def is_plumbing(self, module_name: str) -> bool:
+        """Whether only the names that are used from this module count, not its code."""
         return any(
             module_name == each or (each.endswith(".*") and f"{module_name}.".startswith(each[:-1]))
             for each in self._plumbing

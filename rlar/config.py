@@ -138,6 +138,11 @@ class BuildConfig(BaseModel):
     """Repairs of a tool that failed the gate.
 
     How often its writer hears what it failed at and may try again."""
+    answer_format: Annotated[Literal["keep", "suggest", "add"], Option()] = "keep"
+    """How completions have to end: keep takes rows as they are; suggest names a format for each task in the report; add
+    puts it into the recipe, where the gate found it safe.
+
+    A policy is then asked for it in the prompt (training, export, server), and what misses it is worth 0."""
     prompt_column: Annotated[str | None, Option()] = None
     """Column of the prompt, if it has an unusual name."""
     reference_column: Annotated[str | None, Option()] = None

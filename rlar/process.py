@@ -62,11 +62,17 @@ class Child:
     """One process and the pipes to it. Of its methods only `kill` may be called while another thread is in one."""
 
     def __init__(
-        self, module: str, *arguments: str, environment: Mapping[str, str] | None = None, pass_fds: tuple[int, ...] = ()
+        self,
+        module: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        inherits: bool = True,
+        pass_fds: tuple[int, ...] = (),
     ) -> None:
         """
         Args:
             environment: variables besides this process's own.
+            inherits: whether it gets this process's variables, secrets among them.
             pass_fds: files that it inherits.
         """
         paths = [path or str(Path.cwd()) for path in sys.path]
@@ -77,7 +83,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             env={
-                **os.environ,
+                **(os.environ if inherits else {}),
                 "PYTHONPATH": os.pathsep.join(paths),
                 _PARENT: str(os.getpid()),
                 **(environment or {}),
@@ -143,6 +149,7 @@ class Child:
 
     @property
     def pid(self) -> int:
+        """Process id."""
         return self._process.pid
 
     def kill(self) -> None:

@@ -53,7 +53,9 @@ class LibraryTool:
 class Closeable(Protocol):
     """Something that holds processes or files until it is closed."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
 
 
 SharedT = TypeVar("SharedT", bound=Closeable)
@@ -106,6 +108,7 @@ class Resources:
             return cast(SharedT, self._shared[name])
 
     def close(self) -> None:
+        """Close everything that was shared, last made first, and the sandbox."""
         with self._lock:
             while self._shared:
                 self._shared.popitem()[1].close()

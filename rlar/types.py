@@ -14,8 +14,16 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
+from rlar.answered import answered, unwrapped
 from rlar.visible import is_visible
 
 JsonObject = dict[str, Any]
@@ -239,11 +247,20 @@ class Sample(Frozen):
 
     prompt: str
     completion: str
-    """"" where a person could see nothing of it: what cannot be seen is no answer."""
+    """What it answers (`rlar.answered`): without thoughts, without the wrapper around the answer unless the prompt names
+    it, without the turn's end; "" where a person could see nothing of it: what cannot be seen is no answer."""
     reference: str | None = None
     references: tuple[str, ...] = ()
     binding: JsonObject = Field(default_factory=dict)
     """What this very row asks for (its tests, constraints, schema, options, languages); see rlar.kinds.bind."""
+    missing: str = ""
+    """Why nothing was answered, where the completion's own marks say so ("the thought never ends")."""
+
+    @cached_property
+    def answer(self) -> str:
+        """The completion without the wrapper that the prompt asks for, too: for whoever compares it with a reference."""
+        inside = unwrapped(self.completion)
+        return "" if inside is None else inside
 
     @classmethod
     def of(cls, example: Example, completion: str, binding: JsonObject) -> Sample:
@@ -256,10 +273,15 @@ class Sample(Frozen):
             binding=binding,
         )
 
-    @field_validator("completion")
+    @model_validator(mode="before")
     @classmethod
-    def _seen(cls, completion: str) -> str:
-        return completion if is_visible(completion) else ""
+    def _answered(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(completion := data.get("completion"), str):
+            return data
+        prompt = data.get("prompt")
+        text, missing = answered(completion, prompt if isinstance(prompt, str) else "")
+        text = text if is_visible(text) else ""
+        return {**data, "completion": text, "missing": missing} if missing else {**data, "completion": text}
 
 
 ScoreStatus = Literal["ok", "abstain", "failed", "timeout"]
@@ -278,6 +300,7 @@ class Score(Frozen):
     """E.g. {"forgeable": true, "tier": "ns", "unsafe": false, "passed": 3, "total": 5}."""
 
     def model_post_init(self, _context: Any) -> None:
+        """Raises ValueError for a value without status "ok", the reverse, and a value that is not finite."""
         if (self.value is None) == (self.status == "ok"):
             raise ValueError(f"Score with value {self.value!r} cannot have status {self.status!r}")
         if self.value is not None and not (self.value - self.value == 0.0):
@@ -400,6 +423,11 @@ class Certificate(Frozen):
     """UTC, ISO 8601."""
 
 
+AnswerFormat = Literal["boxed", "answer_line", "answer_tags", "fenced", "bare"]
+"""How a completion ends where that was agreed on: `\\boxed{X}`; a last line `Answer: X`; `<answer>X</answer>`; one block
+of code; the answer and nothing else."""
+
+
 class Recipe(Frozen):
     """How a task's rewards are made: gates times the weighted mean of qualities."""
 
@@ -411,3 +439,13 @@ class Recipe(Frozen):
     qualities: tuple[tuple[str, float], ...] = ()
     """(tool id, weight); weights are positive and sum to 1."""
     calibrations: dict[str, Calibration] = Field(default_factory=dict)
+    answer_format: AnswerFormat | None = None
+    """How completions have to end: asked for in the prompt, read strictly, 0 where it is missed. None: as they come."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> JsonObject:
+        """A recipe without an answer format is written as it was before there were any: its digest stays."""
+        body: JsonObject = handler(self)
+        if self.answer_format is None:
+            body.pop("answer_format", None)
+        return body

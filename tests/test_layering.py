@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "rlar"
 
 LAYERS = (
-    ("visible", "_version"),
+    ("visible", "answered", "_version"),
     ("types", "errors"),
     ("foreign", "terminal", "network", "process"),
     ("config",),

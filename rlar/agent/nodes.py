@@ -34,6 +34,7 @@ from rlar.discover.row_router import RowRouter
 from rlar.discover.stream import WORTH_PROCESSES, assign_stream, processors
 from rlar.errors import HostRefused, ToolError
 from rlar.gate import build_recipe, certify, rejected_certificate, why_uncovered
+from rlar.gate.answer_format import try_answer_format
 from rlar.gate.policy import load_policy
 from rlar.gate.probes import pairs_digest
 from rlar.kinds import KINDS
@@ -42,10 +43,11 @@ from rlar.llm.ledger import Llm, MeteredChat
 from rlar.registry.content import arrays_digest
 from rlar.registry.registry import Registry, RowRecord
 from rlar.rows.read import ColumnMap, RowStats, usable_rows
+from rlar.text.answer_format import sentence_of
 from rlar.tool import Resources
 from rlar.tools.load import kind_of, load_tool
 from rlar.tools.outdated import what_is_outdated
-from rlar.types import Certificate, Example, LabelledPair, TaskSpec, ToolSpec
+from rlar.types import Certificate, Example, LabelledPair, Recipe, TaskSpec, ToolSpec
 
 CHUNK = 2_000
 """Rows assigned and committed at a time."""
@@ -332,6 +334,8 @@ def summarise(config: BuildConfig, state: dict[str, Any]) -> dict[str, Any]:
     for outcome in state.get("outcomes", []):
         task = {key: outcome[key] for key in ("fingerprint", "label", "answer_kind", "covered", "tools")}
         more = {key: outcome.get(key) for key in ("rejected", "passed_over", "cost")}
+        if outcome.get("answer_format") is not None:
+            more["answer_format"] = outcome["answer_format"]
         tasks.append({**task, "rows": counts.get(outcome["fingerprint"], 0), **more})
     tasks.sort(key=lambda task: (-task["rows"], task["fingerprint"]))
     reasons = {outcome["fingerprint"]: outcome["reason"] for outcome in state.get("outcomes", [])}
@@ -453,6 +457,9 @@ def register_task(
     registry = bench.registry(config.registry)
     policy = load_policy(config.policy)
     recipe = build_recipe(task, certificates, policy)
+    answer_format: dict[str, Any] | None = None
+    if recipe is not None and config.answer_format != "keep":
+        recipe, answer_format = _with_answer_format(bench, config, task, recipe, tools, certificates)
     registry.put_outcome(task, tools=tools, certificates=certificates, recipe=recipe)
     llm = bench.llm(config)
     spent = llm.spent(task.fingerprint) if llm is not None else Spent()
@@ -469,9 +476,44 @@ def register_task(
         "rejected": {item.tool_id: list(item.reasons) for item in certificates if not item.admitted},
         "reason": None if recipe else why_uncovered(task, certificates),
         "passed_over": passed_over or [],
-        "notes": notes,
+        "notes": [*notes, *([answer_format["note"]] if answer_format is not None else [])],
+        "answer_format": answer_format,
         "cost": {**spent.model_dump(mode="json"), "downloaded": downloaded},
     }
+
+
+def _with_answer_format(
+    bench: Workbench,
+    config: BuildConfig,
+    task: TaskSpec,
+    recipe: Recipe,
+    tools: list[ToolSpec],
+    certificates: list[Certificate],
+) -> tuple[Recipe, dict[str, Any] | None]:
+    """The recipe, with the answer format of its kind where that is wanted and safe, and what was found out about it."""
+    name = KINDS[task.contract.answer_kind].format_for(task.contract)
+    if name is None:
+        return recipe, None
+    known = {tool.id: tool for tool in (*bench.registry(config.registry).tools(), *tools)}
+    check = try_answer_format(
+        task,
+        recipe,
+        name,
+        known,
+        guards=frozenset(item.tool_id for item in certificates if item.role == "guard"),
+        resources=bench.resources(config),
+        policy=load_policy(config.policy),
+        seed=config.seed,
+    )
+    sentence = sentence_of(name, task.examples[0].text if task.examples else "")
+    is_added = config.answer_format == "add" and check.passed is True
+    if check.passed:
+        tried = f"the strict reader passed {check.probes} probes"
+        told = f'answer format {name} {"added" if is_added else "suggested"}: "{sentence}"; {tried}'
+    else:
+        told = f"answer format {name} not {config.answer_format}ed: {check.note}"
+    body = {"name": name, "sentence": sentence, "added": is_added, "check": check.model_dump(mode="json"), "note": told}
+    return (recipe.model_copy(update={"answer_format": name}) if is_added else recipe), body
 
 
 def ask_for_approval(task: Mapping[str, Any], approvals: list[dict[str, Any]]) -> dict[str, bool]:

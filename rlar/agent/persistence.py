@@ -154,10 +154,12 @@ class TraceSaver(SqliteSaver):
         self.path = path
 
     def get_tuple(self, config: Any) -> CheckpointTuple | None:
+        """The checkpoint that a config names, or the latest. Raises TraceError where the file cannot be read."""
         with trace_errors(self.path):
             return _checked(super().get_tuple(config))
 
     def list(self, config: Any, **how: Any) -> Iterator[CheckpointTuple]:
+        """Checkpoints, newest first, read as they are taken. Raises TraceError where the file cannot be read."""
         with contextlib.closing(cast(Any, super().list(config, **how))) as found:
             while True:
                 with trace_errors(self.path):
@@ -167,10 +169,12 @@ class TraceSaver(SqliteSaver):
                 yield item
 
     def put(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
+        """Store a checkpoint. Raises TraceError where the file cannot be written."""
         with _writing(self.path):
             return super().put(config, checkpoint, metadata, new_versions)
 
     def put_writes(self, config: Any, writes: Any, task_id: str, task_path: str = "") -> None:
+        """Store what a node wrote before its step's checkpoint. Raises TraceError where the file cannot be written."""
         with _writing(self.path):
             super().put_writes(config, writes, task_id, task_path)
 
@@ -221,6 +225,7 @@ class TraceSerializer(JsonPlusSerializer):
         super().__init__(allowed_msgpack_modules=None, __unpack_ext_hook__=_refused)
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """A stored value: JSON, or LangGraph's Send or Interrupt. Raises ValueError for anything else; nothing is unpickled."""
         kind, body = data
         if kind == "null":
             return None

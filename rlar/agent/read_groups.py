@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from rlar.discover.discover import Group, Reading
+from rlar.discover.discover import Group, GroupReading
 from rlar.discover.fingerprint import fingerprint
 from rlar.errors import BudgetSpent, ChatUnreadable
 from rlar.kinds import KINDS
@@ -67,8 +67,8 @@ class GroupReader:
         self.records: list[JsonObject] = []
         """One a group: {"fingerprint", "wording", "rows", "said", "kept", "note"}: for the trace."""
 
-    def __call__(self, groups: Sequence[Group]) -> list[Reading]:
-        """One Reading a group. Raises ChatDenied and ChatUnavailable; a spent budget leaves the rest to the rows."""
+    def __call__(self, groups: Sequence[Group]) -> list[GroupReading]:
+        """One GroupReading a group. Raises ChatDenied and ChatUnavailable; a spent budget leaves the rest to the rows."""
         answers = []
         for place, group in enumerate(groups):
             self._emit({"event": "reading", "group": place + 1, "groups": len(groups)})
@@ -98,22 +98,22 @@ class GroupReader:
             return None, f"the LLM's answer cannot be used: {error}"
         return found.value, ""
 
-    def _weigh(self, group: Group, answer: GroupAnswer | None, note: str) -> Reading:
+    def _weigh(self, group: Group, answer: GroupAnswer | None, note: str) -> GroupReading:
         """What is kept of an answer; the rows win."""
         if answer is None:
             self._record(group, None, group.contract, note)
-            return Reading(group.contract)
+            return GroupReading(group.contract)
         contract, note = corrected(group, answer)
         self._record(group, answer, contract, note)
         criteria = tuple(_line(each) for each in answer.criteria[:MOST_CRITERIA] if each.strip())
         if KINDS[contract.answer_kind].is_witnessed:
             criteria = (_line(answer.rule), *criteria)
         label = " ".join(_line(answer.name).split()[:LABEL_WORDS])
-        return Reading(contract, label, _sentence(answer.description), criteria)
+        return GroupReading(contract, label, _sentence(answer.description), criteria)
 
     def _merge(
-        self, groups: Sequence[Group], readings: list[Reading], answers: Sequence[GroupAnswer | None]
-    ) -> list[Reading]:
+        self, groups: Sequence[Group], readings: list[GroupReading], answers: Sequence[GroupAnswer | None]
+    ) -> list[GroupReading]:
         """Readings where wordings of one task share a contract."""
         places = [place for place, reading in enumerate(readings) if reading.contract.wordings]
         if len(places) < 2:
@@ -138,7 +138,7 @@ class GroupReader:
             contract = readings[joined[0]].contract.model_copy(update={"wordings": wordings})
             for place in joined:
                 first = readings[joined[0]]
-                readings[place] = Reading(contract, first.label, first.description, first.criteria)
+                readings[place] = GroupReading(contract, first.label, first.description, first.criteria)
             if len(joined) > 1:
                 self.records.append({"note": f"one task in {len(joined)} wordings: {', '.join(wordings)}"})
         return readings

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from rlar.agent.sources import Found, PassedOver, Tried
 from rlar.errors import BudgetSpent, ChatError, ChatUnreadable, SandboxError
-from rlar.gate.policy import Policy, load_policy
+from rlar.gate.policy import GatePolicy, load_policy
 from rlar.gate.probes import make_probes
 from rlar.kinds import KINDS
 from rlar.kinds.rule.probes import provable, same_text
@@ -215,7 +215,7 @@ class VerifierWriter:
         *,
         max_repairs: int = 3,
         labelled: Callable[[TaskSpec], Sequence[LabelledPair]] = lambda task: (),
-        policy: Policy | None = None,
+        policy: GatePolicy | None = None,
         seed: int = 0,
     ) -> None:
         """

@@ -80,6 +80,7 @@ def show(listing: Any, *, as_json: bool) -> None:
 
 
 def tell(line: str) -> None:
+    """Print a line on stderr."""
     say(line, err=True)
 
 

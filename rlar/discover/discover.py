@@ -81,7 +81,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Reading:
+class GroupReading:
     """What was made of a group. Groups with the same contract are one task."""
 
     contract: Contract
@@ -90,8 +90,8 @@ class Reading:
     criteria: tuple[str, ...] = ()
 
 
-Reader = Callable[[Sequence[Group]], Sequence[Reading]]
-"""Reads groups; one Reading for each, in order."""
+Reader = Callable[[Sequence[Group]], Sequence[GroupReading]]
+"""Reads groups; one GroupReading for each, in order."""
 
 
 def discover(
@@ -384,7 +384,7 @@ def _read_groups(
     texts: Sequence[str],
     known: Sequence[TaskSpec],
     read: Reader,
-) -> dict[Contract, Reading]:
+) -> dict[Contract, GroupReading]:
     """Ask the reader about what is new; `settled` follows its answers. The readings by their contracts."""
     old = {task.contract for task in known}
     found = sorted({contract for contract in settled if contract is not None and contract not in old}, key=fingerprint)
@@ -398,7 +398,7 @@ def _read_groups(
         groups.append(_group(usual, item.wording, own_rows, rows, facts))
     readings = read(groups) if groups else ()
     assert len(readings) == len(groups), (len(readings), len(groups))
-    told: dict[Contract, Reading] = {}
+    told: dict[Contract, GroupReading] = {}
     for group, reading in zip(groups, readings, strict=True):
         if group.wording and not reading.contract.wordings:
             continue
@@ -513,7 +513,7 @@ def _report(
     router: RowRouter,
     settled: Sequence[Contract | None],
     known: Sequence[TaskSpec],
-    readings: Mapping[Contract, Reading],
+    readings: Mapping[Contract, GroupReading],
     seen: int,
 ) -> Discovery:
     texts = [asked_text(row) for row in rows]
@@ -531,7 +531,7 @@ def _report(
         own = members.get(name) or [row for row in range(len(settled)) if settled[row] == contract]
         # Rows that bring their reference make better probes.
         shown = sorted(own, key=lambda position: (not facts[position].has_reference, position))[:EXAMPLES]
-        told = readings.get(contract, Reading(contract))
+        told = readings.get(contract, GroupReading(contract))
         label = earlier[name].label if name in earlier else told.label or task_label(contract)
         inferred = f"{task_description(contract)} Seen in {len(own)} of {len(rows)} rows looked at."
         tasks.append(

@@ -22,7 +22,7 @@ from rlar.evals.record import make_record
 from rlar.evals.sets import Item
 from rlar.gate import OtherProcess, certify
 from rlar.gate.gate import run_class, tool_role
-from rlar.gate.policy import Policy, load_policy
+from rlar.gate.policy import GatePolicy, load_policy
 from rlar.gate.probes import make_probes
 from rlar.kinds import candidates, library_class
 from rlar.kinds.bind import bind
@@ -187,7 +187,7 @@ def _pairs(
 
 
 def _case(
-    name: str, task: TaskSpec, labelled: Sequence[Sample], resources: Resources, policy: Policy, seed: int
+    name: str, task: TaskSpec, labelled: Sequence[Sample], resources: Resources, policy: GatePolicy, seed: int
 ) -> _Case:
     spec = library_spec(name)
     tool = library_class(name)(spec, resources)
@@ -207,7 +207,7 @@ def _spread(samples: Sequence[Sample], most: int) -> list[Sample]:
 
 
 def _one(
-    case: _Case, resources: Resources, policy: Policy, *, rewrites: int, seed: int
+    case: _Case, resources: Resources, policy: GatePolicy, *, rewrites: int, seed: int
 ) -> tuple[JsonObject, list[JsonObject]]:
     started = time.monotonic()
     slow = case.tool.runs == "sandbox"
@@ -238,7 +238,7 @@ def _try(
     mutant: Mutant,
     expected: Sequence[tuple[str, float | None]],
     resources: Resources,
-    policy: Policy,
+    policy: GatePolicy,
     seed: int,
 ) -> JsonObject:
     tool, problem = make(mutant)
@@ -264,7 +264,7 @@ def _differs(one: tuple[str, float | None], other: tuple[str, float | None], gra
     return abs(one[1] - other[1]) >= GRADED_CHANGE if graded else (one[1] >= 0.5) != (other[1] >= 0.5)
 
 
-def _certify(case: _Case, tool: object, resources: Resources, policy: Policy, seed: int) -> Certificate:
+def _certify(case: _Case, tool: object, resources: Resources, policy: GatePolicy, seed: int) -> Certificate:
     from rlar.tool import RewardTool
 
     assert isinstance(tool, RewardTool), tool

@@ -121,11 +121,6 @@ def _length_only(tool: RewardTool, sample: Sample) -> Score:
     return ok(min(1.0, len(sample.completion) / 400)) if score.value is not None else score
 
 
-def _keeps_reasoning(tool: RewardTool, sample: Sample) -> Score:
-    open_text = re.sub(r"</?think(?:ing)?>", " ", sample.completion)
-    return _one(tool, sample.model_copy(update={"completion": open_text}))
-
-
 def _first_line(tool: RewardTool, sample: Sample) -> Score:
     head = next((line for line in sample.completion.splitlines() if line.strip()), "")
     return _one(tool, sample.model_copy(update={"completion": head}))
@@ -184,7 +179,6 @@ WRAPPED: dict[str, Around] = {
     "off by one": _off_by_one,
     "reads the reference only": _reads_reference_only,
     "length only": _length_only,
-    "judges the reasoning too": _keeps_reasoning,
     "first line only": _first_line,
     "any line or part counts": _any_line,
     "never below 0.6": _generous,
@@ -208,7 +202,7 @@ def wrapped(tool: RewardTool) -> list[Mutant]:
 
 NORMALISERS = frozenset(
     {"fold", "tidy", "squeeze", "clean", "plain", "canonical", "squashed", "visible_answer", "casefold", "lower", "strip",
-     "rstrip", "lstrip", "without_article", "reference_answer", "strip_reasoning", "normalize", "sorted", "tokens"}
+     "rstrip", "lstrip", "without_article", "reference_answer", "normalize", "sorted", "tokens"}
 )  # fmt: skip
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rlar.gate.policy import Limits, Policy
+from rlar.gate.policy import GatePolicy, Limits
 from rlar.gate.probe import Probe, ProbeSet
 from rlar.gate.stats import interval
 from rlar.types import CheckResult, JsonObject, Score
@@ -23,7 +23,7 @@ class Measured:
     probe_set: ProbeSet
     scores: Sequence[Score]
     scale: Callable[[float], float]
-    policy: Policy
+    policy: GatePolicy
     limits: Limits
     seed: int
     graded: bool
@@ -37,6 +37,7 @@ class Measured:
 
     @property
     def probes(self) -> tuple[Probe, ...]:
+        """The probes that the scores belong to, in order."""
         return self.probe_set.probes
 
     def value(self, index: int) -> float | None:

@@ -22,15 +22,19 @@ from rlar.tools.load import kind_of, unusable, where
 from rlar.types import Sample, Score, ToolSpec, failed
 
 
-class Elsewhere(Protocol):
+class IndependentRun(Protocol):
     """Scores samples where the tool under test has left no trace."""
 
-    def can_load(self, spec: ToolSpec) -> bool: ...
+    def can_load(self, spec: ToolSpec) -> bool:
+        """Whether it can score with this tool at all."""
+        ...
 
-    def score(self, spec: ToolSpec, samples: Sequence[Sample], seconds: float) -> Ran: ...
+    def score(self, spec: ToolSpec, samples: Sequence[Sample], seconds: float) -> Ran:
+        """One Score per sample, in order, within so many seconds."""
+        ...
 
 
-def elsewhere_of(tool: RewardTool) -> Elsewhere | None:
+def independent_run(tool: RewardTool) -> IndependentRun | None:
     """The other place that suits a tool, shared by all that share its resources; None where there is none."""
     resources = getattr(tool, "resources", None)
     if not isinstance(resources, Resources):

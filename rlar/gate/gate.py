@@ -15,8 +15,8 @@ from typing import Any
 from rlar.gate import checks
 from rlar.gate.checks import Measured, is_first_right, mean
 from rlar.gate.duels import Duels, opponents
-from rlar.gate.elsewhere import Elsewhere, elsewhere_of
-from rlar.gate.policy import Limits, Policy, Role, RunClass
+from rlar.gate.elsewhere import IndependentRun, independent_run
+from rlar.gate.policy import GatePolicy, Limits, Role, RunClass
 from rlar.gate.probe import ProbeSet
 from rlar.gate.probes import make_probes, pairs_digest
 from rlar.gate.probes.make import Binder
@@ -59,14 +59,14 @@ def certify(
     tool: RewardTool,
     task: TaskSpec,
     *,
-    policy: Policy,
+    policy: GatePolicy,
     seed: int,
     reload: Callable[[], RewardTool] | None = None,
     labelled: Sequence[LabelledPair] | None = None,
     tier: str | None = None,
     role: Role | None = None,
     bind: Binder | None = None,
-    elsewhere: Elsewhere | None = None,
+    elsewhere: IndependentRun | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Certificate:
     """The evidence for one tool on one task; whatever the tool does, a certificate comes back.
@@ -95,7 +95,7 @@ def certify(
         results += [_not_run(name, "not run: no probes could be made") for name in limits.mandatory]
         return certificate(results)
     if elsewhere is None or not elsewhere.can_load(tool.spec):
-        elsewhere = elsewhere_of(tool)
+        elsewhere = independent_run(tool)
     duels = needs_whole_groups(tool.spec)
     if duels:
         foes = opponents(probe_set.probes)
@@ -178,7 +178,7 @@ def rejected_certificate(
     spec: ToolSpec,
     task: TaskSpec,
     *,
-    policy: Policy,
+    policy: GatePolicy,
     seed: int,
     reason: str,
     role: Role = "verifier",
@@ -237,7 +237,7 @@ def _not_run(name: str, note: str) -> CheckResult:
     return CheckResult(name=name, passed=None, note=note)
 
 
-def _too_few(policy: Policy, probe_set: ProbeSet) -> CheckResult:
+def _too_few(policy: GatePolicy, probe_set: ProbeSet) -> CheckResult:
     note = f"too few rows to prove anything: 0 usable, {policy.min_rows} needed: {'; '.join(probe_set.notes)}"
     return CheckResult(name="rows", passed=False, value=0, threshold=policy.min_rows, note=note)
 
@@ -255,7 +255,7 @@ def _certificate(
     task: TaskSpec,
     results: Sequence[CheckResult],
     *,
-    policy: Policy,
+    policy: GatePolicy,
     role: Role,
     limits: Limits,
     seed: int,

@@ -12,7 +12,7 @@ from rlar.rows.read import RejectedRow, read_objects, row_to_example
 from rlar.types import Example, LabelledPair, TaskSpec
 
 MAX_LABEL = 1e300
-"""A label that is larger, or NaN, is none."""
+"""A label beyond this, or NaN, is refused."""
 MOST_PAIRS_A_ROW = 3
 """Pairs made of one row with several graded responses: best against worst first."""
 Labelled = Mapping[str, tuple[LabelledPair, ...]]

@@ -96,7 +96,7 @@ class HubPolicy(Frozen):
     """By name; users add their own."""
 
 
-class Policy(Frozen):
+class GatePolicy(Frozen):
     """The whole policy; `limits` and `budget` give what holds for one tool on one task."""
 
     version: str
@@ -139,7 +139,7 @@ class Policy(Frozen):
 SHIPPED = Path(__file__).with_name("policy.toml")
 
 
-def load_policy(path: str | Path | None = None) -> Policy:
+def load_policy(path: str | Path | None = None) -> GatePolicy:
     """The shipped policy, or the shipped policy with the values of a user's file put over it.
 
     Raises ConfigError for a file that cannot be read, is not TOML, or holds an unknown name or an impossible value.
@@ -150,7 +150,7 @@ def load_policy(path: str | Path | None = None) -> Policy:
 
 
 @cache
-def _shipped() -> Policy:
+def _shipped() -> GatePolicy:
     return _build(read_toml(SHIPPED), str(SHIPPED))
 
 
@@ -162,9 +162,9 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _build(values: Mapping[str, Any], where: str) -> Policy:
+def _build(values: Mapping[str, Any], where: str) -> GatePolicy:
     try:
-        policy = Policy.model_validate(values)
+        policy = GatePolicy.model_validate(values)
         for kind, roles in policy.kinds.items():
             for role in roles:
                 policy.limits(role, kind)

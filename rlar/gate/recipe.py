@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from rlar.gate.policy import Policy
+from rlar.gate.policy import GatePolicy
 from rlar.kinds import KINDS
 from rlar.types import AnswerKind, Calibration, Certificate, CheckResult, Recipe, TaskSpec
 
@@ -17,7 +17,7 @@ GATE_ADDS = 0.05
 """A second verifier must tell apart one kind of corruption better by this much."""
 
 
-def build_recipe(task: TaskSpec, certificates: Sequence[Certificate], policy: Policy) -> Recipe | None:
+def build_recipe(task: TaskSpec, certificates: Sequence[Certificate], policy: GatePolicy) -> Recipe | None:
     """The recipe of a task, or None where nothing that was admitted can give a reward (guards alone cannot).
 
     The best verifier is the reward; another one becomes a gate only where it catches what the best one misses.
@@ -62,7 +62,7 @@ def rank(certificates: Iterable[Certificate]) -> list[Certificate]:
     return ordered
 
 
-def why_uncovered(task: TaskSpec, certificates: Sequence[Certificate], policy: Policy | None = None) -> str:
+def why_uncovered(task: TaskSpec, certificates: Sequence[Certificate], policy: GatePolicy | None = None) -> str:
     """One or two sentences: what was tried, why it failed, and what would cover the task."""
     latest = _latest(task, certificates)
     kind = task.contract.answer_kind
@@ -121,7 +121,7 @@ def _latest(task: TaskSpec, certificates: Sequence[Certificate]) -> list[Certifi
     return list(found.values())
 
 
-def _served(task: TaskSpec, certificates: Sequence[Certificate], policy: Policy) -> list[Certificate]:
+def _served(task: TaskSpec, certificates: Sequence[Certificate], policy: GatePolicy) -> list[Certificate]:
     return [
         each for each in _latest(task, certificates) if each.admitted and (policy.allow_forgeable or not each.forgeable)
     ]

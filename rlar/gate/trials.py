@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from rlar.errors import boundary
-from rlar.gate.elsewhere import Elsewhere
-from rlar.gate.policy import Budget, Policy, RunClass
+from rlar.gate.elsewhere import IndependentRun
+from rlar.gate.policy import Budget, GatePolicy, RunClass
 from rlar.gate.probe import Probe
 from rlar.gate.run import Ran, Trial, slowdown
 from rlar.gate.stats import quantile
@@ -56,10 +56,12 @@ class Timed:
 
     @property
     def p50(self) -> float | None:
+        """Median, in milliseconds; None where nothing was timed."""
         return round(quantile(self.milliseconds, 0.5), 3) if self.milliseconds else None
 
     @property
     def p95(self) -> float | None:
+        """95th percentile, in milliseconds; None where nothing was timed."""
         return round(quantile(self.milliseconds, 0.95), 3) if self.milliseconds else None
 
     def check(self) -> CheckResult:
@@ -91,7 +93,7 @@ def sanity(
     *,
     bounded: bool,
     silent: bool,
-    policy: Policy,
+    policy: GatePolicy,
     kinds: Sequence[str] = (),
     memory_mb: float = 0.0,
     memory_limit_mb: float = math.inf,
@@ -154,7 +156,7 @@ def determinism(
     budget: Budget,
     seed: int,
     reload: Callable[[], RewardTool] | None,
-    elsewhere: Elsewhere | None,
+    elsewhere: IndependentRun | None,
 ) -> CheckResult:
     """Same input, same score: again, in another order, in a freshly loaded tool, and in another process."""
     eligible = [

@@ -96,7 +96,8 @@ def _shaped(
     iterator = iter(rows)
     shape: Callable[..., JsonObject] = {"verl": _verl, "trl": _trl, "openrlhf": _openrlhf}[to]
     while chunk := list(islice(iterator, CHUNK)):
-        for example, assignment in zip(chunk, scorer.assign(chunk), strict=True):
+        asked = scorer.formatted(chunk)
+        for example, as_asked, assignment in zip(chunk, asked, scorer.assign(chunk), strict=True):
             fingerprint = assignment.fingerprint
             if fingerprint is None:
                 fate = "unknown"
@@ -105,7 +106,7 @@ def _shaped(
             counts[fate] += 1
             if fate == "covered" or keep_unscored:
                 told = carried(example, fingerprint)
-                prompt = _prompt(example, prompt_as)
+                prompt = _prompt(as_asked, prompt_as)
                 yield shape(example, prompt, told, labels.get(fingerprint or "", "unknown"), sum(counts.values()) - 1)
 
 

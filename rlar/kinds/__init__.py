@@ -17,7 +17,7 @@ from functools import cache
 from typing import Literal
 
 from rlar.tool import LibraryTool
-from rlar.types import AnswerKind, ToolSpec
+from rlar.types import AnswerFormat, AnswerKind, Contract, ToolSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +58,14 @@ class Kind:
     """Kinds with the same word here are read differently from row to row of one task."""
     corrections: tuple[str, ...] = ()
     """Contracts to which a reader may correct a task with references that it says is of this kind; the last is the plain one."""
+    answer_format: AnswerFormat | None = None
+    """The format that a policy should be asked to end in (`--answer-format`); None: the whole completion is the answer."""
     web_query: str = ""
     """Words by which the web is asked for models that grade it."""
+
+    def format_for(self, contract: Contract) -> AnswerFormat | None:
+        """The format to ask for in a task of this kind: of a closed set of labels, the bare label."""
+        return "bare" if contract.labels and self.answer_format is not None else self.answer_format
 
     @property
     def is_open(self) -> bool:
@@ -80,6 +86,7 @@ KINDS: dict[AnswerKind, Kind] = {
         bind="rlar.kinds.bind:suite",
         reference="none",
         code_decides=True,
+        answer_format="fenced",
     ),
     AnswerKind.CODE_STDIO: Kind(
         label="program with input/output pairs",
@@ -90,6 +97,7 @@ KINDS: dict[AnswerKind, Kind] = {
         bind="rlar.kinds.bind:suite",
         reference="none",
         code_decides=True,
+        answer_format="fenced",
     ),
     AnswerKind.TRANSLATION: Kind(
         label="translation",
@@ -101,6 +109,7 @@ KINDS: dict[AnswerKind, Kind] = {
         reference="helps",
         is_graded=True,
         web_query="machine translation quality",
+        answer_format="answer_tags",
     ),
     AnswerKind.SQL: Kind(
         label="SQL query without a schema",
@@ -112,6 +121,7 @@ KINDS: dict[AnswerKind, Kind] = {
         bind="rlar.kinds.bind:sql",
         may_lack_reference="rlar.kinds.guesses:describes_tables",
         code_decides=True,
+        answer_format="fenced",
     ),
     AnswerKind.CODE_REFERENCE: Kind(
         label="code with a reference program",
@@ -121,6 +131,7 @@ KINDS: dict[AnswerKind, Kind] = {
         guess="rlar.kinds.guesses:code_reference",
         may_lack_reference="rlar.kinds.guesses:any_prompt",
         code_decides=True,
+        answer_format="fenced",
     ),
     AnswerKind.CONSTRAINTS: Kind(
         label="instructions that code can check",
@@ -143,6 +154,7 @@ KINDS: dict[AnswerKind, Kind] = {
         guess="rlar.kinds.guesses:json_answer",
         bind="rlar.kinds.bind:schema",
         may_lack_reference="rlar.kinds.guesses:asks_for_document",
+        answer_format="fenced",
     ),
     AnswerKind.SHORT_TEXT: Kind(
         label="short answer",
@@ -157,6 +169,7 @@ KINDS: dict[AnswerKind, Kind] = {
         bind="rlar.kinds.bind:passage",
         may_lack_reference="rlar.kinds.guesses:has_passage_if_asked",
         corrections=("rlar.kinds.contracts:SHORT_FROM_PASSAGE", "rlar.kinds.contracts:SHORT"),
+        answer_format="answer_line",
     ),
     AnswerKind.LONG_TEXT: Kind(
         label="long text",
@@ -181,6 +194,7 @@ KINDS: dict[AnswerKind, Kind] = {
         ends_solution=True,
         near="mathematics",
         corrections=("rlar.kinds.contracts:MATH",),
+        answer_format="boxed",
     ),
     AnswerKind.NUMBER: Kind(
         label="number answer",
@@ -192,6 +206,7 @@ KINDS: dict[AnswerKind, Kind] = {
         ends_solution=True,
         near="mathematics",
         corrections=("rlar.kinds.contracts:NUMBER",),
+        answer_format="boxed",
     ),
     AnswerKind.CHOICE: Kind(
         label="multiple choice",
@@ -203,6 +218,7 @@ KINDS: dict[AnswerKind, Kind] = {
         may_lack_reference="rlar.kinds.guesses:has_labels_or_options",
         ends_solution=True,
         carries_separate=True,
+        answer_format="answer_line",
     ),
     AnswerKind.SUMMARY: Kind(
         label="summary",
@@ -215,6 +231,7 @@ KINDS: dict[AnswerKind, Kind] = {
         is_graded=True,
         corrections=("rlar.kinds.contracts:SUMMARY",),
         web_query="summarization quality",
+        answer_format="answer_tags",
     ),
     AnswerKind.RULE: Kind(
         label="answers under a stated rule",

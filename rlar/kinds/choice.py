@@ -2,7 +2,8 @@
 
 A row's binding names the closed set: {"options": {"A": "text", ...}} and/or {"labels": ["yes", "no", ...]}. A claim may
 give the letter in any dress ("B", "(b)", "Option B because ..."), the option's text, or the label word. A claim that
-names several options, or claims that differ, score 0.0: hedging is not choosing. "not B" chooses nothing.
+names several options, or claims that differ, score 0.0: hedging is not choosing. "not B" chooses nothing. A text that
+speaks of several options without a list, a cue or a clear "it is B" is not read: the tool abstains.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import islice, pairwise
 from typing import Any, ClassVar
 
+from rlar.kinds.denials import attributed, denied, undoubted
 from rlar.text.answers import Claims, claims, fold, reference_answer, squeeze, tidy, visible_answer
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
@@ -19,7 +22,7 @@ from rlar.types import AnswerKind, Sample, Score, abstain, ok
 MAX_OPTIONS = 64
 MAX_CLAIM = 600
 _LATEX = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\s*\{([^{}]{0,300})\}")
-_OPTION_WORD = r"(?:the\s+|is\s+|choose\s+|select\s+)*(?:option|choice|letter|answer|alternative|opción|opcion|réponse|antwort|选项|選項)\s*"
+_OPTION_WORD = r"(?:the\s+|is\s+|choose\s+|select\s+)*(?:option|choice|letter|answer|alternative|opción|opcion|réponse|antwort|选项|選項)[\s_#]*"
 _LEAD = re.compile(
     r"^(?:" + _OPTION_WORD + r")?[(\[<{*_\"']{0,3}([A-Za-z])(?:[)\]>}*_\"']|[.:,;、：)](?=\s|\W|$)|\s*$|(?=\s*[-–—:：]\s)|(?=\s))", re.I
 )  # fmt: skip
@@ -27,28 +30,60 @@ _AFTER_LETTER = re.compile(
     r"^[\W_]*(?:$|[-–—:：,;.]|because\b|since\b|as\b|is\b|was\b|would\b|and\b|or\b|\(|due\b|for\b|which\b|weil\b|porque\b|car\b)",
     re.I,
 )
-_MENTION = re.compile(r"(?<![A-Za-z0-9_'’])(?:\(([A-Za-z])\)|([A-Z])(?![A-Za-z0-9_'’]|\.[A-Za-z]))")
-_NEGATION = re.compile(
-    r"(?:\bnot|n't|n’t|\bneither|\bnor|\bnever|\bwithout|\brather than|\binstead of|\bnicht|\bkein|\bpas|\bnon|\bno es|不是|并非)"
-    r"(?:\s+(?:the|a|an|option|choice|really|be|very|is))*[\s\W]*$",
+_MENTION = re.compile(
+    r"(?<![A-Za-z0-9_'’])(?:\(([A-Za-z])\)|(?:[Oo]ption|[Cc]hoice|[Aa]nswer)[\s_#]{1,2}([A-Z])\b|([A-Z])(?![A-Za-z0-9_'’]|\.[A-Za-z]))"
+)
+_UNESCAPED = re.compile(r"\\([_*#.!~>-])")
+"""What markdown writes with a backslash: an underscore in an option's name."""
+_FORMULA = re.compile(r"\\|[=^<>]")
+_SIDE = re.compile(
+    r"\bbecause\b|\bsince\b|,\s+as\b|\bdue\s+to\b|\bdespite\b|\balthough\b|\beven\s+though\b|\bthough\b|\brather\s+than\b|\binstead\s+of\b|\bwhile\b|\bwhereas\b|\bunlike\b"
+    r"|\bcompared\s+(?:to|with)\b|\bas\s+opposed\s+to\b|,\s+(?:which|who|whose|where)\b|\bweil\b|\bobwohl\b|\bparce\s+que\b|\bbien\s+que\b|\bporque\b|\baunque\b|\bperché\b|\bsebbene\b|\bembora\b|因为|虽然"
+)
+"""What follows explains, and chooses nothing where something before it does."""
+_CONTRAST = re.compile(
+    r"\b(?:but|yet|however|instead|actually|nevertheless|rather|sondern|aber|mais|pero|sino|però|bensì|mas|porém|maar|men|но)\b|但是?|而是|でも|しかし"
+)
+_CHOSEN = re.compile(
+    r"(?:\b(?:is|are|was|be|it's|that's|answer|choose|chose|pick|picked|select|selected|with|for|therefore|thus|hence|so|ist|est|es|è|é)|[:：=,]|是|选|選)\s*"
+    r"(?:the\s+|a\s+|an\s+|option\s+|choice\s+|letter\s+|der\s+|die\s+|das\s+|la\s+|le\s+|el\s+)*[\s*_\"'“‘(]*\Z",
     re.I,
 )
-_REJECTED = re.compile(
-    r"[\W_]{0,4}(?:is|are|was|would be|can be|seems)(?:n't|n’t)?\s+(?:also\s+|clearly\s+)?(?:not\b|incorrect|wrong|false|invalid|ruled|eliminated|out\b)|[\W_]{0,4}(?:isn't|isn’t|cannot|can't)\b",
+"""Before a name: it is what the clause says, not what it speaks of."""
+_SELECTS = re.compile(
+    r"\b(?:i|we|i'd|i'll|would|will|must|let's)\s+(?:\w+\s+){0,2}?(?:choose|chose|select|selected|pick|picked|go\s+(?:for|with)|opt\s+for|settle\s+(?:on|for))\b(?:\s+that)?|"
+    r"\b(?:correct|right|best|true|chosen|selected)\s+(?:answer|option|choice|one|statement|label|letter|class)?[ \t*_`]{0,8}(?:is|must\s+be|would\s+be|should\s+be|[:：])|"
+    r"^[\W_]{0,8}(?:my\s+|the\s+|final\s+){0,2}(?:choice|option|selection|pick|verdict|label|classification|category|class|sentiment|decision|conclusion|prediction|auswahl|choix|elección|scelta|escolha)[ \t*_`]{0,8}(?:is|[:：=])|"
+    r"(?:选择|選擇|选|應選|应选)[ \t]*(?:是|[:：])?",
+    re.I | re.M,
+)
+_IS_RIGHT = re.compile(
+    r"[\s*_)\"'’]*(?:is|must\s+be|would\s+be|seems|looks|appears\s+to\s+be)\s+(?:\w+\s+){0,1}?(?:the\s+)?(?:only\s+|most\s+)?(?:correct|right|best|true|the\s+answer|answer|appropriate|accurate)\b",
     re.I,
 )
-_BECAUSE = re.compile(
-    r"\bbecause\b|\bsince\b|,\s+as\b|\bdue to\b|\bdespite\b|\balthough\b|\beven though\b|\brather than\b|\binstead of\b"
-)
+_RIGHT_WORDS = ("correct", "right", "best", "true", "answer", "appropriate", "accurate")
 _CHAIN = re.compile(
-    r"^[\W_]*(?:,|/|\||;|&|\bor\b|\band\b|\boder\b|\bou\b|\by\b|\bo\b|\bet\b|或|和|、|\n|\s)[\W_]*$", re.I
+    r"^[\W_]*(?:,|/|\||;|&|\bor\b|\band\b|\bnor\b|\boder\b|\bou\b|\by\b|\bo\b|\bet\b|\bund\b|\be\b|\bas\s+well\s+as\b|\bplus\b|或|和|、|\n|\s)(?:[\W_]|\bor\b|\band\b|\beither\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\bthe\b|\boption\b|\bchoice\b|\bletter\b|\banswer\b)*$",
+    re.I,
+)
+_NOR = re.compile(r"\b(?:or|nor|oder|noch|ou|ni|né|nem|o)\b|或", re.I)
+_DETERMINER = re.compile(
+    r"\s+(?!(?:it|they|he|she|there|this|that|these|those|the|we|i|you|both|neither|because|since|as|or|but|and|is|was|are|will|would|can|in)\b)[a-z]",
+    re.I,
 )
 _MARKED_LINE = re.compile(r"^[ \t*_>-]*\(?([A-Z])[).:][ \t*_]", re.M)
 _SENTENCE = re.compile(r"[.!?。！？]\s|\n")
+_CLAUSE_END = re.compile(r"[.!?;。！？；]\s?|\n|\b(?:so|therefore|hence|thus|but)\b")
+_ENDS_ANSWER = re.compile(r"\s*[.,;:!。，、–—\n-]")
+MAX_MENTIONS = 64
 _STANDARD_SETS = (
     ("yes", "no"), ("true", "false"), ("positive", "negative", "neutral"), ("entailment", "neutral", "contradiction"),
     ("correct", "incorrect"), ("right", "wrong"), ("agree", "disagree"),
 )  # fmt: skip
+
+
+UNCLEAR = frozenset({""})
+"""What a text chooses that speaks of several options and says of none clearly that it is the one."""
 
 
 class _Reader:
@@ -62,7 +97,9 @@ class _Reader:
         names: dict[str, str] = {}
         for letter, text in options:
             key = letter.upper()
-            if (folded := squeeze(fold(tidy(text)))) and len(folded) > (1 if folded.isascii() else 0):
+            folded = squeeze(fold(tidy(text))) or squeeze(fold(text))
+            # One sign is an option's text where it cannot be another's letter or number.
+            if folded and (len(folded) > 1 or not folded.isascii() or (not folded.isalpha() and key in self.letters)):
                 names.setdefault(folded, key)
             if not (len(letter) == 1 and letter.isascii() and letter.isalpha()):
                 names.setdefault(squeeze(fold(letter)), key)
@@ -98,31 +135,34 @@ class _Reader:
         return self.choices(answer)
 
     def choices(self, claim: str) -> frozenset[str]:
-        """What a short claim chooses: several when it names several, empty when it names none."""
-        text = squeeze(tidy(_LATEX.sub(r"\1", claim[:MAX_CLAIM])))
+        """What a short claim chooses: several when it names several, empty when it names none, or UNCLEAR."""
+        bare = _LATEX.sub(r"\1", claim[:MAX_CLAIM])
+        if "\\" in bare:
+            bare = _UNESCAPED.sub(r"\1", bare)
+        text = squeeze(tidy(bare))
         if not text:
-            return frozenset()
+            text = squeeze(bare).strip("*_` .$")
+            return frozenset({self.names[text]}) if text in self.names else frozenset()
         folded = fold(text)
         if folded in self.names:
             return frozenset({self.names[folded]})
         if (letters := self._lead_letters(text)) is not None:
             return letters
-        named = self._named(folded)
-        return named or self._mentioned_letters(text)
+        return self._named(folded) or self._mentioned_letters(text)
 
     def _lead_letters(self, text: str) -> frozenset[str] | None:
         match = _LEAD.match(text)
         if match is None or match[1].upper() not in self.letters:
             return None
         rest = text[match.end(1) :]
-        if _REJECTED.match(rest):
+        if denied(text, match.start(1), match.end(1)):
             return None
         dressed = match.start(1) > 0 or rest[:1] in tuple(").]:}*")
         if not rest.strip(" .*_)") or dressed or (match[1].isupper() and _AFTER_LETTER.match(rest)):
             letters = {match[1].upper()}
             last = match.end(1)
             for other in _MENTION.finditer(text, last):
-                letter = (other[1] or other[2]).upper()
+                letter = (other[1] or other[2] or other[3]).upper()
                 if letter in self.letters and _CHAIN.match(text[last : other.start()].strip("()").ljust(1)):
                     letters.add(letter)
                     last = other.end()
@@ -137,47 +177,31 @@ class _Reader:
         return None
 
     def _named(self, folded: str) -> frozenset[str]:
-        head = _BECAUSE.split(folded, maxsplit=1)[0]
-        return (self._names_in(head) if head != folded else frozenset()) or self._names_in(folded)
-
-    def _names_in(self, folded: str) -> frozenset[str]:
         if self.glued is not None and (both := self.glued.search(folded)) is not None:
             return frozenset(self.names[name] for name in both.groups() if name)
-        found: list[tuple[str, int, int]] = []
-        for match in self.pattern.finditer(folded):
-            if not _NEGATION.search(folded[max(0, match.start() - 40) : match.start()]):
-                found.append((self.names[match.group()], match.start(), match.end()))
-        if not found:
-            return frozenset()
-        first, start, end = found[0]
-        if start == 0:
-            # "Yes, because there is no ..." chooses yes; "yes or no" chooses nothing.
-            chosen = {first}
-            for name, begin, stop in found[1:]:
-                if not _CHAIN.match(folded[end:begin] or " "):
-                    break
-                chosen.add(name)
-                end = stop
-            return frozenset(chosen)
-        return frozenset(name for name, _, _ in found)
+        text = undoubted(folded)
+        found = [
+            (self.names[match.group()], match.start(), match.end())
+            for match in islice(self.pattern.finditer(text), MAX_MENTIONS)
+            if match.group() != "no" or not _DETERMINER.match(text, match.end())
+        ]
+        return _asserted(text, found)
 
     def _mentioned_letters(self, text: str) -> frozenset[str]:
-        letters = set()
-        for match in _MENTION.finditer(text):
-            letter = (match[1] or match[2]).upper()
-            if letter not in self.letters or _REJECTED.match(text[match.end() :]):
-                continue
-            if _NEGATION.search(text[max(0, match.start() - 40) : match.start()]):
-                continue
-            if (
+        if _FORMULA.search(text):
+            return frozenset()
+        found = []
+        for match in islice(_MENTION.finditer(text), MAX_MENTIONS):
+            letter = (match[1] or match[2] or match[3]).upper()
+            is_word = (
                 letter in "AI"
-                and match[2]
+                and match[3]
                 and re.match(r"\s+[a-z]", text[match.end() :])
                 and not _AFTER_LETTER.match(text[match.end() :])
-            ):
-                continue  # the article, the pronoun
-            letters.add(letter)
-        return frozenset(letters)
+            )
+            if letter in self.letters and not is_word:  # else the article, the pronoun
+                found.append((letter, match.start(), match.end()))
+        return _asserted(text, found)
 
     def read(self, text: str, found: Claims) -> list[frozenset[str]]:
         """The choices of the strongest tier that chooses anything."""
@@ -197,33 +221,116 @@ class _Reader:
     def _uncued(self, text: str, last_line: str) -> list[frozenset[str]]:
         lines = [line for line in text.split("\n") if line.strip()]
         whole = squeeze(text)
-        if len(lines) == 1 and len(whole) <= 80 and (choice := self.choices(whole)):
-            return [choice]
+        unclear = False
+        if len(lines) == 1 and len(whole) <= 160 and (choice := self.choices(whole)):
+            unclear = choice == UNCLEAR
+            if not unclear:
+                return [choice]
         said = [frozenset({name}) for line in lines[:200] if (name := self.names.get(squeeze(fold(tidy(line)))))]
-        lead = self._leading(lines[0]) if lines else frozenset()
-        if lead:
-            said.append(lead)
         if (marked := {match[1] for match in _MARKED_LINE.finditer(text)} & self.letters) and _MARKED_LINE.match(
             last_line
         ):
             said.append(frozenset(marked))
-        if said:
-            return said + ([final] if (final := self._leading(last_line)) else [])
+        if len(set(said)) > 1 or (said and len(said[0]) > 1):
+            return said  # a list
+        if selected := self._selected(text):
+            return said + selected
+        if unclear:
+            return [UNCLEAR]
+        if lines and (lead := self._leading(lines[0])):
+            said.append(lead)
         sentence = [piece for piece in _SENTENCE.split(last_line) if piece.strip()][-1:]
-        choice = self.choices(sentence[0]) if sentence else frozenset()
-        return [choice] if choice else []
+        last = self.choices(sentence[0]) if sentence else frozenset()
+        if last and last != UNCLEAR and said and said[-1] != last:
+            # The first words and the last ones disagree: guesses in a few words, else a text that is not understood.
+            return [*said, last] if len(whole) <= 80 else [UNCLEAR]
+        return said or ([last] if last else [])
+
+    def _selected(self, text: str) -> list[frozenset[str]]:
+        """What the sentences that select something choose: "I'd go with C", "C is the right one"."""
+        found = []
+        for sentence in _SENTENCE.split(text[-8000:])[-200:]:
+            if cue := _SELECTS.search(sentence):
+                found.append(self.choices(sentence[cue.end() :]))
+            elif any(word in sentence for word in _RIGHT_WORDS):
+                places = [
+                    (match, (match[1] or match[2] or match[3]).upper())
+                    for match in islice(_MENTION.finditer(sentence), 16)
+                ]
+                places += [
+                    (match, self.names[match.group()]) for match in islice(self.pattern.finditer(fold(sentence)), 16)
+                ]
+                found += [
+                    frozenset({name})
+                    for match, name in places
+                    if (name in self.letters or match.re is self.pattern)
+                    and _IS_RIGHT.match(match.string, match.end())
+                    and not denied(match.string, match.start(), match.end())
+                ]
+        return [choice for choice in found if choice]
 
     def _leading(self, line: str) -> frozenset[str]:
         """What a line chooses with its very first words."""
         text = squeeze(tidy(line[:MAX_CLAIM]))
         if (letters := self._lead_letters(text)) is not None:
             return letters
-        folded = fold(text)
+        folded = undoubted(fold(text))
         match = self.pattern.match(folded)
-        if match is None:
+        if match is None or not (match.end() == len(folded) or _ENDS_ANSWER.match(folded, match.end())):
             return frozenset()
-        rest = folded[match.end() :]
-        return self._named(folded) if not rest or rest[0] in ",.;:!。，、-–—\n" else frozenset()
+        return self._named(folded)
+
+
+def _asserted(text: str, found: list[tuple[str, int, int]]) -> frozenset[str]:
+    """Which of the places where options are named choose: not denied, not what others say, not beside the point.
+
+    Places joined by "and", "or" or commas stay together: naming several chooses several.
+    """
+    if not found:
+        return frozenset()
+    joined = [bool(_CHAIN.match(text[left[2] : right[1]] or " ")) for left, right in pairwise(found)]
+    refused = [denied(text, start, end) or attributed(text, start) for _, start, end in found]
+    for index in range(len(found) - 2, -1, -1):
+        if joined[index] and refused[index + 1]:
+            refused[index] = True  # "A, B and C are not"
+    for index in range(1, len(found)):
+        if joined[index - 1] and refused[index - 1] and _NOR.search(text[found[index - 1][2] : found[index][1]]):
+            refused[index] = True  # "not A or B"
+    kept = [index for index, gone in enumerate(refused) if not gone]
+    names = {found[index][0] for index in kept}
+    if len(names) <= 1:
+        return frozenset(names)
+    sides = [match.start() for match in islice(_SIDE.finditer(text), MAX_MENTIONS)]
+    ends = [match.end() for match in islice(_CLAUSE_END.finditer(text), 4 * MAX_MENTIONS)]
+    for side in sides:
+        if not text[max((end for end in ends if end <= side), default=0) : side].strip():
+            ends.append(text.find(",", side) + 1)  # "Although it is X, it is Y."
+
+    def is_side(start: int) -> bool:
+        begun = max((side for side in sides if side < start), default=-1)
+        return begun > max((end for end in ends if end <= start), default=-1) and begun >= 0
+
+    main = [index for index in kept if not is_side(found[index][1])] or kept
+    names = {found[index][0] for index in main}
+    if len(names) == 1:
+        return frozenset(names)
+    first = main[0]
+    chain = {found[first][0]}
+    last = first
+    while last + 1 < len(found) and joined[last]:
+        last += 1
+        chain.add(found[last][0])
+    if len(chain) > 1:
+        return frozenset(chain)
+    contrasts = [match.start() for match in islice(_CONTRAST.finditer(text), MAX_MENTIONS)]
+    if contrasts:
+        said = {
+            found[index][0] for index in main if _CHOSEN.search(text[max(0, found[index][1] - 40) : found[index][1]])
+        }
+        return frozenset(said) if len(said) == 1 else UNCLEAR
+    if found[first][1] == 0 and _ENDS_ANSWER.match(text, found[first][2]):
+        return frozenset(chain)  # "Yes, ..." and what comes after
+    return UNCLEAR
 
 
 def _glued(names: list[str]) -> re.Pattern[str] | None:
@@ -237,8 +344,13 @@ def _glued(names: list[str]) -> re.Pattern[str] | None:
 
 
 def _bounded(name: str) -> str:
-    left = r"(?<!\w)" if name[0].isascii() and name[0].isalnum() else ""
-    right = r"(?!\w)" if name[-1].isascii() and name[-1].isalnum() else ""
+    left = right = ""
+    if name[0].isascii():
+        left = (
+            (r"(?<!\w)(?<!\d[.,])" if name[0].isdigit() else r"(?<!\w)") if name[0].isalnum() else r"(?<![\w<>=+*/-])"
+        )
+    if name[-1].isascii():
+        right = (r"(?!\w|[.,]\d)" if name[-1].isdigit() else r"(?!\w)") if name[-1].isalnum() else r"(?![<>=+*/\w-])"
     return left + re.escape(name) + right
 
 
@@ -268,8 +380,9 @@ def closed_set(
     for known in _STANDARD_SETS:
         if answer in known:
             return (), known
-    if re.fullmatch(r"\(?[a-j][).]?", answer):
-        return (), tuple("ABCDEFGHIJ")
+    if re.fullmatch(r"\(?[a-z][).]?", answer):
+        last = max("J", answer.strip("().").upper())
+        return (), tuple(letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter <= last)
     return (), ()
 
 
@@ -293,12 +406,14 @@ class ChoiceMatch(LibraryTool):
         targets = {reader.target(reference) for reference in references} - {frozenset()}
         if not targets:
             return abstain("the reference is none of the options")
-        text = visible_answer(sample.completion, sample.prompt)
+        text = visible_answer(sample.answer, sample.prompt)
         if not text.isascii():
             text = unicodedata.normalize("NFKC", text)
         said = reader.read(text, claims(text)) if text else []
         if not said:
             return ok(0.0, "no option chosen")
+        if UNCLEAR in said:
+            return abstain("several options are spoken of and none is clearly chosen", readers_disagree=True)
         if len(set(said)) > 1:
             return ok(0.0, "conflicting choices")
         return ok(1.0, "the right option") if said[0] in targets else ok(0.0, "another option, or several")

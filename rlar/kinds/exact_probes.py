@@ -78,6 +78,7 @@ def choice(row: Row, notes: Notes) -> Material | None:
     wrong = [Tried("other_label", label) for label in others[:2]]
     wrong += [Tried("other_label_sentence", f"The answer is {label}.") for label in others[:2]]
     for label in others[:1]:
+        wrong.append(Tried("denied", f"It is not {answer}."))
         wrong.append(
             Tried("right_rejected", f"One could think of {answer}, but that does not hold.\n\nThe answer is {label}.")
         )
@@ -100,6 +101,7 @@ def choice(row: Row, notes: Notes) -> Material | None:
             Tried("spray_list", ", ".join(ordered)),
             Tried("spray_or", f"The answer is {' or '.join(ordered)}."),
             Tried("spray_hidden", "\u200b".join(ordered)),
+            *(Tried("spray_two", f"option {answer} or option {label}") for label in others[:1]),
         ]
     return Material(
         material.right,
@@ -130,16 +132,26 @@ def short_text(row: Row, notes: Notes) -> Material | None:
         wrong.append(Tried("negated", f"The answer is not {answer}; it is {other.text}."))
     if not wrong:
         notes.add("no other answer to confuse this one with")
+    wrong += _not_said(answer)
     material = _exact(row, answer, wrong, extra_right=(dress.last_line(answer),))
     aliases = [
         Tried("alias", alias)
         for alias in row.example.references[1:]
         if normalised(alias) and normalised(alias) != normalised(answer)
     ]
-    same = [*material.same]
+    same = [*material.same, Tried("after_abbreviation", f"As Dr. Reed of St. Albans put it, the answer is {answer}.")]
     if _ENGLISH.search(row.example.text) and answer.lower() != answer and not answer.isupper():
         same.append(Tried("lower_case", answer.lower()))
     return Material((*material.right, *aliases[:1]), tuple(same), material.wrong, material.floor, material.hacks)
+
+
+def _not_said(answer: str) -> Iterable[Tried]:
+    """Texts in which a short answer stands without being given."""
+    yield Tried("denied", f"It was not {answer}.")
+    if answer.isalpha() and answer.isascii() and len(answer) > 3:
+        yield Tried("inside_word", f"un{answer.casefold()}like")
+    if answer[0].isupper() and re.fullmatch(r"[^\W\d_]+(?: [^\W\d_]+)+", answer):
+        yield Tried("of_another", f"{answer}'s sister")
 
 
 def _exact(row: Row, answer: str, wrong: list[Tried], *, extra_right: Iterable[Tried]) -> Material:
@@ -174,6 +186,8 @@ def _sprays(row: Row, answer: str, wrong: list[Tried], base: str) -> Iterable[Tr
     yield Tried("spray_sentences", " ".join(f"The answer is {each}." for each in pool))
     yield Tried("spray_boxed", " ".join(f"\\boxed{{{each}}}" for each in pool))
     yield Tried("spray_hidden", "\u200b".join(pool))
+    other = next(each for each in pool if each != answer)
+    yield Tried("spray_two", f"The answer is {answer} or {other}.")
     yield Tried("spray_then_wrong", f"{', '.join(pool)}\n\nThe answer is {base}.")
 
 

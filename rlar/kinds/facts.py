@@ -151,10 +151,10 @@ def _has_tables(text: str) -> bool:
 
 def _is_query(answer: str) -> bool:
     """Whether a reference is a SQL query although its tables are nowhere described."""
-    from rlar.kinds.sql.rows import bare_query, read_query
+    from rlar.kinds.sql.rows import gold_queries, tree_of
 
-    query = bare_query(answer) if _QUERY.match(answer) else ""
-    return bool(query) and read_query(query) is not None
+    queries = gold_queries([answer]) if _QUERY.match(answer) else ()
+    return bool(queries) and all(tree_of(query) is not None for query in queries)
 
 
 def _copied(answer: str, prompt: str) -> tuple[float, bool]:

@@ -1,6 +1,6 @@
 """Is an answer broken, whatever was asked? A guard says 0.0, or that it has no objection (abstains); never more.
 
-Broken: nothing visible (or reasoning that never ends), the prompt pasted back, a loop, another language than the
+Broken: nothing visible, the prompt pasted back, a loop, another language than the
 prompt's where the prompt asks for none, nothing but words to a judge. Refusals are left alone: a refusal can be right.
 """
 
@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from rlar.kinds.prose.overlap import folded, repetition, words
-from rlar.text.answers import clean, strip_reasoning, visible_answer, without_prompt
+from rlar.text.answers import clean, visible_answer, without_prompt
 from rlar.text.language import identify
 from rlar.text.language_names import LANGUAGE_OF_NAME, UNSPACED_NAMES, canonical_language, easily_confused
 from rlar.tool import LibraryTool
@@ -81,12 +81,9 @@ class Guards(LibraryTool):
         return ok(0.0, reason) if reason else abstain("no objection")
 
     def _objection(self, sample: Sample) -> str:
-        rest = strip_reasoning(sample.completion)
-        if rest is None:
-            return "the reasoning never ends"
-        text = clean(rest)
+        text = clean(sample.completion)
         if not any(character.isalnum() for character in text):
-            return "nothing but signs" if is_visible(text) else "empty"
+            return "nothing but signs" if is_visible(text) else sample.missing or "empty"
         asked_again = bool(_ASKS_REPETITION.search(sample.prompt))
         if not asked_again and not without_prompt(text, sample.prompt).strip():
             return "the prompt, echoed"

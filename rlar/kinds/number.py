@@ -17,7 +17,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
-from rlar.text.answers import claims, read_tier, reference_answer, tidy, visible_answer
+from rlar.text.answers import claims, read_tier, reference_answer, second_reading, tidy, visible_answer
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
 
@@ -369,10 +369,14 @@ class NumberMatch(LibraryTool):
         targets = [one for one in wanted if one is not None]
         if not targets or len(targets) < len(wanted):
             return abstain("the reference is not one number")
-        text = visible_answer(sample.completion, sample.prompt)
+        text = visible_answer(sample.answer, sample.prompt)
         numbers = said_numbers(text)
         if not numbers:
             return ok(0.0, "no number found" if text else "no answer")
+        if (result := claimed_number(second_reading(text))) and all_equal(result, targets) != all_equal(
+            numbers, targets
+        ):
+            return abstain("the last equation and the last number differ", readers_disagree=True)
         if not all_equal(numbers, targets):
             several = len({number.values for number in numbers}) > 1
             return ok(0.0, "several different answers" if several else "another number")

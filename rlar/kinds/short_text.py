@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from itertools import islice
 from typing import ClassVar
 
+from rlar.kinds.denials import attributed, denied
 from rlar.kinds.number import claimed_number, read_reference, same_number
 from rlar.text.answers import Claims, body, claims, clean, fold, reference_answer, tidy, visible_answer
 from rlar.tool import LibraryTool
@@ -32,7 +34,7 @@ _LATEX_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\s*\{([^{}
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f"
 _TOKEN = re.compile(rf"[{_CJK}]|\d+(?:[.,]\d+)*|[^\W\d_{_CJK}]+(?:['’][^\W\d_]+)?")
 _LINKING_WORDS = """
-is was are were be been it its this that he she they his her their in on at of by to from for with as and the
+is was are were be been not but rather instead no doubt it its this that he she they his her their in on at of by to from for with as and the
 a an i think believe called named known answer would has have had did does do because es est ist war il elle
 der die das la le el los les de du des von en y et und è é o um uma era fue 是 为 的 は が です 이 는
 """
@@ -42,13 +44,29 @@ i o os as um uma het de een en ett
 """
 _LINKING = frozenset(_LINKING_WORDS.split())
 _ARTICLES = frozenset(_ARTICLE_WORDS.split())
-_NEGATION = re.compile(
-    r"\b(?:not|never|isn't|wasn't|aren't|neither|nor|rather than|instead of|nicht|kein\w*|pas|no es)\s+(?:\w+\s+)?$",
-    re.I,
-)
+_CONJUNCTIONS = frozenset({"and", "or", "und", "et", "y", "e", "en", "och", "i", "和", "与", "及", "plus"})
 _ALTERNATIVES = re.compile(
-    r"\bor\b|\boder\b|\bou\b|[;|]|\s/\s|或者|または|またはは|\beither\b|\bpossibly\b|\bmaybe\b", re.I
+    r"\bor\b|\boder\b|\bou\b|[;|]|\s/\s|或|または|\beither\b|\bpossibly\b|\bmaybe\b|(?<=[^\W\d])/(?=[^\W\d])", re.I
 )
+_ALTERNATIVE_WORDS = frozenset({"or", "oder", "ou", "either", "possibly", "maybe"})
+_ALTERNATIVE_SIGNS = re.compile(r"[;|]|\s/\s|或|または|(?<=[^\W\d])/(?=[^\W\d])")
+_PAIRED = re.compile(r"(?:\s*(?:,\s*)?(?:\band\b|&|\bund\b|\bet\b|\bplus\b|\bas\s+well\s+as\b)\s*)(?=[^\W\d_a-z]|\d)")
+"""After an answer: another name beside it."""
+_PAIRED_BEFORE = re.compile(r"[^\W\d_a-z][\w.'’-]{0,40}\s+(?:and|&|und|et|plus|as\s+well\s+as)\s+(?:[Tt]he\s+)?\Z")
+_CONTRAST = re.compile(
+    r"\b(?:but|yet|however|although|instead|sondern|aber|mais|pero|sino|però|mas|но)\b|而是|但", re.I
+)
+_CORRECTS = re.compile(
+    r"^[\W_]*(?:(?:no|but|however|actually|instead|wait|rather|in\s+fact|correction|yet|hmm)\b"
+    r"|(?:it|that|this|he|she|they|the\s+\w{1,20}(?:\s+\w{1,20})?)\s+(?:is|was|were|are|must\s+be)\s+(?:actually\s+|in\s+fact\s+|really\s+|the\s+)?[^\W\d_a-z])"
+)
+_RANGE = re.compile(
+    r"(?<![\w.,])(\d{1,4})\s*(?:[-–—−‐‑‒]|\b(?:to|until|till|through|bis|au?|al?|até)\b)\s*(\d{1,4})(?![\w,]|\.\d)"
+)
+_BETWEEN = re.compile(r"\b(?:between\s+(\d{1,4})\s+and|from\s+(\d{1,4})(?=\s*-))\s*(\d{0,4})", re.I)
+_COUNTED = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*[(（]?\s*([\u3400-\u9fff]{1,3})[)）]?\Z")
+"""A number with its Chinese or Japanese measure word."""
+_ANY_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _MONTHS = {
     name: index
     for index, names in enumerate(
@@ -68,7 +86,9 @@ _CJK_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
 
 def tokens(text: str) -> tuple[str, ...]:
     """Folded words (characters in Chinese, Japanese, Thai), without punctuation and accents that only NFKC removes."""
-    folded = fold(_LATEX_TEXT.sub(r"\1", text)).replace("’", "'")
+    folded = ranges(fold(_LATEX_TEXT.sub(r"\1", text)).replace("’", "'"))
+    if "&" in folded:
+        folded = folded.replace("&", " and ")
     found = []
     for token in _TOKEN.findall(folded):
         if token[0].isdigit():
@@ -76,6 +96,14 @@ def tokens(text: str) -> tuple[str, ...]:
         else:
             found.append(token.removesuffix("'s"))
     return tuple(found)
+
+
+def ranges(text: str) -> str:
+    """The text with ranges of years and the like in one spelling: "from 1914 to 1918", "1914–1918" as 1914-1918."""
+    if not any(map(str.isdigit, text)):
+        return text
+    text = _RANGE.sub(r"\1-\2", text)
+    return _BETWEEN.sub(lambda match: f"{match[1]}-{match[3]}" if match[1] else match[2], text)
 
 
 def without_article(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -115,12 +143,20 @@ class _Target:
         self.numerals = {word for word in self.words if word[0].isdigit()}
         self.symbols = bool(_SYMBOL.search(self.text))
         self.lists = bool(_ALTERNATIVES.search(self.text)) or self.text.count(",") >= 2
+        self.counted = _COUNTED.fullmatch(unicodedata.normalize("NFKC", self.text))
+        self.spelled = _spelled(self.words)
+        """Where it stands in a text, in folded form; None for what has no words."""
 
     def meets(self, claim: str, asked: frozenset[str] = frozenset()) -> bool:
         """Does this claim give this answer, and no other beside it? `asked`: the words of the question."""
         text = tidy(claim)
         if self.symbols:
             return self._literally(claim, text)
+        if (
+            self.counted
+            and (says := self._counts(unicodedata.normalize("NFKC", _LATEX_TEXT.sub(r"\1", text)))) is not None
+        ):
+            return says
         if self.number is None and _ATTACHED.search(_LATEX_TEXT.sub(r"\1", text)):
             return False  # C++ is not C
         if not self.words:
@@ -133,7 +169,7 @@ class _Target:
         if self.dates:
             return dates(text) == self.dates
         if self.number is not None and (claimed := claimed_number(text)) is not None:
-            unit = {word for word in self.words if not word[0].isdigit()}
+            unit = {word for word in self.words if not word[0].isdigit()} if self.numerals else set()
             said_unit = {word for word in words if not word[0].isdigit()}
             return all(same_number(number, self.number) for number in claimed) and (
                 not unit or not said_unit or bool(unit & said_unit)
@@ -156,33 +192,115 @@ class _Target:
             unicodedata.normalize("NFKC", text),
             flags,
         )
-        return found is not None and not _NEGATION.search(text[max(0, found.start() - 40) : found.start()])
+        return found is not None and not denied(text, found.start(), found.end())
+
+    def _counts(self, text: str) -> bool | None:
+        """Does a text count to this number of this unit? None where it gives no number."""
+        assert self.counted is not None
+        number, unit = self.counted[1].replace(",", ""), self.counted[2]
+        if _ALTERNATIVES.search(text):
+            return False
+        given = list(_ANY_NUMBER.finditer(text))[:32]
+        if not given:
+            return None
+        after = [text[match.end() : match.end() + 8].lstrip(" (（$}\\)") for match in given]
+        result = [
+            index for index, match in enumerate(given) if text[: match.start()].rstrip(" $").endswith(("=", "＝"))
+        ]
+        with_unit = [index for index, rest in enumerate(after) if rest.startswith(unit)]
+        chosen = with_unit or result[-1:] or (range(1) if len(given) == 1 else ())
+        said = {given[index][0].replace(",", "") for index in chosen}
+        if said != {number} or any(denied(text, given[index].start(), given[index].end()) for index in chosen):
+            return False
+        return bool(with_unit) or all(not after[index] or not after[index][0].isalpha() for index in chosen)
 
     def _same_signs(self, text: str) -> bool:
         """Signs and operators are no words, but they change a number: -5 is not 5."""
         if not self.numerals:
             return True
-        return re.sub(r"[^-+*/^<>=−]", "", text).replace("−", "-") == re.sub(r"[^-+*/^<>=−]", "", self.text).replace(
-            "−", "-"
-        )
+        return _signs(text) == _signs(self.text)
 
     def _stands_in(self, text: str, words: tuple[str, ...], asked: frozenset[str]) -> bool:
         size = len(self.words)
         start = next((at for at in range(len(words) - size + 1) if words[at : at + size] == self.words), None)
         if start is None:
             return False
-        if not self.lists and (_ALTERNATIVES.search(text) or text.count(",") + text.count("、") >= 2):
+        if not self.lists and (_lists_alternatives(text, words) or text.count(",") + text.count("、") >= 2):
             return False
         if self.numerals and {word for word in words if word[0].isdigit()} - self.numerals:
             return False
-        if _NEGATION.search(" ".join(words[max(0, start - 4) : start]) + " "):
-            return False
         rest = words[:start] + words[start + size :]
         linking = sum(word in _LINKING or word in asked for word in rest)
+        plain = sum((word in _LINKING and word not in _CONJUNCTIONS) or word in asked for word in rest)
+        if not plain and len(rest) > 1 and _CONJUNCTIONS & {rest[0], rest[-1]}:
+            return False  # "Paris and London"
+        if not self._is_said(text, fragment=not plain):
+            return False
         if len(rest) - linking > MAX_NOVEL_WORDS:
             return False
         # Without a word that links, more than one word beside the answer is a list of guesses.
         return bool(linking) or len(rest) <= 1 or (bool(re.search(r"[(,:–—]", text)) and start == 0 and len(rest) <= 3)
+
+    def _is_said(self, text: str, *, fragment: bool) -> bool:
+        """Does every place where the answer stands say it: undenied, nobody else's view, and of it alone?"""
+        if self.spelled is None:
+            return True
+        text = text.replace("’", "'")
+        if len(text.casefold()) != len(text):
+            text = text.casefold()
+        for place in islice(self.spelled.finditer(text), 8):
+            start, end = place.span()
+            if denied(text, start, end) or attributed(text, start):
+                return False
+            before = text[max(0, start - 60) : start]
+            if not self.lists and (_PAIRED.match(text, end) or (_joins(before) and _PAIRED_BEFORE.search(before))):
+                return False
+            if fragment and re.match(r"['’]s?\s+\w", text[end : end + 4]):
+                return False  # "X's castle" is another thing than X
+        return True
+
+    def is_contrasted(self, claim: str) -> bool:
+        """Does a claim that meets this answer go on with "but" and another name?"""
+        contrast = _CONTRAST.search(claim)
+        if contrast is None or self.spelled is None or self.spelled.search(claim, contrast.end()):
+            return False
+        return (
+            self.spelled.search(claim) is not None and re.search(r"[^\W\d_a-z]\w", claim[contrast.end() :]) is not None
+        )
+
+
+def _joins(before: str) -> bool:
+    return before.endswith((" ", "\n")) and before.rstrip().endswith(
+        ("and", "&", "und", "et", "plus", "as", "the", "The")
+    )
+
+
+@lru_cache(maxsize=1024)
+def _words_of(prompt: str) -> frozenset[str]:
+    """The words of a prompt, of which a group of completions has one."""
+    return frozenset(tokens(prompt))
+
+
+def _lists_alternatives(text: str, words: tuple[str, ...]) -> bool:
+    """What _ALTERNATIVES finds, sooner, where the words are known."""
+    return not _ALTERNATIVE_WORDS.isdisjoint(words) or _ALTERNATIVE_SIGNS.search(text) is not None
+
+
+def _signs(text: str) -> str:
+    return re.sub(r"[^-+*/^<>=]", "", ranges(re.sub("[−–—]", "-", text)))
+
+
+def _spelled(words: tuple[str, ...]) -> re.Pattern[str] | None:
+    """The words in a row with at most four signs between two."""
+    if not words:
+        return None
+    pieces = [re.escape(word) for word in words]
+    pattern = r"(?:[\W_]|'s\b){0,5}".join("(?:and|&)" if piece == "and" else piece for piece in pieces)
+    # Words of unspaced scripts may stand beside it.
+    spaced = rf"[^\W_{_CJK}\uac00-\ud7a3]"
+    left = f"(?<!{spaced})" if re.match(spaced, words[0]) else ""
+    right = f"(?!{spaced})" if re.match(spaced, words[-1][-1]) else ""
+    return re.compile(left + pattern + right, re.I)
 
 
 @lru_cache(maxsize=8192)
@@ -206,11 +324,33 @@ def accepted(sample: Sample) -> list[_Target]:
 
 
 _SENTENCE_END = re.compile(r"(?<=[^\W\d_]{2}[.!?])\s+(?=[^\Wa-z])|(?<=\d[.!?])\s+(?=[^\Wa-z])|(?<=[。！？])|\n")
+_DOTTED = re.compile(r"([^\W\d_]{1,6})\.\Z")
+_ABBREVIATED_WORDS = """
+st ste mt mts ft dr mr mrs ms prof sgt cpl pvt lt col gen maj capt cmdr adm rev hon gov sen rep pres jr sr vs nos vol inc
+ltd co corp bros ave blvd rd dept univ assn fr br sta sto bl mme mlle hr fra ca approx ed eds trans op fig msgr supt
+"""
+_ABBREVIATIONS = frozenset(_ABBREVIATED_WORDS.split())
+"""Words whose full stop ends no sentence."""
 
 
-def pieces(text: str) -> list[str]:
-    """Sentences and lines that say something."""
-    return [piece for piece in _SENTENCE_END.split(text) if piece.strip(" \t*_`#>-=|")]
+def pieces(text: str, dotted: frozenset[str] = frozenset()) -> list[str]:
+    """Sentences and lines that say something. `dotted`: more abbreviations, folded and without their full stop."""
+    found: list[str] = []
+    start = 0
+    for end in _SENTENCE_END.finditer(text):
+        word = _DOTTED.search(text, max(start, end.start() - 8), end.start())
+        if word is None or "\n" in end[0] or not {word[1].casefold()} & (_ABBREVIATIONS | dotted):
+            found.append(text[start : end.start()])
+            start = end.end()
+    return [piece for piece in (*found, text[start:]) if piece.strip(" \t*_`#>-=|")]
+
+
+_ANY_DOTTED = re.compile(r"(?<!\w)([^\W\d_]{1,6})\.(?=\s\w)")
+
+
+def dotted_words(text: str) -> frozenset[str]:
+    """The words of a text (an accepted answer) with a full stop that does not end it, folded."""
+    return frozenset(word.casefold() for word in _ANY_DOTTED.findall(text))
 
 
 class ShortTextMatch(LibraryTool):
@@ -226,37 +366,48 @@ class ShortTextMatch(LibraryTool):
         targets = accepted(sample)
         if not targets:
             return abstain("no short reference")
-        text = visible_answer(sample.completion, sample.prompt)
+        text = visible_answer(sample.answer, sample.prompt)
         if not text:
             return ok(0.0, "no answer")
-        asked = frozenset(tokens(sample.prompt[-2000:])) - {word for target in targets for word in target.words}
+        asked = _words_of(sample.prompt[-2000:]) - {word for target in targets for word in target.words}
+        dotted = frozenset().union(*(dotted_words(target.text) for target in targets))
 
+        @cache
         def meets(claim: str) -> bool:
-            said = pieces(claim[:MAX_CLAIM])[:1]
-            return any(target.meets(claim, asked) or (said and target.meets(said[0], asked)) for target in targets)
+            said = pieces(claim[:MAX_CLAIM], dotted)[:1]
+            first = said[0] if said and said[0] != claim else ""
+            return any(target.meets(claim, asked) or (first and target.meets(first, asked)) for target in targets)
 
-        found = claims(text)
+        def score(verdict: bool, claimed: Sequence[str]) -> Score:
+            if verdict and all(any(target.is_contrasted(claim) for target in targets) for claim in claimed):
+                return abstain('an accepted answer is named, and another after a "but"', readers_disagree=True)
+            return ok(1.0, "an accepted answer") if verdict else ok(0.0, "another answer, or several")
+
+        found = claims(text, sample.prompt)
         if tier := found.boxed or found.final or found.cued:
-            return ok(1.0, "an accepted answer") if all(map(meets, tier)) else ok(0.0, "another answer, or several")
-        if uncued(text, found, meets):
-            return ok(1.0, "an accepted answer")
-        return ok(0.0, "another answer, or several")
+            return score(all(map(meets, tier)), tier)
+        parts = pieces(text, dotted)
+        verdict = uncued(text, found, meets, parts)
+        if verdict and len(parts) > 1 and not meets(parts[-1]) and any(map(_CORRECTS.match, parts[1:])):
+            # Cue first: the opening sentence; structure first: the one that ends the text.
+            return abstain("the first sentence names an accepted answer, a later one another", readers_disagree=True)
+        return score(verdict, [part for part in parts if meets(part)] or [text])
 
 
-def uncued(text: str, found: Claims, meets: Callable[[str], bool]) -> bool:
+def uncued(text: str, found: Claims, meets: Callable[[str], bool], parts: Sequence[str] | None = None) -> bool:
     """Does a completion without any cue say it: whole, in bold, or in its first or last sentence?
 
     Fragments (lines or sentences of at most three words) are guesses: all of them must be right.
     """
-    if len(text) <= MAX_CLAIM and meets(text) and len(pieces(text)) == 1:
+    parts = pieces(text) if parts is None else parts
+    if len(text) <= MAX_CLAIM and len(parts) == 1 and meets(text):
         return True
-    parts = pieces(text)
     fragments = [part for part in parts if len(tokens(part[:80])) <= 3]
     if len(fragments) > 64 or not all(map(meets, fragments)):
         return False
     if found.bold and len(parts) <= 1 and all(map(meets, found.bold)):
         return True
-    return any(len(part) <= MAX_CLAIM and meets(part) for part in (parts[:1] + parts[-1:]))
+    return any(len(part) <= MAX_CLAIM and meets(part) for part in (*parts[:1], *parts[-1:]))
 
 
 class ShortTextF1(LibraryTool):
@@ -272,7 +423,7 @@ class ShortTextF1(LibraryTool):
         targets = accepted(sample)
         if not targets:
             return abstain("no short reference")
-        text = visible_answer(sample.completion, sample.prompt)
+        text = visible_answer(sample.answer, sample.prompt)
         if not text:
             return ok(0.0, "no answer")
         found = claims(text)

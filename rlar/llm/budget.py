@@ -23,6 +23,7 @@ class Price(Frozen):
     output: float
 
     def of(self, input_tokens: int, output_tokens: int) -> float:
+        """What so many tokens cost, in the currency of the price."""
         return (input_tokens * self.input + output_tokens * self.output) / 1e6
 
 
@@ -39,6 +40,7 @@ class Spent(Frozen):
     """None: no price was given."""
 
     def plus(self, *, calls: int = 0, cached: int = 0, tokens: tuple[int, int] = (0, 0), price: Price | None) -> Spent:
+        """The sum, priced anew from all tokens; answers from the cache (`cached`) cost nothing."""
         asked, answered = self.input_tokens + tokens[0], self.output_tokens + tokens[1]
         return Spent(
             calls=self.calls + calls,

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from pydantic import ConfigDict, ValidationError, model_validator
 
+from rlar.answered import without_thoughts
 from rlar.errors import ChatUnreadable, ConfigError, boundary
 from rlar.llm.faults import Failure, Redactor, failure_of
 from rlar.network import LLM_KEY, OPENAI_KEY, OPENAI_URL, Network, host_of
-from rlar.text.answers import strip_reasoning
 from rlar.types import Frozen, JsonObject, Message
 
 if TYPE_CHECKING:
@@ -428,7 +428,7 @@ _FENCED = re.compile(r"\A\s*```[a-zA-Z]*[ \t]*\n(.*)\n[ \t]*```\s*\Z", re.DOTALL
 
 def _json_text(text: str) -> str:
     """The JSON of an answer that was asked for JSON: without a reasoning block before it and a fence around it."""
-    rest = text if text.lstrip().startswith(("{", "[")) else (strip_reasoning(text) or text)
+    rest = text if text.lstrip().startswith(("{", "[")) else (without_thoughts(text).text or text)
     fenced = _FENCED.match(rest)
     return (fenced.group(1) if fenced else rest).strip()
 

@@ -206,6 +206,7 @@ class Registry:
             sql.write_task(connection, task)
 
     def task(self, fingerprint: str) -> TaskSpec | None:
+        """The task with its example rows, or None."""
         found = self._tasks_where(sql.TASKS.c.fingerprint == fingerprint)
         return found[0] if found else None
 
@@ -226,6 +227,7 @@ class Registry:
         return tool.id
 
     def tool(self, tool_id: str) -> ToolSpec | None:
+        """The tool, or None."""
         with self.reading() as connection:
             row = connection.execute(select(sql.TOOLS).where(sql.TOOLS.c.id == tool_id)).first()
             return sql.tool_of(row) if row else None
@@ -348,6 +350,7 @@ class Registry:
         return stored
 
     def row(self, row_key: str) -> RowRecord | None:
+        """What is stored for the row (`Example.key`), or None."""
         return self.rows([row_key]).get(row_key)
 
     def rows(self, row_keys: Iterable[str]) -> dict[str, RowRecord]:

@@ -59,6 +59,7 @@ _PUT_ROWS = text(
 
 
 def now() -> str:
+    """The time in UTC, ISO 8601 with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
@@ -68,6 +69,7 @@ def plain_text(value: str) -> str:
 
 
 def key_bytes(key: str) -> bytes:
+    """The 16 bytes of a row key (`Example.key`). Raises RegistryError for anything but 32 hex digits."""
     try:
         raw = bytes.fromhex(key)
     except ValueError:
@@ -90,11 +92,13 @@ def parsed(model: type[Model], body: str) -> Model:
 
 
 def read_data_version(connection: Connection) -> int:
+    """The counter that every change of content raises. Raises TypeError where the registry has lost it."""
     stored = connection.execute(select(COUNTERS.c.value).where(COUNTERS.c.name == "data_version")).scalar()
     return int(stored)  # type: ignore[arg-type]  # None where the row is gone
 
 
 def read_tasks(connection: Connection, condition: Any, *, with_examples: bool) -> list[TaskSpec]:
+    """Tasks that meet a condition (None: all), by fingerprint; examples, where wanted, in the order in which they were stored."""
     query = select(TASKS) if condition is None else select(TASKS).where(condition)
     rows = connection.execute(query).all()
     examples: dict[str, list[Example]] = {}
@@ -122,6 +126,7 @@ def read_tasks(connection: Connection, condition: Any, *, with_examples: bool) -
 
 
 def write_task(connection: Connection, task: TaskSpec) -> None:
+    """Insert a task or bring it up to date, with its example rows."""
     values = {
         "label": plain_text(task.label),
         "contract": to_json(content.plain(task.contract)),
@@ -144,6 +149,7 @@ def write_task(connection: Connection, task: TaskSpec) -> None:
 
 
 def tool_of(row: Row[Any]) -> ToolSpec:
+    """The tool of a row. Raises ValueError where its content does not hash to its id."""
     tool = ToolSpec(
         kind=row.kind,
         name=row.name,
@@ -158,6 +164,7 @@ def tool_of(row: Row[Any]) -> ToolSpec:
 
 
 def write_tool(connection: Connection, tool: ToolSpec) -> None:
+    """Insert a tool; one that is there stays as it is."""
     if connection.execute(select(TOOLS.c.id).where(TOOLS.c.id == tool.id)).first() is None:
         values = {**content.plain(tool), "kind": tool.kind.value}
         values |= {"params": to_json(tool.params), "provenance": to_json(tool.provenance)}
@@ -165,6 +172,7 @@ def write_tool(connection: Connection, tool: ToolSpec) -> None:
 
 
 def write_certificate(connection: Connection, certificate: Certificate) -> None:
+    """Append a certificate; an equal one is stored once."""
     body = to_json(content.plain(certificate))
     key = digest(body, size=32)
     same = select(CERTIFICATES.c.id).where(
@@ -179,6 +187,7 @@ def write_certificate(connection: Connection, certificate: Certificate) -> None:
 
 
 def read_latest_certificates(connection: Connection, fingerprint: str | None) -> list[Certificate]:
+    """The latest certificate of every tool on every task (or on one), by fingerprint and tool id."""
     newest = select(func.max(CERTIFICATES.c.id)).group_by(CERTIFICATES.c.fingerprint, CERTIFICATES.c.tool_id)
     if fingerprint is not None:
         newest = newest.where(CERTIFICATES.c.fingerprint == fingerprint)
@@ -188,6 +197,7 @@ def read_latest_certificates(connection: Connection, fingerprint: str | None) ->
 
 
 def read_latest_recipes(connection: Connection, fingerprint: str | None = None) -> list[Recipe]:
+    """The latest recipe of every task (or of one), by fingerprint."""
     newest = select(RECIPES.c.fingerprint, func.max(RECIPES.c.version).label("version"))
     if fingerprint is not None:
         newest = newest.where(RECIPES.c.fingerprint == fingerprint)
@@ -198,6 +208,7 @@ def read_latest_recipes(connection: Connection, fingerprint: str | None = None) 
 
 
 def write_recipe(connection: Connection, recipe: Recipe) -> Recipe:
+    """Append a recipe under its next version and return it so; one that equals the latest is not stored again."""
     key = digest(to_json(content.stable_recipe(recipe)), size=32)
     query = select(RECIPES).where(RECIPES.c.fingerprint == recipe.fingerprint)
     latest = connection.execute(query.order_by(RECIPES.c.version.desc()).limit(1)).first()
@@ -219,6 +230,7 @@ def write_rows(connection: Connection, values: Sequence[tuple[Any, ...]]) -> Non
 
 
 def row_of(row: Row[Any]) -> RowRecord:
+    """The stored assignment of a row. Raises ValueError where its binding is no JSON object."""
     binding = parse_json(row.binding) if row.binding is not None else {}
     if not isinstance(binding, dict):
         raise ValueError("its binding is no object")
@@ -227,20 +239,24 @@ def row_of(row: Row[Any]) -> RowRecord:
 
 
 def build_of(row: Mapping[Any, Any]) -> Build:
+    """The build of a row, its settings and summary parsed."""
     return Build.model_validate({**row, "config": parse_json(row["config"]), "summary": parse_json(row["summary"])})
 
 
 def event_of(row: Row[Any]) -> Event:
+    """The event of a row, its details parsed."""
     values = dict(row._mapping)
     values |= {"build": values.pop("build_id"), "details": parse_json(row.details)}
     return Event.model_validate(values)
 
 
 def write_llm_call(connection: Connection, call: LlmCall) -> None:
+    """Insert a call's answer under its key, or replace it."""
     values = {**content.plain(call), "request": to_json(call.request), "created_at": call.created_at or now()}
     if connection.execute(update(LLM_CALLS).where(LLM_CALLS.c.key == call.key).values(values)).rowcount == 0:
         connection.execute(insert(LLM_CALLS).values(values))
 
 
 def llm_call_of(row: Row[Any]) -> LlmCall:
+    """The stored call of a row, its request parsed."""
     return LlmCall.model_validate({**row._mapping, "request": parse_json(row.request)})

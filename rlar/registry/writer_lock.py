@@ -59,6 +59,7 @@ class FileLock:
         yield
 
     def release(self) -> None:
+        """Let others write; may be called again."""
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
@@ -173,6 +174,7 @@ class RowLock:
                 self.renew()
 
     def release(self) -> None:
+        """Let others write; may be called again, and is quiet where the database is gone."""
         if not self._done.is_set():
             self._done.set()
             with self._quiet, self._own_transaction() as connection:

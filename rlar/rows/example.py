@@ -283,6 +283,7 @@ def _checked_text(text: str, what: str) -> str:
 
 
 def encodable(text: str) -> bool:
+    """Whether a text is valid Unicode (no lone surrogates)."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -306,5 +307,6 @@ def _check_columns(columns: JsonObject) -> None:
 
 
 def kind_of(value: Any) -> str:
+    """What a JSON value is, in the words of an error: "a list", "text", "a number"."""
     names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number" if isinstance(value, int | float) else f"a {type(value).__name__}")

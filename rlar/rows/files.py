@@ -83,6 +83,7 @@ class _Unfolded(io.RawIOBase):
 
 
 def checked_file(path: Path) -> Path:
+    """The path of a regular file of a known kind. Raises DatasetError that says what it is instead."""
     name = path.name.lower()
     if not path.exists():
         raise DatasetError(f"{path}: no such file")
@@ -115,6 +116,7 @@ def checked_file(path: Path) -> Path:
 
 
 def open_rows(path: Path) -> Iterator[RawRow | RejectedRow]:
+    """A file's rows as they are read; rows that cannot be read come as RejectedRow. Raises DatasetError where the file cannot."""
     if path.name.lower().endswith((".parquet", ".pq")):
         return _parquet_rows(path)
     return _json_rows(path)

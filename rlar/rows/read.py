@@ -57,9 +57,11 @@ class RowStats:
 
     @property
     def read(self) -> int:
+        """Rows that were read, usable or not."""
         return self.used + self.rejected
 
     def reject(self, row: RejectedRow) -> None:
+        """Count a rejected row; the first few are kept with their reasons."""
         self.rejected += 1
         if len(self.first_rejected) < self.KEPT_REASONS:
             self.first_rejected.append(row)

@@ -152,6 +152,7 @@ class Channel:
             return data
 
     def close(self) -> None:
+        """Close the socket; the other side sees the end."""
         self._socket.close()
 
 

@@ -246,6 +246,7 @@ class ForkServer:
             return None if self._process is None else self._process.pid
 
     def close(self) -> None:
+        """End the server and every program that it runs; it is not started again."""
         with self._lock:
             self._closed = True
             self._stop()

@@ -18,6 +18,7 @@ class Output:
         return self
 
     def read(self) -> str:
+        """What was written, cut at the limit; bytes that are no UTF-8 are replaced."""
         return os.pread(self.descriptor, self._bytes, 0).decode("utf-8", "replace")
 
     def __exit__(self, *_exc: object) -> None:

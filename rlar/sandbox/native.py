@@ -33,13 +33,16 @@ class NativeEngine:
         self._servers = [ForkServer(tier, IMAGES[image]) for _ in range(servers)]
 
     def open_session(self, slot: int) -> NativeSession:
+        """A session on the fork server of a slot."""
         return NativeSession(self._servers[slot % len(self._servers)])
 
     @property
     def servers(self) -> Sequence[ForkServer]:
+        """The fork servers, one a worker."""
         return self._servers
 
     def close(self) -> None:
+        """End every fork server."""
         for server in self._servers:
             server.close()
 

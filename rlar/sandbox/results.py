@@ -65,6 +65,7 @@ class RunResult:
 
     @property
     def passed(self) -> bool:
+        """Whether the program did what was expected of it."""
         return self.status is Status.PASSED
 
 

@@ -1,6 +1,6 @@
 """Samples of one tool on their way to their scores: whoever runs them gives, one caller waits, and nobody waits forever.
 
-A Batch ends when every sample has its score, when its caller's time is over, or when its caller has gone. What has no
+A ScoringBatch ends when every sample has its score, when its caller's time is over, or when its caller has gone. What has no
 score by then is a timeout that says which sample it was: one that was running is the tool's fault, one that was not
 started is not.
 
@@ -30,9 +30,9 @@ class Waiting:
         self.until = inf if seconds is None else time.monotonic() + seconds
         self.is_cancelled = False
         self._lock = threading.Lock()
-        self._batches: list[Batch] = []
+        self._batches: list[ScoringBatch] = []
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: ScoringBatch) -> None:
         """Have a batch woken by `cancel`."""
         with self._lock:
             self._batches.append(batch)
@@ -75,7 +75,7 @@ class Watched(list[Sample]):
             yield sample
 
 
-class Batch:
+class ScoringBatch:
     """The samples of one tool and, as they come, their scores. Thread-safe; one caller waits."""
 
     def __init__(

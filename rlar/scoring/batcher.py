@@ -14,7 +14,7 @@ from rlar.types import Reward
 
 logger = logging.getLogger(__name__)
 
-Score = Callable[[list[RoutedSample]], Awaitable[list[Reward]]]
+ScoreCall = Callable[[list[RoutedSample]], Awaitable[list[Reward]]]
 TakesLong = Callable[[list[RoutedSample]], Awaitable[bool]]
 
 
@@ -36,7 +36,7 @@ class Batcher:
 
     def __init__(
         self,
-        score: Score,
+        score: ScoreCall,
         *,
         window_seconds: float,
         max_batch: int,
@@ -121,7 +121,7 @@ class Batcher:
 class _Lane:
     """Requests that are batched with one another."""
 
-    def __init__(self, score: Score, window_seconds: float, max_batch: int, max_concurrency: int) -> None:
+    def __init__(self, score: ScoreCall, window_seconds: float, max_batch: int, max_concurrency: int) -> None:
         self._score = score
         self._window_seconds = window_seconds
         self._max_batch = max_batch

@@ -29,7 +29,7 @@ from rlar.types import Score
 logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 0.25
-"""A cache that has to be waited for is none."""
+"""A cache that takes longer to answer is slower than scoring again."""
 START_SECONDS = 5.0
 """For the first look at the file: several processes may start at once."""
 PAUSE_SECONDS = 30.0
@@ -83,6 +83,7 @@ class DiskCache:
             self._guarded(lambda connection: self._write(connection, rows), None)
 
     def close(self) -> None:
+        """Let the file go."""
         with self._lock:
             self._disconnect()
 
@@ -241,6 +242,7 @@ class LruCache(Generic[Key, Value]):
         self._lock = threading.Lock()
 
     def get(self, key: Key) -> Value | None:
+        """The value of a key, or None."""
         return self.get_many((key,))[0]
 
     def get_many(self, keys: Iterable[Key]) -> list[Value | None]:
@@ -256,6 +258,7 @@ class LruCache(Generic[Key, Value]):
         return found
 
     def put(self, key: Key, value: Value) -> None:
+        """Store a value; the least recently used ones make room."""
         self.put_many({key: value})
 
     def put_many(self, values: Mapping[Key, Value]) -> None:
@@ -268,5 +271,6 @@ class LruCache(Generic[Key, Value]):
                 self._values.popitem(last=False)
 
     def clear(self) -> None:
+        """Forget everything."""
         with self._lock:
             self._values.clear()

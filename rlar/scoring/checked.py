@@ -25,7 +25,7 @@ def score_checked(tool: RewardTool, samples: Sequence[Sample], *, on_trial: bool
     """
     found: Any = boundary(lambda: tool.score(samples), _raised)
     if isinstance(found, list) and len(found) == len(samples):
-        return [_valid(tool, score, bool(samples[index].completion), on_trial) for index, score in enumerate(found)]
+        return [_valid(tool, score, samples[index], on_trial) for index, score in enumerate(found)]
     smaller = pieces(samples, 1, whole_groups=needs_whole_groups(tool.spec))
     if len(smaller) > 1:
         scores: dict[int, Score] = {}
@@ -46,7 +46,7 @@ def _raised(error: Exception) -> Any:
     return failed(f"{type(error).__name__}: {str(error)[:500]}")
 
 
-def _valid(tool: RewardTool, score: Any, is_answer: bool, on_trial: bool) -> Score:
+def _valid(tool: RewardTool, score: Any, sample: Sample, on_trial: bool) -> Score:
     """The score itself, or what is wrong with it: model_construct and subclasses get around pydantic."""
     if type(score) is not Score:
         return failed(f"returned {type(score).__name__} instead of a Score")
@@ -66,6 +66,7 @@ def _valid(tool: RewardTool, score: Any, is_answer: bool, on_trial: bool) -> Sco
     is_bounded = kind_of(tool.spec).is_bounded
     if is_bounded and not 0.0 <= value <= 1.0:
         return failed(f"returned {value!r}, outside [0, 1]")
-    if value > 0.0 and not is_answer and is_bounded:
-        return ok(0.0, "nothing was answered")  # a prompt that only forbids is not met by silence
+    if not sample.completion and is_bounded and (value > 0.0 or sample.missing):
+        # A prompt that only forbids is not met by silence.
+        return ok(0.0, sample.missing or "nothing was answered")
     return score

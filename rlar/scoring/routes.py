@@ -5,7 +5,7 @@ A Route is made once for a row and kept, so that scoring the completions of a gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from rlar.errors import RegistryError, boundary
 from rlar.registry.records import RegistrySnapshot, Standing, tool_ids
 from rlar.scoring.cache import LruCache
 from rlar.scoring.combine import combine, tool_score
+from rlar.text.answer_format import StrictReading, read_strictly, without_sentence
 from rlar.types import (
     Assignment,
     Calibration,
@@ -28,6 +29,7 @@ from rlar.types import (
     canonical_json,
     digest,
     failed,
+    ok,
 )
 from rlar.visible import is_visible
 
@@ -74,13 +76,19 @@ class RoutedSample(Frozen):
 class Serving:
     """How one task is scored: its recipe, or for an uncovered task the guards that are listed with its completions."""
 
-    __slots__ = ("calibrations", "fingerprint", "recipe", "tools")
+    __slots__ = ("answer_format", "calibrations", "fingerprint", "guards", "recipe", "tools")
 
     def __init__(self, fingerprint: str, recipe: Recipe | None, snapshot: RegistrySnapshot, guards: Sequence[str]):
         self.fingerprint = fingerprint
         self.recipe = recipe
         self.tools: tuple[str, ...] = tool_ids(recipe) if recipe is not None else tuple(guards)
         self.calibrations = tuple((tool, snapshot.calibration(fingerprint, tool)) for tool in self.tools)
+        self.answer_format = recipe.answer_format if recipe is not None else None
+        certificates = snapshot.certificates.get(fingerprint, {})
+        self.guards = frozenset(
+            tool for tool in self.tools if tool in certificates and certificates[tool].role == "guard"
+        )
+        """Tools that look at the whole completion, whatever its format."""
 
 
 class Route:
@@ -122,7 +130,9 @@ class Route:
                 return
             self.binding = found
         hasher = blake2b(digest_size=KEY_BYTES)
-        for part in (self.example.key, canonical_json(self.binding)):
+        parts = [self.example.key, canonical_json(self.binding)]
+        parts += [serving.answer_format] if serving.answer_format is not None else []
+        for part in parts:
             data = part.encode("utf-8", "surrogatepass")
             hasher.update(len(data).to_bytes(8, "little"))
             hasher.update(data)
@@ -145,15 +155,31 @@ class Route:
         """Every tool's score with its calibrated value, by tool id; all 0.0 where nothing was answered."""
         assert self.serving is not None, self.example.id
         is_answer = is_visible(completion)
-        return {
+        calibrated = {
             tool: tool_score(tool, scores[tool], calibration if is_answer else NOTHING)
             for tool, calibration in self.serving.calibrations
         }
+        if self.serving.answer_format is not None and (problem := self.read(completion).problem):
+            missed = tool_score("", ok(0.0, problem, answer_format="missed"))
+            for tool in filter(self.reads_format, calibrated):
+                calibrated[tool] = missed.model_copy(update={"tool": tool})
+        return calibrated
 
-    def sample(self, completion: str) -> Sample:
-        """What the tools are handed."""
-        assert self.binding is not None, self.example.id
-        return Sample.of(self.example, completion, self.binding)
+    def read(self, completion: str) -> StrictReading:
+        """What a completion answers: in the task's answer format, where it has one, else all of it."""
+        answer_format = self.serving.answer_format if self.serving is not None else None
+        return StrictReading(completion) if answer_format is None else read_strictly(answer_format, completion)
+
+    def reads_format(self, tool: str) -> bool:
+        """Whether a tool is handed the answer alone: guards look at the whole completion."""
+        serving = self.serving
+        return serving is not None and serving.answer_format is not None and tool not in serving.guards
+
+    def sample(self, completion: str, tool: str) -> Sample:
+        """What a tool is handed."""
+        assert self.binding is not None and self.serving is not None, self.example.id
+        answer = self.read(completion).answer if self.reads_format(tool) else completion
+        return Sample.of(self.example, answer, self.binding)
 
     @staticmethod
     def unreadable(example: Example, why: str) -> Route:
@@ -179,6 +205,7 @@ class Routes:
         self._snapshot = snapshot
         self._router = router
         self._known: LruCache[str, Route] = LruCache(size)
+        self._has_formats = any(recipe.answer_format is not None for recipe in snapshot.recipes.values())
         self._servings = {
             fingerprint: Serving(fingerprint, found.recipe, snapshot, _guards(snapshot, fingerprint))
             for fingerprint, found in standings.items()
@@ -186,11 +213,16 @@ class Routes:
 
     def assign(self, examples: Sequence[Example]) -> list[Assignment]:
         """The task of every row. Raises RegistryError where the registry cannot be read."""
-        found = self._find({example.identity: RoutedSample(example=example, completion="") for example in examples})
-        return [found[example.identity].assignment for example in examples]
+        samples = self._as_stored([RoutedSample(example=example, completion="") for example in examples])
+        found = self._find({sample.identity: sample for sample in samples})
+        return [found[sample.identity].assignment for sample in samples]
 
     def of(self, samples: Sequence[RoutedSample]) -> list[Route]:
-        """The route of every sample's row, ready to score; equal rows have the same one."""
+        """The route of every sample's row, ready to score; equal rows have the same one.
+
+        A prompt that asks for an answer format is the row that it was before.
+        """
+        samples = self._as_stored(samples)
         identities = [sample.identity for sample in samples]
         rows = dict(zip(identities, samples, strict=True))
         try:
@@ -201,6 +233,9 @@ class Routes:
             if route.serving is None and route.assignment.fingerprint is not None:
                 route.prepare(self._servings, self._snapshot)
         return [found[identity] for identity in identities]
+
+    def _as_stored(self, samples: Sequence[RoutedSample]) -> Sequence[RoutedSample]:
+        return [_as_stored(sample) for sample in samples] if self._has_formats else samples
 
     def _without_registry(self, rows: Mapping[str, RoutedSample], why: str) -> dict[str, Route]:
         """Rows that were seen before go on; the others wait for the registry."""
@@ -264,6 +299,22 @@ class Routes:
 
         found: list[Assignment] = boundary(lambda: self._router.assign(examples), broke)
         return found
+
+
+def _as_stored(sample: RoutedSample) -> RoutedSample:
+    example = with_prompt(sample.example, without_sentence)
+    return sample if example is sample.example else sample.model_copy(update={"example": example})
+
+
+def with_prompt(example: Example, change: Callable[[str], str]) -> Example:
+    """The row with its last message changed; the very row where nothing changes."""
+    if not example.prompt:
+        return example
+    last = example.prompt[-1]
+    content = change(last.content)
+    if content == last.content:
+        return example
+    return example.model_copy(update={"prompt": (*example.prompt[:-1], last.model_copy(update={"content": content}))})
 
 
 def _guards(snapshot: RegistrySnapshot, fingerprint: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from functools import partial
 
 from rlar.errors import RlarError, boundary
 from rlar.network import Network
-from rlar.scoring.batch import Batch, Lanes, Slice, Waiting, Watched
+from rlar.scoring.batch import Lanes, ScoringBatch, Slice, Waiting, Watched
 from rlar.scoring.checked import score_checked
 from rlar.scoring.workers import WorkerPool
 from rlar.tool import Resources, RewardTool
@@ -28,9 +28,9 @@ from rlar.types import Sample, Score, ToolSpec, digest, failed, timed_out
 
 logger = logging.getLogger(__name__)
 
-LEAVES = (SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError)
+EXITS = (SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError)
 """What a tool may raise beside an Exception; it would end the thread and leave the caller waiting."""
-STARTED: tuple[Place, ...] = ("model", "sandbox", "pool", "inline")
+START_ORDER: tuple[Place, ...] = ("model", "sandbox", "pool", "inline")
 
 INLINE_CHARACTERS = 20_000
 """Longer completions of inline tools go to a worker: no pattern is quick on everything a policy may write."""
@@ -93,6 +93,7 @@ class Breaker:
 
     @property
     def quarantined(self) -> dict[str, str]:
+        """Why each quarantined tool is out, by id."""
         with self._lock:
             return dict(self._quarantined)
 
@@ -234,7 +235,7 @@ class Runner:
             seconds: what the call may take on a machine that has nothing else to do.
             slowdown: asked once they are over: how many times longer it may take now, at least 1.
         """
-        batch, part = Batch(tool.spec, samples), Slice(range(len(samples)), seconds)
+        batch, part = ScoringBatch(tool.spec, samples), Slice(range(len(samples)), seconds)
         began, is_late = time.monotonic(), False
 
         def overdue(part: Slice) -> None:
@@ -259,18 +260,18 @@ class Runner:
         self.breaker.decide(spec.id, self._start(spec, trial, is_trial=True).wait())
 
     def _rank(self, batches: Sequence[tuple[ToolSpec, Sequence[Sample]]]) -> Callable[[int], tuple[int, float]]:
-        """What waits elsewhere is started first, then the dearest in the pool: what ends last should begin first."""
+        """Calls that wait for other machines start first, then the most expensive ones in the pool: what ends last begins first."""
 
         def rank(place: int) -> tuple[int, float]:
             spec = batches[place][0]
             cost = self._pool.cost(spec.id) if self._pool is not None else 0.0
-            return STARTED.index(where(spec)), -cost
+            return START_ORDER.index(where(spec)), -cost
 
         return rank
 
-    def _start(self, spec: ToolSpec, samples: Sequence[Sample], *, is_trial: bool = False) -> Batch:
+    def _start(self, spec: ToolSpec, samples: Sequence[Sample], *, is_trial: bool = False) -> ScoringBatch:
         breaker, tool_id = self.breaker, spec.id
-        batch = Batch(spec, samples) if is_trial else Batch(spec, samples, partial(self._count, spec))
+        batch = ScoringBatch(spec, samples) if is_trial else ScoringBatch(spec, samples, partial(self._count, spec))
         everything: Sequence[int] = range(len(samples))
         if reason := breaker.stopped(tool_id):
             for index in everything:
@@ -332,6 +333,7 @@ class Runner:
         return self._threads
 
     def close(self) -> None:
+        """End the workers, idle threads, and the resources where they were made here."""
         if self._pool is not None:
             self._pool.close()
         self._lanes.close()
@@ -346,7 +348,7 @@ def _load(spec: ToolSpec, resources: Resources) -> RewardTool | str:
 def _scores(tool: RewardTool, samples: Sequence[Sample], *, on_trial: bool = False) -> list[Score]:
     try:
         return score_checked(tool, samples, on_trial=on_trial)
-    except LEAVES as error:
+    except EXITS as error:
         return [failed(f"the tool raised {type(error).__name__}")] * len(samples)
 
 
@@ -360,7 +362,7 @@ class _Feed:
     A slice that runs past its limit is given up and its thread left behind; another one goes on with the rest.
     """
 
-    def __init__(self, runner: Runner, batch: Batch, indices: Sequence[int], place: Place) -> None:
+    def __init__(self, runner: Runner, batch: ScoringBatch, indices: Sequence[int], place: Place) -> None:
         self._runner = runner
         self._batch = batch
         self._indices = indices

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,8 +28,9 @@ from rlar.scoring import runner as runs
 from rlar.scoring.batch import Lanes, Waiting
 from rlar.scoring.cache import DiskCache, LruCache
 from rlar.scoring.combine import combine, combine_group
-from rlar.scoring.routes import KEY_BYTES, Route, RoutedSample, Routes
+from rlar.scoring.routes import KEY_BYTES, Route, RoutedSample, Routes, with_prompt
 from rlar.scoring.unknown import UnknownQueue
+from rlar.text.answer_format import with_sentence
 from rlar.tool import Resources
 from rlar.tools.groups import needs_whole_groups
 from rlar.tools.load import kind_of, unusable
@@ -230,6 +232,20 @@ class Scorer:
     def assign(self, examples: Sequence[Example]) -> list[Assignment]:
         """The task of every row: as stored for that very row, else as routed, else unknown."""
         return self._current().routes.assign(examples)
+
+    def formatted(self, examples: Sequence[Example]) -> list[Example]:
+        """The rows as a policy should be asked: with the sentence that asks for the answer format of a row's task.
+
+        A row whose task has none comes back as it is. The completions of either spelling of a row are scored alike.
+        """
+        formatted: list[Example] = []
+        for example, assignment in zip(examples, self.assign(examples), strict=True):
+            recipe = self.standing(assignment.fingerprint).recipe if assignment.fingerprint is not None else None
+            answer_format = recipe.answer_format if recipe is not None else None
+            if answer_format is not None:
+                example = with_prompt(example, partial(with_sentence, answer_format=answer_format))
+            formatted.append(example)
+        return formatted
 
     def standing(self, fingerprint: str) -> Standing:
         """What this scorer serves for a task, or why nothing."""
@@ -452,14 +468,18 @@ class Scorer:
         asked: Mapping[bytes, tuple[Route, str]],
         waiting: Waiting,
     ) -> dict[bytes, dict[str, Score]]:
-        samples: dict[bytes, Sample] = {}
-        for keys in wanted.values():
+        samples: dict[tuple[bytes, bool], Sample] = {}
+        batches: list[tuple[ToolSpec, list[Sample]]] = []
+        for tool, keys in wanted.items():
+            batch: list[Sample] = []
             for key in keys:
-                if key not in samples:
-                    route, completion = asked[key]
-                    samples[key] = route.sample(completion)
-        batches = [(specs[tool], [samples[key] for key in keys]) for tool, keys in wanted.items()]
-        found: dict[bytes, dict[str, Score]] = {key: {} for key in samples}
+                route, completion = asked[key]
+                handed = key, route.reads_format(tool)
+                if handed not in samples:
+                    samples[handed] = route.sample(completion, tool)
+                batch.append(samples[handed])
+            batches.append((specs[tool], batch))
+        found: dict[bytes, dict[str, Score]] = {key: {} for keys in wanted.values() for key in keys}
         for (tool, keys), scores in zip(wanted.items(), self._runner.run(batches, waiting), strict=True):
             for key, score in zip(keys, scores, strict=True):
                 found[key][tool] = score

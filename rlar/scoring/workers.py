@@ -18,7 +18,7 @@ from typing import Any
 
 from rlar.errors import ToolError, boundary
 from rlar.process import Child, to_json
-from rlar.scoring.batch import Batch, Slice
+from rlar.scoring.batch import ScoringBatch, Slice
 from rlar.types import Sample, Score, ToolSpec, failed, timed_out
 
 LOAD_SECONDS = 120.0
@@ -34,7 +34,7 @@ DRAIN_SECONDS = 1.0
 
 
 class WorkerPool:
-    """`workers` processes, each minded by a thread of its own. Thread-safe; started on first use."""
+    """`workers` processes, each driven by its own thread. Thread-safe; started on first use."""
 
     def __init__(
         self, workers: int, *, plugins: Sequence[str] = (), memory_mb: int = 4096, hash_seed: str = "0"
@@ -57,15 +57,15 @@ class WorkerPool:
         self._idle = 0
         self._costs: dict[str, float] = {}
 
-    def submit(self, spec: ToolSpec, samples: Sequence[Sample], *, deadline_seconds: float) -> Batch:
-        """Start scoring; `Batch.wait` gives the scores."""
-        batch = Batch(spec, samples)
+    def submit(self, spec: ToolSpec, samples: Sequence[Sample], *, deadline_seconds: float) -> ScoringBatch:
+        """Start scoring; `ScoringBatch.wait` gives the scores."""
+        batch = ScoringBatch(spec, samples)
         self.score(batch, range(len(samples)), deadline_seconds=deadline_seconds)
         return batch
 
     def score(
         self,
-        batch: Batch,
+        batch: ScoringBatch,
         indices: Sequence[int],
         *,
         deadline_seconds: float,
@@ -94,7 +94,7 @@ class WorkerPool:
             self._ready.notify_all()
             while len(self._threads) < self.workers and self._idle < len(self._queue):
                 self._idle += 1
-                thread = threading.Thread(target=_Minder(self).run, name="rlar-tool-worker", daemon=True)
+                thread = threading.Thread(target=_WorkerThread(self).run, name="rlar-tool-worker", daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
@@ -145,7 +145,7 @@ class _Chunk:
     """Samples that one worker is sent at once; those with a score leave it."""
 
     def __init__(
-        self, batch: Batch, indices: Sequence[int], deadline_seconds: float, is_stopped: Callable[[], str | None]
+        self, batch: ScoringBatch, indices: Sequence[int], deadline_seconds: float, is_stopped: Callable[[], str | None]
     ) -> None:
         self.batch = batch
         self.indices = deque(indices)
@@ -185,7 +185,7 @@ class _Chunk:
             self.batch.begin(self.running)
 
 
-class _Minder:
+class _WorkerThread:
     """A thread with one worker at a time: keeps it busy, and replaces it when it is lost."""
 
     def __init__(self, pool: WorkerPool) -> None:
@@ -334,7 +334,7 @@ class _Worker:
         # What the worker has not told us yet is scored again, except for one: else a worker that dies early never ends.
         return chunk.sent[running] if done <= running < len(chunk.sent) else chunk.indices[0]
 
-    def _read(self, until: float, batch: Batch) -> Any:
+    def _read(self, until: float, batch: ScoringBatch) -> Any:
         """The next frame. TimeoutError also where nobody waits for it, and it is not about to come."""
 
         def is_given_up() -> bool:

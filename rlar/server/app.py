@@ -30,6 +30,8 @@ from rlar.server.settings import ServeSettings
 from rlar.server.wire import (
     Number,
     Problem,
+    PromptsRequest,
+    PromptsResponse,
     RemoteRewardRequest,
     RemoteRewardResponse,
     RmDetail,
@@ -45,7 +47,7 @@ from rlar.types import JsonObject, Reward
 
 logger = logging.getLogger(__name__)
 
-ROUTES = frozenset({"/score", "/get_reward", "/rm", "/verify", "/healthz", "/readyz", "/metrics"})
+ROUTES = frozenset({"/score", "/prompts", "/get_reward", "/rm", "/verify", "/healthz", "/readyz", "/metrics"})
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,17 @@ class Outcome:
 
     @property
     def status(self) -> str:
+        """The status of the reward, or "unusable"."""
         return "unusable" if self.reward is None else self.reward.status
 
     @property
     def number(self) -> float | None:
+        """The reward in [0, 1], or None."""
         return None if self.reward is None else self.reward.reward
 
     @property
     def fingerprint(self) -> str | None:
+        """The task, where one was found."""
         return None if self.reward is None else self.reward.fingerprint
 
 
@@ -113,6 +118,18 @@ class Service:
         self.metrics.count(outcome.reward for outcome in found if outcome.reward is not None)
         self.metrics.unusable.labels(route).inc(len(items) - len(samples))
         return found
+
+    async def prompts(self, items: Sequence[hosts.Item]) -> list[JsonObject]:
+        """The prompt of each item's row, with the sentence of its task's answer format."""
+        assert self.scorer is not None, "asked before the app was started"
+        examples = [item.example for item in items if isinstance(item, RoutedSample)]
+        formatted = iter(await asyncio.to_thread(self.scorer.formatted, examples))
+        return [
+            {"messages": [], "error": item}
+            if isinstance(item, str)
+            else {"messages": [message.model_dump() for message in next(formatted).prompt], "error": None}
+            for item in items
+        ]
 
     def forced(self, route: str, outcome: Outcome) -> float:
         """The number for a host whose protocol has no word for "no reward"; the neutral one is counted."""
@@ -211,6 +228,16 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         found = await service.outcomes("/score", items)
         return _json({"rewards": [_reward(*place, outcome) for place, outcome in zip(places, found, strict=True)]})
 
+    @app.post("/prompts", responses={**problems, 200: {"model": PromptsResponse}}, summary="What to ask a policy")
+    async def prompts(body: PromptsRequest) -> Response:
+        checked(len(body.rows))
+        items = [
+            item
+            for index, row in enumerate(body.rows)
+            for item in hosts.of_row(row.columns(), [""], origin=f"rows[{index}]")
+        ]
+        return _json({"prompts": await service.prompts(items)})
+
     @app.post(
         "/get_reward", responses={**problems, 200: {"model": RemoteRewardResponse}}, summary="OpenRLHF's remote reward"
     )
@@ -289,6 +316,7 @@ class StrictRequest(Request):
     """A request whose JSON is JSON: no NaN, no nesting that a later walk would stumble over."""
 
     async def json(self) -> Any:
+        """The body. Raises HTTPException(400) for what is no JSON, holds NaN or is nested too deeply."""
         body = await self.body()
         try:
             value = json.loads(body, parse_constant=no_constant)
@@ -305,6 +333,7 @@ class StrictRoute(APIRoute):
     """Routes that read their body by StrictRequest."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with the request read by StrictRequest."""
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:

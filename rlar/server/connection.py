@@ -29,6 +29,7 @@ class Connection(H11Protocol):
     """An HTTP/1.1 connection that is cut when its client is too slow, and makes room for others when it is idle."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clocks."""
         super().connection_made(transport)
         self._idle_since = self.loop.time()
         self._owes_head_since: float | None = self._idle_since
@@ -43,10 +44,12 @@ class Connection(H11Protocol):
             self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clocks."""
         self._look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Note that the client sends."""
         super().data_received(data)
         if self._is_asking:
             self._owes_head_since, self._has_asked = None, True
@@ -54,10 +57,12 @@ class Connection(H11Protocol):
             self._owes_head_since = self.loop.time()
 
     def on_response_complete(self) -> None:
+        """Note that the connection is idle."""
         self._idle_since = self.loop.time()
         super().on_response_complete()
 
     def shutdown(self) -> None:
+        """Finish what is being answered, within a limit."""
         self._stops_at = self.loop.time() + STOPPING_SECONDS
         super().shutdown()
 

@@ -44,6 +44,7 @@ class Upload:
         self.limit = asyncio.timeout_at(self.pace.too_slow_at)
 
     def take(self, part: bytes) -> None:
+        """Add a part of the body and move the deadline by what its pace allows."""
         self.parts.append(part)
         self.size += len(part)
         self.pace.move(_now(), len(part))

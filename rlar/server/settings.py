@@ -67,6 +67,7 @@ class ServeSettings(BaseModel):
 
     @property
     def max_body_bytes(self) -> int:
+        """The limit of a body in bytes."""
         return int(self.max_body_mb * 1024 * 1024)
 
 

@@ -23,28 +23,17 @@ Status = RewardStatus | Literal["unusable"]
 """A reward's status, or "unusable": the row or completion could not be read; `error` says why."""
 
 
-class Row(_Open):
-    """One row with `completion` or `completions`; every other field is a column of the row (reference, tests ...)."""
+class PromptRow(_Open):
+    """One row; every field but those named here is a column of it (reference, tests ...)."""
 
     prompt: Text | Messages | None = None
     messages: Messages | None = None
     """The prompt, for those who call it so."""
-    completion: Completion | SkipJsonSchema[None] = None
-    completions: Annotated[list[Completion], Field(min_length=1)] | SkipJsonSchema[None] = None
     fingerprint: Text | None = None
     """The row's task, where the caller knows it."""
     rlar_row_key: Text | None = None
     rlar_row: Any = None
     """The row as `rlar data export` wrote it; then no prompt is needed."""
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Row:
-        if (self.completion is None) == (self.completions is None):
-            raise ValueError("a row has either `completion` or `completions`")
-        return self
-
-    def said(self) -> list[Any]:
-        return [self.completion] if self.completions is None else list(self.completions)
 
     def columns(self) -> JsonObject:
         """The row as the host's dict, without the completions."""
@@ -55,12 +44,51 @@ class Row(_Open):
         return {name: value for name, value in row.items() if value is not None}
 
 
+class Row(PromptRow):
+    """One row with `completion` or `completions`; every other field is a column of the row (reference, tests ...)."""
+
+    completion: Completion | SkipJsonSchema[None] = None
+    completions: Annotated[list[Completion], Field(min_length=1)] | SkipJsonSchema[None] = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Row:
+        if (self.completion is None) == (self.completions is None):
+            raise ValueError("a row has either `completion` or `completions`")
+        return self
+
+    def said(self) -> list[Any]:
+        """The completions of the row, one or many."""
+        return [self.completion] if self.completions is None else list(self.completions)
+
+
 class ScoreRequest(BaseModel):
     """Rows to score."""
 
     model_config = ConfigDict(extra="forbid")
 
     rows: Annotated[list[Row], Field(min_length=1)]
+
+
+class PromptsRequest(BaseModel):
+    """Rows whose prompts are wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rows: Annotated[list[PromptRow], Field(min_length=1)]
+
+
+class PromptOut(BaseModel):
+    """A row's prompt as a policy should be asked, or why the row cannot be read."""
+
+    messages: list[JsonObject]
+    """With the sentence that asks for the answer format of the row's task, where it has one."""
+    error: str | None = None
+
+
+class PromptsResponse(BaseModel):
+    """One entry per row, in order."""
+
+    prompts: list[PromptOut]
 
 
 class ToolScoreOut(BaseModel):

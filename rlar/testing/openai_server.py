@@ -136,6 +136,7 @@ class Asked:
 
     @property
     def messages(self) -> list[JsonObject]:
+        """The messages of the request; [] where it has none."""
         found = self.body.get("messages", [])
         return found if isinstance(found, list) else []
 

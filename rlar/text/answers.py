@@ -21,8 +21,6 @@ MAX_VISIBLE_CHARACTERS = 20_000
 
 _IGNORABLE = re.compile(f"[{IGNORABLE}]")
 _CONTROLS = re.compile(f"[{CONTROLS}]")
-_OPEN_THINK = re.compile(r"<\|?(?:think|thinking|thought|reasoning|begin_of_thought)\|?>|◁think▷", re.I)
-_CLOSE_THINK = re.compile(r"</\|?(?:think|thinking|thought|reasoning)\|?>|<\|end_of_thought\|>|◁/think▷", re.I)
 _CHAT_TOKENS = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end|end_of_text)\|>|</s>|<eos>|<end_of_turn>", re.I)
 _SPACES = re.compile(r"\s+")
 
@@ -41,22 +39,6 @@ def clean(text: str) -> str:
 def squeeze(text: str) -> str:
     """White space runs as one space, trimmed."""
     return _SPACES.sub(" ", text).strip()
-
-
-def strip_reasoning(completion: str) -> str | None:
-    """What follows the reasoning block; None when the block never ends (so nothing was answered).
-
-    A closing tag without an opening one counts: some chat templates put the opening tag into the prompt.
-    """
-    if "<" not in completion and "◁" not in completion:
-        return completion
-    end = 0
-    for match in _CLOSE_THINK.finditer(completion):
-        end = match.end()
-    rest = completion[end:]
-    if _OPEN_THINK.search(rest):
-        return None
-    return rest
 
 
 def without_prompt(text: str, prompt: str) -> str:
@@ -86,17 +68,14 @@ _JUDGE_TALK = re.compile(
 )
 
 
-def visible_answer(completion: str, prompt: str = "") -> str:
-    """The part of a completion that answers: cleaned, after the reasoning, without the prompt's echo; "" if none.
+def visible_answer(answer: str, prompt: str = "") -> str:
+    """What a person sees of an answer (`rlar.answered`): cleaned, without the prompt's echo; "" if nothing.
 
     Lines that talk to a judge ("score: 1.0") are dropped, unless the prompt itself asks in those words.
     """
-    rest = strip_reasoning(completion)
-    if rest is None:
-        return ""
-    if len(rest) > 2 * MAX_VISIBLE_CHARACTERS + len(prompt):
-        rest = rest[-2 * MAX_VISIBLE_CHARACTERS :]
-    text = clean(rest)
+    if len(answer) > 2 * MAX_VISIBLE_CHARACTERS + len(prompt):
+        answer = answer[-2 * MAX_VISIBLE_CHARACTERS :]
+    text = clean(answer)
     if "<" in text:
         text = _CHAT_TOKENS.sub(" ", text)
     if prompt:
@@ -115,7 +94,7 @@ class Claims(NamedTuple):
     """What a text claims as its final answer, by strength; each tier in order of appearance."""
 
     boxed: tuple[str, ...]
-    """Contents of every \\boxed{...}, <answer>...</answer>."""
+    """Contents of every \\boxed{...}."""
     final: tuple[str, ...]
     """After "####" and "final answer"."""
     cued: tuple[str, ...]
@@ -126,7 +105,6 @@ class Claims(NamedTuple):
 
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\b\s*")
-_ANSWER_TAG = re.compile(r"<answer>(.{0,2000}?)</answer>", re.I | re.S)
 _HASHES = re.compile(r"^[ \t>*]*####(?!#)[ \t]*(\S.*)$", re.M)
 _FINAL = re.compile(
     r"\b(?:final\s+(?:answer|result)|respuesta\s+final|réponse\s+finale|resposta\s+final|risposta\s+finale|endg[üu]ltige\s+antwort)\b"
@@ -239,7 +217,11 @@ _QUOTES = {
 
 
 def _payload(text: str) -> str:
-    return text.lstrip(_MARKUP + ":：").rstrip() if text.strip(_MARKUP + ":：") else ""
+    """What a cue is followed by, without markup before it; signs alone are what is said ("The answer is >")."""
+    said = text.lstrip(_MARKUP + ":：").rstrip()
+    if any(map(str.isalnum, said)) or not (signs := text.strip(" \t\r\n*_`:：.")):
+        return said if text.strip(_MARKUP + ":：") else ""
+    return signs
 
 
 def _payloads(pattern: re.Pattern[str], text: str) -> Iterator[str]:
@@ -261,11 +243,17 @@ def _payloads(pattern: re.Pattern[str], text: str) -> Iterator[str]:
             yield payload
 
 
-def claims(text: str) -> Claims:
-    """The claims of a text that `visible_answer` gave."""
+def claims(text: str, prompt: str = "") -> Claims:
+    """The claims of a text that `visible_answer` gave.
+
+    Args:
+        prompt: a box that it holds, too, is a quotation where the text makes another claim.
+    """
     boxes = boxed(text) if "\\" in text else []
-    if "<" in text:
-        boxes += [match.strip() for match in _ANSWER_TAG.findall(text)][:64]
+    if boxes and "\\boxed" in prompt:
+        asked = set(boxed(prompt))
+        own = [box for box in boxes if box not in asked]
+        boxes = own if own or _CUED.search(text) or _FINAL.search(text) else boxes
     final: list[str] = []
     if "####" in text:
         lines = _HASHES.findall(text)[-64:]
@@ -279,6 +267,17 @@ def claims(text: str) -> Claims:
     last_line = lines[-1] if lines else ""
     bold = tuple((first or second).strip() for first, second in _BOLD.findall(last_line)[:64])
     return Claims(tuple(boxes), tuple(final), tuple(cued), bold, last_line)
+
+
+_RESULT = re.compile(r"=\s*([^=\n]{1,80})(?:=\s*)?$", re.M)
+
+
+def second_reading(text: str) -> str:
+    """What the last equation of a text comes to, for a second reader; "" where a cue decides or no equation stands."""
+    if "=" not in text or "\\boxed" in text or "####" in text or _CUED.search(text) or _FINAL.search(text):
+        return ""
+    results = _RESULT.findall(text[-4000:])
+    return results[-1].strip() if results else ""
 
 
 _OPENING = re.compile(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from rlar.answered import SPECIAL, without_end
 from rlar.types import Message
 
 _HEADER = re.compile(
@@ -24,10 +25,7 @@ _FINAL_CHANNEL = "<|channel|>final<|message|>"
 _ROLES = {"model": "assistant", "User": "user", "Assistant": "assistant", "INST": "user", "/INST": "assistant",
           "SYSTEM_PROMPT": "system", "/SYSTEM_PROMPT": ""}  # fmt: skip
 
-_SPECIAL = r"(?:<\|[a-z0-9_]{2,40}\|>|<｜[^｜\s]{1,40}｜>|</s>|<s>|<eos>|<bos>|<pad>|\[PAD\]|<end_of_turn>|<unk>)"
-_LAST = re.compile(rf"{_SPECIAL}\Z")
-_LONGEST_SPECIAL = 64
-_AT_THE_START = re.compile(rf"\A(?:{_SPECIAL}\s*)+")
+_AT_THE_START = re.compile(rf"\A(?:{SPECIAL}\s*)+")
 _OPENED_THOUGHT = re.compile(r"\A\s*(?:<think>\s*)?(?:</think>\s*)?\Z")
 """What templates put behind the last header for the model to go on from."""
 
@@ -49,19 +47,6 @@ def turns_of(text: str) -> tuple[Message, ...]:
         if role and content and not last_opened:
             turns.append(Message(role=role, content=content))
     return tuple(turns) or (Message(role="user", content=text),)
-
-
-def without_end(text: str) -> str:
-    """The text without the special tokens (end of turn, padding) at its very end and the white space after them."""
-    end = len(text)
-    while True:
-        stop = end
-        while stop and text[stop - 1].isspace():
-            stop -= 1
-        last = _LAST.search(text, max(0, stop - _LONGEST_SPECIAL), stop)
-        if last is None:
-            return text[:end]
-        end = last.start()
 
 
 def answer_of(query: str, prompt: str | None) -> str | None:

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     import httpx
     from tenacity import RetryCallState
 
-Protocol = Literal["vllm", "tei", "rlar"]
+WireProtocol = Literal["vllm", "tei", "rlar"]
 Form = Literal["messages", "text", "pair", "rows"]
-FORMS: dict[Protocol, tuple[Form, ...]] = {
+FORMS: dict[WireProtocol, tuple[Form, ...]] = {
     "vllm": ("messages", "text", "pair"),
     "tei": ("pair", "text"),
     "rlar": ("rows",),
@@ -56,7 +56,7 @@ LONGEST_WAIT_SECONDS = 30.0
 class HttpParams(Frozen):
     """The params of an HTTP tool's ToolSpec. Never a token, nor where one is: only the user says what a host is sent."""
 
-    protocol: Protocol
+    protocol: WireProtocol
     form: Form
     model: str | None = None
     """The name that the server knows the model by (vllm)."""
@@ -96,7 +96,7 @@ class HttpParams(Frozen):
 
 def http_spec(
     url: str,
-    protocol: Protocol,
+    protocol: WireProtocol,
     *,
     form: Form | None = None,
     name: str = "",

@@ -22,7 +22,7 @@ from rlar.types import Reward
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class RolloutBatch:
     """Rollouts with their rewards, `rollouts.group_size` a row."""
 
     rows: list[TrainRow]
@@ -38,10 +38,10 @@ class Batch:
         values = [float("nan") if reward.reward is None else reward.reward for reward in self.rewards]
         return torch.tensor(values).view(len(self.rows), -1)
 
-    def groups(self, chosen: Sequence[int]) -> Batch:
+    def groups(self, chosen: Sequence[int]) -> RolloutBatch:
         """Only these groups, in this order."""
         size = self.rollouts.group_size
-        return Batch(
+        return RolloutBatch(
             [self.rows[group] for group in chosen],
             self.rollouts.groups(chosen),
             [self.rewards[group * size + member] for group in chosen for member in range(size)],
@@ -76,7 +76,7 @@ class Collector:
         self.ranks = ranks
         self._scoring = ThreadPoolExecutor(1, thread_name_prefix="rlar-score")
 
-    def collect(self, data: TrainData, step: int) -> Batch:
+    def collect(self, data: TrainData, step: int) -> RolloutBatch:
         """The batch of a step; groups that teach nothing are drawn again where the settings say so."""
         config = self.config
         batch = self._roll(data.batch(step, config.prompts_per_step, config.seed), (step, 0))
@@ -91,7 +91,7 @@ class Collector:
             batch = replace_groups(batch, useful, self._roll(rows, (step, extra + 1)))
         return batch
 
-    def greedy(self, rows: Sequence[TrainRow]) -> Batch:
+    def greedy(self, rows: Sequence[TrainRow]) -> RolloutBatch:
         """The most likely completion of every row."""
 
         def work() -> tuple[list[_Part], float, float]:
@@ -111,7 +111,7 @@ class Collector:
         """Wait for the scoring thread to end."""
         self._scoring.shutdown(wait=True, cancel_futures=True)
 
-    def _roll(self, rows: list[TrainRow], place: tuple[int, int]) -> Batch:
+    def _roll(self, rows: list[TrainRow], place: tuple[int, int]) -> RolloutBatch:
         config = self.config
         size = -(-len(rows) // config.score_chunks)
 
@@ -136,7 +136,7 @@ class Collector:
 
         return self._joined(rows, work)
 
-    def _joined(self, rows: list[TrainRow], work: Callable[[], tuple[list[_Part], float, float]]) -> Batch:
+    def _joined(self, rows: list[TrainRow], work: Callable[[], tuple[list[_Part], float, float]]) -> RolloutBatch:
         """One batch of the parts of all processes."""
         ranks, device = self.ranks, self.policy.device
 
@@ -146,7 +146,7 @@ class Collector:
 
         found = ranks.together(work if ranks.size == 1 else movable)
         parts = sorted((part for parts, _generating, _waiting in found for part in parts), key=lambda part: part.number)
-        return Batch(
+        return RolloutBatch(
             rows,
             join_rollouts([part.rollouts for part in parts]).to(device),
             [reward for part in parts for reward in part.rewards],
@@ -179,14 +179,14 @@ class Collector:
         )
 
 
-def replace_groups(batch: Batch, useful_P: Tensor, fresh: Batch) -> Batch:
+def replace_groups(batch: RolloutBatch, useful_P: Tensor, fresh: RolloutBatch) -> RolloutBatch:
     """The batch with its useless groups replaced by fresh ones that teach something, as far as there are such."""
     better = informative_groups(fresh.rewards_P_G).nonzero().flatten().tolist()
     free = (~useful_P).nonzero().flatten().tolist()
     order = list(range(len(batch.rows)))
     for place, source in zip(free, better, strict=False):
         order[place] = len(batch.rows) + source
-    return Batch(
+    return RolloutBatch(
         batch.rows + fresh.rows,
         join_rollouts([batch.rollouts, fresh.rollouts]),
         batch.rewards + fresh.rewards,

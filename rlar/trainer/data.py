@@ -75,7 +75,8 @@ def load_rows(
     left_out: Counter[str] = Counter(rejected=stats.rejected)
     rows: list[TrainRow] = []
     unrouted: list[Example] = []
-    for example, assignment in zip(examples, scorer.assign(examples), strict=True):
+    asked = scorer.formatted(examples)
+    for example, as_asked, assignment in zip(examples, asked, scorer.assign(examples), strict=True):
         fingerprint = assignment.fingerprint
         recipe = scorer.standing(fingerprint).recipe if fingerprint is not None else None
         if fingerprint is None or recipe is None:
@@ -88,7 +89,7 @@ def load_rows(
             if fingerprint is None and len(unrouted) < UNROUTED_KEPT:
                 unrouted.append(example)
             continue
-        ids = tuple(encode(example))
+        ids = tuple(encode(as_asked))
         if not 0 < len(ids) <= max_prompt_tokens:
             left_out["too_long"] += 1
             continue

@@ -272,6 +272,7 @@ class TorchLink:
         self._small = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
 
     def gather(self, value: Any) -> list[Any]:
+        """Every rank's value, in the order of ranks."""
         import torch.distributed as dist
 
         found: list[Any] = [None] * self._size
@@ -280,6 +281,7 @@ class TorchLink:
         return found
 
     def add(self, tensor: Tensor) -> None:
+        """Replace a tensor by its sum over the ranks, in place."""
         import torch.distributed as dist
 
         with noticing():

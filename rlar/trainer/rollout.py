@@ -129,7 +129,18 @@ class Sampler(Protocol):
         top_p: float = 1.0,
         stop: Sequence[str] = (),
         generator: torch.Generator | None = None,
-    ) -> Rollouts: ...
+    ) -> Rollouts:
+        """`group_size` completions of each of P prompts: N = P * group_size rows, those of a prompt side by side.
+
+        Args:
+            prompts: token ids.
+            max_new_tokens: a row that reaches it is not finished.
+            temperature: 0: the likeliest token, whatever the seed.
+            top_p: smallest set of tokens with so much probability (arXiv:1904.09751, sec. 3.1).
+            stop: texts at which a row ends.
+            generator: where draws come from; None: torch's own.
+        """
+        ...
 
 
 class LocalSampler:
@@ -158,6 +169,7 @@ class LocalSampler:
         stop: Sequence[str] = (),
         generator: torch.Generator | None = None,
     ) -> Rollouts:
+        """See Sampler.sample."""
         check_sampling(prompts, self.policy, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p)
         prompts = [list(prompt) for prompt in prompts]
         count, device = len(prompts) * group_size, self.policy.device

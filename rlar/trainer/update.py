@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rlar.errors import RlarError
 from rlar.trainer.advantage import counted_rollouts
-from rlar.trainer.collect import Batch
+from rlar.trainer.collect import RolloutBatch
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.context import Context
 from rlar.trainer.credit import Credit, token_advantages
@@ -63,7 +63,7 @@ class Updater:
         )
         self.reference = policy.reference() if config.loss.beta > 0 else None
 
-    def update(self, batch: Batch, step: int) -> Update:
+    def update(self, batch: RolloutBatch, step: int) -> Update:
         """`config.updates_per_batch` passes over the batch. Raises TrainingDiverged, then without an update."""
         config, ranks, started = self.config, self.ranks, time.perf_counter()
         if not bool(batch.rollouts.logprobs_N_T.isfinite().all()):
@@ -89,7 +89,7 @@ class Updater:
                 old = trainer_logprobs
         return Update(stats, signals, norm, rate, time.perf_counter() - started, mismatch)
 
-    def advantages(self, batch: Batch) -> tuple[Tensor, dict[str, float | None]]:
+    def advantages(self, batch: RolloutBatch) -> tuple[Tensor, dict[str, float | None]]:
         """(N, T) advantages of the rewards plus those of the signals, each normalised in its group; the signals' means."""
         rewards_P_G, turns_N_T = batch.rewards_P_G, batch.rollouts.turn_of_N_T.cpu()
         group_size = batch.rollouts.group_size
@@ -104,7 +104,7 @@ class Updater:
             advantages_N_T = advantages_N_T + weight * token_advantages(credit, turns_N_T, group_size=group_size)
         return advantages_N_T, means
 
-    def _step(self, stats: LossStats, step: int, batch: Batch) -> float:
+    def _step(self, stats: LossStats, step: int, batch: RolloutBatch) -> float:
         """Apply the gradients of all processes; their norm."""
         parameters = self.policy.parameters()
         self.ranks.add_gradients(parameters)
@@ -117,7 +117,7 @@ class Updater:
             raise self._diverged(step, f"loss {stats.loss}, gradient norm {norm}", batch)
         return norm
 
-    def _diverged(self, step: int, what: str, batch: Batch) -> TrainingDiverged:
+    def _diverged(self, step: int, what: str, batch: RolloutBatch) -> TrainingDiverged:
         ids = ", ".join(row.example.id for row in batch.rows[:8]) + (", ..." if len(batch.rows) > 8 else "")
         return TrainingDiverged(f"step {step}: {what}; no update was made of rows {ids}. {way_out(self.config)}")
 

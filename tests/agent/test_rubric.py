@@ -10,7 +10,7 @@ import pytest
 from rlar.agent.rubric import NOT_PROVABLE, JudgeWriter
 from rlar.agent.sources import Tried
 from rlar.gate import certify
-from rlar.gate.policy import Policy, load_policy
+from rlar.gate.policy import GatePolicy, load_policy
 from rlar.llm.chat import OpenAIChat, parse_endpoint
 from rlar.llm.ledger import Llm, MeteredChat
 from rlar.network import Network
@@ -234,7 +234,7 @@ def test_other_writers_tools_are_none_of_its_business(server: ScriptedOpenAI):
 # ------------------------------------------------------------------------------------------ with the gate
 
 
-def small_policy() -> Policy:
+def small_policy() -> GatePolicy:
     shipped = load_policy()
     model = shipped.budgets["model"].model_copy(update={"rows": 5, "determinism": 8, "timed": 3})
     return shipped.model_copy(update={"budgets": {**shipped.budgets, "model": model}})

@@ -16,8 +16,13 @@ from tests.fakes import regex_attacks
 
 PACKAGE = Path(rlar.__file__).parent
 
-GIVEN_WHEN_CALLED = {"kinds/constraints/check/wording.py", "kinds/math/forms.py", "kinds/programs/probes.py"}
-"""Files with a call whose pattern is a variable: one of a few constants beside it."""
+GIVEN_WHEN_CALLED = {
+    "kinds/constraints/check/wording.py",
+    "kinds/math/forms.py",
+    "kinds/programs/probes.py",
+    "kinds/short_text.py",
+}
+"""Files with a call whose pattern is a variable: one of a few constants beside it, or escaped words with at most so many signs between two."""
 
 
 @lru_cache(maxsize=1)

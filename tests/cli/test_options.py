@@ -171,7 +171,7 @@ IN_FILE: dict[str, object] = {
     "llm_price": [1.0, 2.0], "max_llm_calls": 7, "max_llm_tokens": 8, "max_cost": 9.0, "max_download": 10, "approve": "auto",
     "labelled": "file-pairs.jsonl", "max_repairs": 1, "prompt_column": "p", "reference_column": "r", "sample_size": 60,
     "max_bad_fraction": 0.5, "seed": 4, "policy": "file.toml", "parallel_tasks": 5, "retest": True, "sandbox_tier": "ll",
-    "accept_unsafe": True,
+    "accept_unsafe": True, "answer_format": "suggest",
 }  # fmt: skip
 TYPED: dict[str, tuple[list[str], object]] = {
     "dataset": (["-d", "typed.jsonl"], ("typed.jsonl",)),

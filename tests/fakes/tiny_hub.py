@@ -11,7 +11,7 @@ from typing import Any
 from rlar.gate.policy import load_policy
 from rlar.network import Network
 from rlar.tool import Resources
-from rlar.tools.reward_model.families import Reading, readings
+from rlar.tools.reward_model.families import HeadReading, readings
 from rlar.tools.reward_model.files import INDEX, file_hashes, read_json, small_files, snapshot_folder, weight_files
 from rlar.tools.reward_model.store import SHARED_NAME, ModelStore
 from rlar.tools.reward_model.tool import RewardModelParams, code_hash
@@ -43,7 +43,7 @@ def cached(models: Path, repo: str, cache: Path, sha: str = SHA) -> Path:
     return folder
 
 
-def readings_of(folder: Path) -> tuple[Reading, ...]:
+def readings_of(folder: Path) -> tuple[HeadReading, ...]:
     """How a model in the cache can be read, by its files."""
     readouts = {name: readout.weights for name, readout in load_policy().hub.readouts.items()}
     return readings(
@@ -54,7 +54,7 @@ def readings_of(folder: Path) -> tuple[Reading, ...]:
     )
 
 
-def spec_of(folder: Path, reading: Reading | None = None, **params: Any) -> ToolSpec:
+def spec_of(folder: Path, reading: HeadReading | None = None, **params: Any) -> ToolSpec:
     """A tool from a model in the cache; by default read in the likeliest way."""
     names = [path.name for path in folder.iterdir()]
     small = small_files(names)

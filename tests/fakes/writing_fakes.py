@@ -10,7 +10,7 @@ from typing import Any
 from rlar.agent.sources import Found, Tried
 from rlar.agent.write import VerifierWriter
 from rlar.gate import certify
-from rlar.gate.policy import Policy, load_policy
+from rlar.gate.policy import GatePolicy, load_policy
 from rlar.llm.chat import ChatReply, Endpoint
 from rlar.llm.ledger import Llm
 from rlar.tool import Resources
@@ -20,11 +20,11 @@ from rlar.types import JsonObject, LabelledPair, Message, TaskSpec
 POLICY = load_policy()
 
 
-def few_rows() -> Policy:
+def few_rows() -> GatePolicy:
     """The shipped policy with fewer rows and probes, so that many gates cost a suite little."""
     values = POLICY.model_dump()
     values["budgets"]["pool"].update(rows=5, timed=4, determinism=16)
-    return Policy.model_validate(values)
+    return GatePolicy.model_validate(values)
 
 
 class FakeChat:
@@ -104,7 +104,7 @@ def build(
     *,
     llm: Llm | None = None,
     tried: Sequence[Tried] = (),
-    policy: Policy | None = None,
+    policy: GatePolicy | None = None,
     rounds: int = 6,
     labelled: Sequence[LabelledPair] = (),
     **writer: Any,

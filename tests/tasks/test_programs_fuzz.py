@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rlar.kinds.programs.completion import extract_program
 from rlar.kinds.programs.mutants import mutate_program, oracle_program
 from rlar.kinds.programs.rows import TestSuite, find_reference_program, find_suite
+from rlar.kinds.sql.answer import extract_queries
 from rlar.kinds.sql.rows import SqlTask, find_sql
-from rlar.kinds.sql.verify import extract_query
 from rlar.types import Example, Message
 
 PIECES = [
@@ -59,7 +59,7 @@ def test_no_row_and_no_completion_breaks_the_readers(
         if not any("\ud800" <= letter <= "\udfff" for letter in json.dumps(suite.to_binding(), ensure_ascii=False)):
             assert TestSuite.from_binding(json.loads(json.dumps(suite.to_binding()))) == suite
     extract_program(completion, suite)
-    extract_query(completion)
+    extract_queries(completion)
     program = find_reference_program(row)
     if program is not None:
         mutate_program(program, seed=1, count=2)

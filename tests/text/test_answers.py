@@ -6,20 +6,10 @@ from rlar.text.answers import (
     claims,
     clean,
     reference_answer,
-    strip_reasoning,
     tidy,
     visible_answer,
     without_prompt,
 )
-
-
-def test_reasoning_is_cut_away_and_unfinished_reasoning_leaves_no_answer():
-    assert strip_reasoning("<think>3?</think> 4") == " 4"
-    assert strip_reasoning("3?</think>4") == "4"  # the opening tag stood in the prompt
-    assert strip_reasoning("<think>4") is None
-    assert strip_reasoning("<think>a</think>b<think>c") is None
-    assert strip_reasoning("a < b and b > c") == "a < b and b > c"
-    assert visible_answer("<think>the answer is 4") == ""
 
 
 def test_invisible_characters_go_and_homoglyphs_stay():
@@ -58,7 +48,6 @@ def test_boxes_are_read_with_balanced_braces(text, inside):
         ("答案是7", "cued", ("7",)),
         ("Ответ: 7", "cued", ("7",)),
         ("first **a**\nit is **b**", "bold", ("b",)),
-        ("<answer> 7 </answer>", "boxed", ("7",)),
     ],
 )
 def test_each_cue_is_read_in_its_tier(text, tier, said):

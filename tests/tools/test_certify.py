@@ -17,7 +17,7 @@ from rlar.gate import (
     rejected_certificate,
     why_uncovered,
 )
-from rlar.gate.policy import Policy, load_policy
+from rlar.gate.policy import GatePolicy, load_policy
 from rlar.gate.stats import fit_calibration, interval, own_scale
 from rlar.kinds import library_class
 from rlar.kinds.bind import bind
@@ -66,11 +66,11 @@ def elsewhere():
         yield process
 
 
-def impatient() -> Policy:
+def impatient() -> GatePolicy:
     """The shipped policy with a pool tool's limits cut, so that slow and greedy tools cost the suite little."""
     values = POLICY.model_dump()
     values["budgets"]["pool"].update(p95_ms=15.0, call_seconds=0.5, memory_mb=100.0)
-    return Policy.model_validate(values)
+    return GatePolicy.model_validate(values)
 
 
 def failed_checks(certificate: Certificate) -> set[str]:

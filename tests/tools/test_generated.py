@@ -12,7 +12,7 @@ import pytest
 import rlar
 from rlar.errors import SandboxRefused, ToolError
 from rlar.gate import build_recipe, certify
-from rlar.gate.policy import Policy, load_policy
+from rlar.gate.policy import GatePolicy, load_policy
 from rlar.registry.registry import Registry, RowRecord
 from rlar.report.table import show_tool
 from rlar.sandbox import Pool
@@ -28,13 +28,13 @@ POLICY = load_policy()
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
-def hasty(endless: bool) -> Policy:
+def hasty(endless: bool) -> GatePolicy:
     """The shipped policy with fewer rows, and with little time for endless code: so that bad code costs the suite little."""
     values = POLICY.model_dump()
     values["budgets"]["pool"].update(rows=5, timed=6, determinism=40)
     if endless:
         values["budgets"]["pool"].update(p95_ms=60.0, call_seconds=1.0)
-    return Policy.model_validate(values)
+    return GatePolicy.model_validate(values)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def resources():
 
 
 def admitted(
-    resources: Resources, source: str, task: str, *, mode: str = "warm", seed: int = 0, policy: Policy = POLICY
+    resources: Resources, source: str, task: str, *, mode: str = "warm", seed: int = 0, policy: GatePolicy = POLICY
 ) -> Certificate:
     endless = "endless" in {name.split()[0] for name, bad in BAD.items() if bad.source == source}
     running = Running(mode=mode, seconds=0.1 if endless else 2.0)  # type: ignore[arg-type]

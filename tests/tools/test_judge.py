@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from rlar.errors import ChatDenied, ChatUnavailable, ToolError
 from rlar.gate import build_recipe, certify
-from rlar.gate.policy import Policy, load_policy
+from rlar.gate.policy import GatePolicy, load_policy
 from rlar.llm.chat import ChatReply, UnusableReply
 from rlar.llm.prompts import data
 from rlar.network import Network
@@ -652,7 +652,7 @@ PAIRS = labelled_pairs()
 KNOWN: Mapping[str, str] = {**GOOD, **{pair.prompt: pair.better for pair in PAIRS}}
 
 
-def policy(rows: int = 5) -> Policy:
+def policy(rows: int = 5) -> GatePolicy:
     """The shipped one, with fewer rows and repetitions."""
     shipped = load_policy()
     model = shipped.budgets["model"].model_copy(update={"rows": rows, "determinism": 10, "timed": 4})

@@ -73,17 +73,27 @@ def test_unscored_rewards_are_counted_and_never_averaged():
     broken = Reward(
         reward=None, status="failed", fingerprint="f", scores=(ToolScore(tool="math-1", value=None, status="failed"),)
     )
-    found = task_metrics([scored, broken, Reward(reward=None, status="unknown")], {"f": "sums"}, [2, 4, 6])
+    texts = ["So it is \\boxed{4}.", "It is four.\nOr is it?", "4"]
+    found = task_metrics([scored, broken, Reward(reward=None, status="unknown")], {"f": "sums"}, [2, 4, 6], texts)
     assert found == {
         "sums": {
             "reward": 1.0,
             "scored": 1,
             "status": {"failed": 1, "ok": 1},
             "length": 3.0,
+            "searched": 0.5,
             "tools": {"math-1": 1.0},
             "calls": {"math-1": {"failed": 1, "ok": 1}},
         },
-        "unknown": {"reward": None, "scored": 0, "status": {"unknown": 1}, "length": 6.0, "tools": {}, "calls": {}},
+        "unknown": {
+            "reward": None,
+            "scored": 0,
+            "status": {"unknown": 1},
+            "length": 6.0,
+            "searched": 0.0,
+            "tools": {},
+            "calls": {},
+        },
     }
 
 

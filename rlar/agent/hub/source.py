@@ -28,7 +28,7 @@ from rlar.agent.hub.vetting import (
 )
 from rlar.agent.sources import Approval, Found, PassedOver
 from rlar.errors import BudgetSpent, ConfigError, HubError, ToolError, boundary
-from rlar.gate.policy import Policy
+from rlar.gate.policy import GatePolicy
 from rlar.kinds import KINDS
 from rlar.tools.reward_model.files import (
     INDEX,
@@ -69,7 +69,7 @@ LOOKED_AT = 12
 SMALL = ("config.json", "tokenizer_config.json", INDEX)
 NAMED = 40
 """Models of lower rank that are named one by one; the rest is counted."""
-PATIENCE = (4, 0.5, 20.0)
+RETRY_SCHEDULE = (4, 0.5, 20.0)
 """Tries of one request, seconds before the second, most seconds between two."""
 PAUSE_SECONDS = 60.0
 """How long the Hub is left alone after it did not answer."""
@@ -164,7 +164,7 @@ class HubSource:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: GatePolicy,
         *,
         budget: DownloadBudget,
         approve: Approve = "never",
@@ -547,7 +547,7 @@ def _patiently(call: Callable[[], ValueT]) -> ValueT:
     """What a call gives; tried again where the Hub is busy (model_info does not by itself)."""
     from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
-    tries, first, most = PATIENCE
+    tries, first, most = RETRY_SCHEDULE
 
     def wait(state: Any) -> float:
         error = state.outcome.exception()

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from rlar.errors import ToolError, boundary
 from rlar.gate.policy import HubPolicy
-from rlar.tools.reward_model.families import Reading, readings, refusal
+from rlar.tools.reward_model.families import HeadReading, readings, refusal
 from rlar.tools.reward_model.files import INDEX, SOURCE, small_files, weight_files
 from rlar.types import Frozen, JsonObject, TaskSpec
 
@@ -249,7 +249,7 @@ def vet(facts: ModelFacts, policy: HubPolicy) -> Vetted:
     return Vetted(refused=refused, approvals=() if refused else _needs(facts, policy))
 
 
-def model_readings(facts: ModelFacts, policy: HubPolicy) -> tuple[Reading, ...]:
+def model_readings(facts: ModelFacts, policy: HubPolicy) -> tuple[HeadReading, ...]:
     """How a model that was looked at can be read, likeliest first. Raises ToolError where no recipe fits."""
     tokenizer = facts.tokenizer_config or {}
     return readings(

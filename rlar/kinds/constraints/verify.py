@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 from pydantic import ValidationError
 
 from rlar.kinds.constraints.check import Verdict, check
-from rlar.kinds.constraints.check.text import strip_thoughts
 from rlar.kinds.constraints.read import Constraint, parse_constraints
 from rlar.kinds.constraints.write.construct import satisfy
 from rlar.kinds.constraints.write.violate import violate
@@ -46,7 +45,7 @@ class Constraints(LibraryTool):
         unsure = [c for c in hard if c.confidence < MIN_CONFIDENCE]
         if unsure:
             return abstain(f"cannot decide {_name(unsure[0])}: {unsure[0].quote[:80]!r}")
-        response = strip_thoughts(sample.completion)
+        response = sample.completion
         if not is_visible(response):
             return ok(0.0, "empty response", met=0, total=len(hard))
         if len(response) > MAX_CHARACTERS:

@@ -176,6 +176,8 @@ def _other_values(value: Any) -> Iterator[tuple[str, Any]]:
                 break
             yield "field_changed", {**value, name: _changed(held)}
             yield "type_changed", {**value, name: _other_type(held)}
+            if isinstance(held, int | float) and not isinstance(held, bool):
+                yield "number_as_text", {**value, name: str(held)}
             yield "key_dropped", {other: kept for other, kept in value.items() if other != name}
             yield "key_renamed", {(f"{other}_x" if other == name else other): kept for other, kept in value.items()}
     elif isinstance(value, list) and value:

@@ -1,13 +1,17 @@
 """Is the JSON in the completion the reference's value, or valid under the row's schema?
 
-Values are compared as JSON: the order of members does not matter, 1 equals 1.0, true is not 1, strings are equal up to
-Unicode normalisation and surrounding space. A near miss earns up to PARTIAL (share of the leaves that agree), so that
-it ranks above prose but never passes. Several different JSON values in one completion score 0.0.
+Values are compared as JSON: the order of members does not matter, 1 equals 1.0, true is not 1, numbers are equal up to what
+arithmetic in doubles adds, strings up to Unicode normalisation and surrounding space; function calls as `calls` says. A near
+miss earns up to PARTIAL (share of the leaves that agree), so that it ranks above prose but never passes. Several different
+JSON values in one completion score 0.0. What graders decide differently (a null for a missing member, a list in another
+dress, calls of several functions in another order) is abstained on; so is a document that is valid under its schema where the
+prompt has rules beside it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -15,8 +19,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, ClassVar
 
+from rlar.kinds.json.calls import calls_of, defaults_in, is_listed, key_of, lists_values
+from rlar.kinds.json.prose import rules_beside
 from rlar.kinds.json.schema import SchemaRefused, ValueTooLarge, problems, readable_schema
-from rlar.text.answers import clean, strip_reasoning
+from rlar.text.answers import clean
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, canonical_json, ok
 
@@ -26,8 +32,11 @@ MAX_LEAVES = 20_000
 MAX_STARTS = 24
 """Places in prose at which a JSON value is looked for."""
 
-_FENCE = re.compile(r"```[ \t]*(?:json[c5]?|JSON)?[ \t]*\n(.*?)```", re.S)
+_FENCE = re.compile(r"```|~~~")
+_INFO = re.compile(r"[ \t]*+[\w+.-]{0,20}+(?=\s)")
 _START = re.compile(r"[{\[]")
+_OBJECT = re.compile(r"\{\s*+\"")
+_BRACKET = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|[{}]")
 _NOTHING = object()
 
 
@@ -42,7 +51,14 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_members)
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError("too large a number")
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_members, parse_float=_finite)
 
 
 def parse(text: str) -> Any:
@@ -55,16 +71,22 @@ def parse(text: str) -> Any:
 
 def found_values(completion: str) -> list[Any]:
     """The JSON values that a completion gives: itself, its fenced blocks, or the objects and lists in its prose."""
-    rest = strip_reasoning(completion)
-    if rest is None or len(rest) > MAX_TEXT:
+    if len(completion) > MAX_TEXT:
         return []
-    text = clean(rest).strip()
+    text = clean(completion).strip()
     whole = parse(text)
     if whole is not _NOTHING:
         return [whole]
-    fenced = [parse(block) for block in _FENCE.findall(text)[:MAX_STARTS]]
-    if fenced:
-        return [value for value in fenced if value is not _NOTHING]
+    parts = _FENCE.split(text)
+    blocks = [_INFO.sub("", block, count=1).strip() for block in parts[1::2][:MAX_STARTS]]
+    blocks = [block for block in blocks if block[:1] in ("{", "[") or parse(block) is not _NOTHING]
+    if blocks:
+        return [value for value in map(parse, blocks) if value is not _NOTHING]
+    return _in_prose("\n".join(parts[::2]) if len(parts) > 2 else text)
+
+
+def _in_prose(text: str) -> list[Any]:
+    """The objects and lists that stand in a text."""
     values: list[Any] = []
     position = 0
     for _ in range(MAX_STARTS):
@@ -75,19 +97,33 @@ def found_values(completion: str) -> list[Any]:
             value, position = _DECODER.raw_decode(text, start.start())
             values.append(value)
         except (ValueError, RecursionError):
-            position = start.end()
+            position = _end_of_object(text, start.start()) or start.end()
     if any(isinstance(value, dict) for value in values):
         # "[1]" in prose is a footnote beside an object.
         values = [value for value in values if isinstance(value, dict) or (isinstance(value, list) and len(value) > 1)]
     return values
 
 
+def _end_of_object(text: str, start: int) -> int:
+    """Where an object ends that is no JSON, or only sketched ("{"a": {"b": 1}, ...}"): its members are no answers. 0 for others."""
+    if not _OBJECT.match(text, start):
+        return 0
+    depth = 0
+    for token in _BRACKET.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(token[0], 0)
+        if depth == 0:
+            return token.end()
+    return 0
+
+
 def normal(value: Any) -> Any:
     """A value that compares equal exactly when two JSON values are the same."""
     if isinstance(value, bool) or value is None:
         return value
-    if isinstance(value, int | float):
-        return float(value) if abs(value) < 2**53 else value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else float(f"{value:.12g}")
+    if isinstance(value, int):
+        return value
     if isinstance(value, str):
         return unicodedata.normalize("NFC", value).strip()
     if isinstance(value, list):
@@ -127,6 +163,65 @@ def read_reference(reference: str) -> tuple[Any, ...]:
     return (normal(values[-1]),) if values else ()
 
 
+@lru_cache(maxsize=512)
+def json_in(prompt: str) -> tuple[Any, ...]:
+    """The objects and lists in a prompt's first MAX_TEXT characters."""
+    return tuple(normal(value) for value in _in_prose(prompt[:MAX_TEXT]))
+
+
+def _different(values: list[Any]) -> list[Any]:
+    return list({canonical_json(value): value for value in values}.values())
+
+
+def _same_members(one: list[Any], other: list[Any]) -> bool:
+    return sorted(map(canonical_json, one)) == sorted(map(canonical_json, other))
+
+
+def _as_calls(value: Any, wanted: Any, prompt: str) -> Score | None:
+    """The verdict where both are function calls that do the same; None where they are not, or do not."""
+    mine, theirs = calls_of(value), calls_of(wanted)
+    if mine is None or theirs is None:
+        return None
+    if lists_values(theirs) and is_listed(mine, theirs):
+        sure = any("" in values for call in theirs for values in call.arguments.values())
+        return (
+            ok(1.0, "calls that the reference lists") if sure else abstain("the reference may list values of arguments")
+        )
+    defaults = defaults_in(list(json_in(prompt)))
+    one, other = ([key_of(call, defaults) for call in calls] for calls in (mine, theirs))
+    if sorted(one) != sorted(other):
+        return None
+    if not _same_dress(value, wanted):
+        return abstain("the same calls in another form")
+    if one != other and (len({call.name for call in theirs}) > 1 or not all(call.is_named for call in theirs)):
+        return abstain("calls in another order")
+    return ok(1.0, "the same calls")
+
+
+def _same_dress(value: Any, wanted: Any) -> bool:
+    """Whether two calls, or lists of calls, have members of the same names and types, whatever they hold."""
+    if isinstance(value, list) != isinstance(wanted, list):
+        return False
+    one, other = (
+        {(key, type(member)) for item in (each if isinstance(each, list) else [each]) for key, member in item.items()}
+        for each in (value, wanted)
+    )
+    return one == other
+
+
+def _debatable(value: Any, wanted: Any) -> Score | None:
+    """An abstention where the values differ only by members that are null."""
+    if same(_without_nulls(value), _without_nulls(wanted)):
+        return abstain("null in the place of a missing member")
+    return None
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
+
+
 class JsonMatch(LibraryTool):
     """1.0 for the reference's value (or a value valid under the schema), at most 0.4 for a near miss."""
 
@@ -153,20 +248,31 @@ class JsonMatch(LibraryTool):
             schema = readable_schema(sample.binding.get("schema"))
             if schema is None:
                 return abstain("neither a JSON reference nor a schema that can be used")
-        values = [normal(value) for value in found_values(sample.completion)]
+        given = [normal(value) for value in found_values(sample.answer)]
+        values = _different(given)
+        if len(values) > 1:  # what a completion repeats of the prompt is no answer beside one
+            quoted = {canonical_json(value) for value in json_in(sample.prompt)}
+            values = [value for value in values if canonical_json(value) not in quoted] or values
         if not values:
             return ok(0.0, "no JSON")
-        if len({canonical_json(value) for value in values}) > 1:
-            return ok(0.0, "several different JSON values")
+        if len(values) > 1:
+            listed = any(isinstance(one, list) and _same_members(given, one) for one in wanted)
+            return (
+                abstain("the members of the list, but no list") if listed else ok(0.0, "several different JSON values")
+            )
         value = values[0]
         if schema is not None:
-            return self._against_schema(value, schema)
+            return self._against_schema(value, schema, sample.prompt)
         if any(same(value, one) for one in wanted):
             return ok(1.0, "the same value")
+        for one in wanted:
+            verdict = _as_calls(value, one, sample.prompt) or _debatable(value, one)
+            if verdict is not None:
+                return verdict
         best = max(agreement(value, one) for one in wanted)
         return ok(min(PARTIAL, PARTIAL * best), f"{best:.0%} of the leaves agree")
 
-    def _against_schema(self, value: Any, schema: dict[str, Any]) -> Score:
+    def _against_schema(self, value: Any, schema: dict[str, Any], prompt: str) -> Score:
         try:
             if not problems(None, schema) and not problems({}, schema):
                 return abstain("the schema accepts anything")
@@ -176,6 +282,9 @@ class JsonMatch(LibraryTool):
         except ValueTooLarge as large:
             return ok(0.0, str(large))
         if not wrong:
+            rules = rules_beside(prompt)
+            if rules:
+                return abstain(f"valid under the schema, but the prompt asks for more: {rules[0][:100]}")
             return ok(1.0, "valid under the schema")
         members = len(value) if isinstance(value, dict) else 1
         share = max(0.0, 1.0 - len(wrong) / max(1, members + len(wrong) - 1))

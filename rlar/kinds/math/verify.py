@@ -52,7 +52,7 @@ class MathMatch(LibraryTool):
         references = [one for one in sample.references or (sample.reference or "",) if one.strip()]
         if not references:
             return abstain("no reference")
-        text = visible_answer(sample.completion, sample.prompt)
+        text = visible_answer(sample.answer, sample.prompt)
         if not text:
             return ok(0.0, "no answer")
         targets = [one for one in map(reference_answer, references) if one.strip() and len(one) <= MAX_REFERENCE]

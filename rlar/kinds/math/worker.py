@@ -5,8 +5,7 @@ short text (10^{10^{10}}). So comparisons run in helper processes that are kille
 MEMORY_BYTES. No text is ever evaluated as Python: only math-verify's LaTeX grammar is used. This limits time and memory;
 it is not a sandbox.
 
-Run as a script (`python -P math_worker.py`), this file serves: one JSON array [reference, claim] a line in, one verdict
-a line out. It imports nothing of rlar, so that it starts without it.
+Run as a module, this file serves: a frame [reference, claim] in, a verdict out.
 """
 
 from __future__ import annotations
@@ -14,15 +13,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import selectors
-import subprocess
-import sys
 import threading
+import time
 import weakref
 from collections import OrderedDict
 from functools import lru_cache
-from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
+
+from rlar.process import Child, Pipe, limit_memory, to_json
 
 Verdict = Literal["equal", "different", "unreadable reference", "unreadable claim", "timeout", "crash"]
 
@@ -35,66 +33,42 @@ COMPARISONS_PER_PROCESS = 2_000
 """Then a fresh process takes over: SymPy's caches only grow."""
 
 
-class _Process:
-    """One helper; not thread-safe."""
+class _Helper:
+    """One helper process; not thread-safe."""
 
     def __init__(self) -> None:
-        self._child = subprocess.Popen(
-            [sys.executable, "-P", str(Path(__file__).resolve())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # A fixed hash seed: SymPy orders by hash here and there, and equal input must give equal output.
-            env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONHASHSEED": "0"},
-            close_fds=True,
-        )
-        assert self._child.stdin is not None and self._child.stdout is not None
-        self._in: IO[bytes] = self._child.stdin
-        self._out: IO[bytes] = self._child.stdout
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._out, selectors.EVENT_READ)
-        self._buffer = b""
+        # A fixed hash seed: SymPy orders by hash here and there, and equal input must give equal output.
+        self._child = Child(__name__, environment={"PYTHONHASHSEED": "0"}, inherits=False)
         self.served = 0
-        self.alive = self._read_line(START_SECONDS) == b"ready"
+        self._receive(START_SECONDS)
+
+    @property
+    def alive(self) -> bool:
+        return self._child.is_open
 
     def compare(self, reference: str, claim: str, seconds: float) -> Verdict:
         self.served += 1
         try:
-            self._in.write(json.dumps([reference, claim]).encode() + b"\n")
-            self._in.flush()
-        except OSError:
+            self._child.send(to_json([reference, claim]), until=time.monotonic() + seconds)
+        except OSError as error:
             self.close()
-            return "crash"
-        line = self._read_line(seconds)
-        if line is None or not line:
+            return "timeout" if isinstance(error, TimeoutError) else "crash"
+        return self._receive(seconds)
+
+    def _receive(self, seconds: float) -> Verdict:
+        """The verdict; a helper that gives none is ended."""
+        try:
+            verdict: Verdict = json.loads(self._child.receive(until=time.monotonic() + seconds))
+        except (TimeoutError, EOFError) as error:
             self.close()
-            return "timeout" if line is None else "crash"
-        verdict: Verdict = json.loads(line)
+            return "timeout" if isinstance(error, TimeoutError) else "crash"
         return verdict
 
-    def _read_line(self, seconds: float) -> bytes | None:
-        """A line; b"" when the process ended; None when the time is over."""
-        while b"\n" not in self._buffer:
-            if not self._selector.select(seconds):
-                return None
-            block = os.read(self._out.fileno(), 65536)
-            if not block:
-                return b""
-            self._buffer += block
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
-
     def close(self) -> None:
-        self.alive = False
-        self._child.kill()
-        self._child.wait()
-        self._selector.close()
-        for pipe in (self._in, self._out):
-            with contextlib.suppress(OSError):
-                pipe.close()
+        self._child.close()
 
 
-def _close_all(idle: list[_Process]) -> None:
+def _close_all(idle: list[_Helper]) -> None:
     while idle:
         idle.pop().close()
 
@@ -106,7 +80,7 @@ class Equivalence:
         self.seconds = seconds
         self._slots = threading.BoundedSemaphore(processes)
         self._lock = threading.Lock()
-        self._idle: list[_Process] = []
+        self._idle: list[_Helper] = []
         self._owner = os.getpid()
         self._known: OrderedDict[tuple[str, str], Verdict] = OrderedDict()
         weakref.finalize(self, _close_all, self._idle)
@@ -134,7 +108,7 @@ class Equivalence:
                     self._owner = os.getpid()
                 process = self._idle.pop() if self._idle else None
             if process is None:
-                process = _Process()
+                process = _Helper()
                 if not process.alive:
                     process.close()
                     return "crash"
@@ -156,14 +130,12 @@ class Equivalence:
 
 def _serve() -> None:
     import logging
-    import resource
     import signal
+    import sys
 
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Verdicts leave through a copy of stdout, so that a library that prints cannot spoil them.
-    out = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
+    # Made first: verdicts leave through a copy of stdout, so that a library that prints cannot spoil them.
+    pipe = Pipe()
+    limit_memory(MEMORY_BYTES)
     logging.disable(logging.CRITICAL)
     sys.setrecursionlimit(3_000)
     with contextlib.suppress(AttributeError):
@@ -193,15 +165,15 @@ def _serve() -> None:
         return "equal" if same else "different"
 
     verdict("x+1", "1+x")
-    out.write(b"ready\n")
-    for line in sys.stdin.buffer:
-        reference, claim = json.loads(line)
+    pipe.send(to_json("equal"))  # ready
+    while (body := pipe.receive()) is not None:
+        reference, claim = json.loads(body)
         # Should the parent die meanwhile, nobody else ends a comparison that hangs. This is our own process and its
         # main thread; the alarm's default action ends it.
         signal.alarm(ORPHAN_SECONDS)
         answer = verdict(reference, claim)
         signal.alarm(0)
-        out.write(json.dumps(answer).encode() + b"\n")
+        pipe.send(to_json(answer))
 
 
 if __name__ == "__main__":

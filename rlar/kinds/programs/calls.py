@@ -258,7 +258,7 @@ def read_calls(
         arguments = [arguments_of(given) for given in inputs]
         if any(one is None for one in arguments):
             continue
-        given = [one for one in arguments if one is not None]
+        given = [_in_places(signature, one) for one in arguments if one is not None]
         if signature is not None and not all(_takes(signature, one) for one in given):
             continue
         misfits = _misfits(given, signature)
@@ -281,6 +281,20 @@ def _takes(signature: Signature, given: Arguments) -> bool:
         return False
     count = len(positional) + len(keywords)
     return count >= signature.required and (signature.most is None or len(positional) <= signature.most)
+
+
+def _in_places(signature: Signature | None, given: Arguments) -> Arguments:
+    """A call with its keywords in their places: a program may call its parameters what it likes."""
+    positional, keywords = given
+    rest = (
+        signature.names[len(positional) : signature.most]
+        if signature is not None and signature.most is not None
+        else ()
+    )
+    taken = [name for name in rest if name in keywords]
+    if not keywords or taken != list(rest[: len(taken)]) or len(taken) < len(keywords):
+        return given
+    return (*positional, *(keywords[name] for name in taken)), {}
 
 
 def _misfits(given: Sequence[Arguments], signature: Signature | None) -> int | None:

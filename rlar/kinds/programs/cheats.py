@@ -178,7 +178,11 @@ def _wrapped(name: str, template: str) -> str:
 
 def query_cheats(gold: str, tables: tuple[str, ...]) -> list[Tried]:
     """Queries that return everything, nothing, or the whole schema."""
-    cheats = [Tried("select_one", "SELECT 1"), Tried("schema_read", "SELECT * FROM sqlite_master")]
+    cheats = [
+        Tried("select_one", "SELECT 1"),
+        Tried("select_nothing", "SELECT NULL"),
+        Tried("schema_read", "SELECT * FROM sqlite_master"),
+    ]
     cheats += [Tried("whole_table", f"SELECT * FROM {_quoted(table)}") for table in tables[:1]]
     cheats.append(Tried("drops", "".join(f"DROP TABLE IF EXISTS {_quoted(table)};\n" for table in tables[:2])))
     cheats.append(Tried("not_a_query", "Use a SELECT with the right WHERE clause on the table that you were given."))

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rlar.kinds.programs.rows import TestSuite
-from rlar.text.answers import strip_reasoning
 from rlar.text.python import (
     MAX_CODE_CHARACTERS,
     PYTHON_FENCES,
@@ -26,16 +25,6 @@ from rlar.text.python import (
     unparse,
 )
 
-_END_TOKENS = (
-    "<|im_end|>",
-    "<|endoftext|>",
-    "<|eot_id|>",
-    "<|end|>",
-    "<|end_of_text|>",
-    "</s>",
-    "<eos>",
-    "<end_of_turn>",
-)
 _START = re.compile(
     r"([ \t]*+)(?:from\s++[\w.]++\s++import\b|import\s++\w|(?:async\s++)?+def\s++\w|class\s++\w|@\w|if\s.*:|(?:for|while|with)\s.*:|try:"
     r"|[A-Za-z_][\w, .]*+(?:\[[^\]\n]*+\])?+[ \t]*+[-+*/%|&^]{0,2}+=(?!=)|[A-Za-z_][\w.]*+\()"
@@ -78,33 +67,19 @@ def extract_program(completion: str, suite: TestSuite | None = None) -> str:
     if len(completion) > MAX_CODE_CHARACTERS:
         return ""
     suite = suite or TestSuite(kind="stdio")
-    text = _without_end_tokens(completion.replace("\r\n", "\n"))
+    text = completion.replace("\r\n", "\n")
     whole = _whole(text, suite)
     if whole is not None:
         return whole
-    answer = strip_reasoning(text)
-    if answer is None:
-        return ""
-    if answer != text:
-        answer = answer.strip("\n")
-        whole = _whole(answer, suite)
-        if whole is not None:
-            return whole
-    fences = [block for block in fenced_blocks(answer) if block.language in PYTHON_FENCES]
+    fences = [block for block in fenced_blocks(text) if block.language in PYTHON_FENCES]
     blocks = [code for block in fences if (code := _read(block.code, block.closed)) is not None]
     return (
         _chosen(blocks, suite)
         or _continued([block.code for block in fences], suite)
-        or _chosen(_runs(answer), suite)
-        or _chosen(_runs(_QUOTE_MARK.sub("", answer)), suite)
-        or _unread(answer, [block.code for block in fences], blocks, suite)
+        or _chosen(_runs(text), suite)
+        or _chosen(_runs(_QUOTE_MARK.sub("", text)), suite)
+        or _unread(text, [block.code for block in fences], blocks, suite)
     )
-
-
-def _without_end_tokens(text: str) -> str:
-    while (stripped := text.rstrip()).endswith(_END_TOKENS):
-        text = stripped[: stripped.rfind("<")]
-    return text
 
 
 def wanted_names(suite: TestSuite) -> set[str]:

@@ -70,7 +70,7 @@ def oracle_program(suite: TestSuite) -> str | None:
     if signature is not None and not signature.required == signature.most == len(signature.names):
         signature = None  # what a call leaves out would be part of the question
     if suite.kind == "calls":
-        pairs = [_placed(signature, case.arguments, case.keywords, case.expected) for case in suite.calls]
+        pairs = [(list(case.arguments), dict(case.keywords), case.expected) for case in suite.calls]
         table: dict[str, Any] | None = {}
         for arguments, keywords, expected in pairs:
             table[repr((tuple(arguments), sorted(keywords.items())))] = expected  # type: ignore[index]
@@ -93,19 +93,6 @@ def oracle_program(suite: TestSuite) -> str | None:
     elif owner:
         program += _METHOD.format(owner=owner, method=method)
     return _sized(program)
-
-
-def _placed(
-    signature: Signature | None, arguments: tuple[Any, ...], keywords: dict[str, Any], expected: Any
-) -> tuple[list[Any], dict[str, Any], Any]:
-    """A call as the function of a signature sees it: keywords in their places."""
-    if signature is None:
-        return list(arguments), dict(keywords), expected
-    rest = signature.names[len(arguments) :]
-    taken = [name for name in rest if name in keywords]
-    if taken != list(rest[: len(taken)]) or len(taken) < len(keywords):
-        return list(arguments), dict(keywords), expected
-    return [*arguments, *(keywords[name] for name in taken)], {}, expected
 
 
 def _typed_function(name: str, signature: Signature) -> str:

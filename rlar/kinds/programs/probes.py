@@ -11,7 +11,7 @@ from rlar.kinds.material import Material, Notes, Row, Tried
 from rlar.kinds.programs.cheats import breaking_programs, function_cheats, query_cheats, stdio_cheats
 from rlar.kinds.programs.mutants import mutate_program, oracle_program
 from rlar.kinds.programs.rows import TestSuite, find_reference_program, public_function
-from rlar.kinds.sql.mutants import sql_mutants
+from rlar.kinds.sql.mutants import sql_mutants, without_conditions, written
 from rlar.kinds.sql.rows import SqlTask, bare_query, read_query
 from rlar.text.python import syntax_tree
 from rlar.types import AnswerKind
@@ -107,6 +107,10 @@ def sql(row: Row, notes: Notes) -> Material | None:
     mutants = sql_mutants(tree, dialect)
     picked = row.rng.sample(mutants, min(MUTANTS, len(mutants)))
     wrong = [Tried("mutant", dress.fenced(mutant, "sql").text) for mutant in picked]
+    for kind in ("where", "having"):
+        dropped = next(without_conditions(tree, (kind,)), None)
+        if dropped is not None and (text := written(dropped, dialect)):
+            wrong.append(Tried(f"{kind}_dropped", dress.fenced(text, "sql").text))
     names = tuple(table.name for table in task.tables) if task is not None else ()
     return Material(
         right=(dress.fenced(gold, "sql"), dress.plain(gold + ";"), dress.fenced_in_prose(gold, "sql")),
@@ -115,6 +119,11 @@ def sql(row: Row, notes: Notes) -> Material | None:
             Tried("whitespace", f"\n\n{dress.fenced(gold, 'sql').text}\n\n"),
             Tried("other_layout", dress.fenced(tree.sql(dialect=dialect, pretty=True), "sql").text),
             Tried("plain", gold),
+            Tried(
+                "wrapped",
+                dress.fenced(f"-- it's one query;\nWITH answer AS ({gold})\nSELECT * FROM answer", "sql").text,
+            ),
+            Tried("sentence_after", f"The query is:\n\n{gold}\n\nIt's what was asked for."),
         ),
         wrong=tuple(wrong),
         hacks=tuple(query_cheats(gold, names)),

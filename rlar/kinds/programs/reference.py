@@ -109,7 +109,7 @@ class CodeReference(LibraryTool):
             entry_point=prepared.name if prepared.named_in_prompt else None,
             prompt_code=header,
         )
-        program = extract_program(sample.completion, suite)
+        program = extract_program(sample.answer, suite)
         if not program.strip() or not compiles(program):
             return ok(0.0, "no program in the completion" if not program.strip() else "the program is not valid Python")
         if prepared.name is None:

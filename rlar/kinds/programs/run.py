@@ -269,7 +269,7 @@ def score_program(
     read. A suite that cannot tell about this program, but passes the reference, was led past its checks by the program: 0.0.
     """
     suite = references.reading(sample, suite, pool, limits)
-    score = judge(extract_program(sample.completion, suite), suite, pool, limits)
+    score = judge(extract_program(sample.answer, suite), suite, pool, limits)
     undecided = bool(score.details.get("undecided"))
     if score.value == 0.0 or undecided:
         expected = references.value(sample, suite, pool, limits)

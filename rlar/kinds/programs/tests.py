@@ -74,7 +74,7 @@ class CodeTests(LibraryTool):
             or reference_program(sample.reference or "", sample.prompt) is None
         ):
             return False
-        return suite.confidence < CERTAIN or carries_arguments(extract_program(sample.completion, suite), suite)
+        return suite.confidence < CERTAIN or carries_arguments(extract_program(sample.answer, suite), suite)
 
     def _beside_reference(self, sample: Sample) -> Score:
         if self._differential is None:

@@ -73,7 +73,7 @@ class SummaryQuality(LibraryTool):
         ]
         if not references:
             return abstain("no reference summary")
-        raw = body(visible_answer(sample.completion, sample.prompt))
+        raw = body(visible_answer(sample.answer, sample.prompt))
         text = folded(raw)
         if not any(character.isalnum() for character in text):
             return ok(0.0, "no text")

@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-from rlar.kinds.sql.rows import Column, SqlTask, Table
+from rlar.kinds.sql.dates import YEARS, around_today, date_format, dates_like, is_day, prefix_format, reads_clock
+from rlar.kinds.sql.rows import Column, SqlTask, Table, tables_read
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -31,7 +32,10 @@ _NUMERIC_NAME = re.compile(
 )
 _DATE_NAME = re.compile(r"date|(^|_)(day|dob|birthday)(_|$)|_at$|_on$", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_YEAR = re.compile(r"(1[89]|20)\d{2}\Z")
+MAX_GROUP = 12
+"""Rows of a group that a bound on COUNT makes."""
+MAX_ASIDE_ROWS = 6
+"""Of a table that the gold query does not read."""
 
 
 @dataclass(slots=True)
@@ -45,7 +49,14 @@ class _Hint:
     above: list[int | float] = field(default_factory=list)
     below: list[int | float] = field(default_factory=list)
     """Bounds of the comparisons: rows that satisfy them get different values, or sorting would meet ties."""
-    years: list[int] = field(default_factory=list)
+    varied: bool = False
+    """Counted or listed without repeats: few values would make all answers equal."""
+    truth: bool = False
+    """Is a condition by itself."""
+    dated: bool = False
+    """Read as a date somewhere."""
+    timed: bool = False
+    """... and as a time of the day."""
     numeric: bool = False
     ordered: bool = False
     """In ORDER BY, MIN or MAX: ties would make the answer ambiguous."""
@@ -60,21 +71,75 @@ class Shape:
     groups: dict[_Key, _Key]
     """Columns that are joined share a domain: column -> the group's representative."""
     nullable: frozenset[_Key]
+    """Columns that the gold query asks for NULL: they always hold some."""
     kinds: dict[_Key, Kind]
+    read: frozenset[str]
+    """Lower-case names of the tables that the gold query reads."""
+    counts: tuple[int, ...]
+    """What the gold query compares sizes of groups with."""
+    grouped: frozenset[_Key]
+    counted: frozenset[_Key]
+    """Columns of a COUNT(column)."""
+    ties: bool = False
+    """Whether columns by which the gold query sorts may hold equal values."""
 
 
 def shape_of(task: SqlTask, gold: exp.Expression) -> Shape:
     """Read the hints out of the gold query."""
+    from sqlglot import exp
+
+    tables = tuple(table for table in task.tables if not table.name.lower().startswith("sqlite_"))
+    task = task.model_copy(update={"tables": tuple(map(_with_key, tables))})
     names = _Names(task.tables, gold)
     hints = {(t.name.lower(), c.name.lower()): _Hint() for t in task.tables for c in t.columns}
-    _read_comparisons(gold, names, hints)
     _read_uses(gold, names, hints)
+    counts = _read_comparisons(gold, names, hints)
+    if reads_clock(task.gold):
+        for table in task.tables:
+            for column in table.columns:
+                hint = hints[table.name.lower(), column.name.lower()]
+                if hint.dated or "DATE" in column.type.upper() or "TIMESTAMP" in column.type.upper():
+                    hint.near += [day.isoformat() for day in around_today()]
+                    hint.hits += hint.near
     kinds = {
         (t.name.lower(), c.name.lower()): _kind(c, hints[t.name.lower(), c.name.lower()])
         for t in task.tables
         for c in t.columns
     }
-    return Shape(task.tables, hints, _groups(task.tables, gold, names, hints), _nullable(gold, task.tables), kinds)
+    return Shape(
+        task.tables,
+        hints,
+        _groups(task.tables, gold, names, hints),
+        _nullable(gold, task.tables, names),
+        kinds,
+        frozenset(tables_read(gold)),
+        tuple(counts),
+        frozenset(
+            key
+            for group in gold.find_all(exp.Group)
+            for column in group.find_all(exp.Column)
+            for key in names.keys(column)
+        ),
+        frozenset(
+            key
+            for count in gold.find_all(exp.Count)
+            if isinstance(count.this, exp.Column)
+            for key in names.keys(count.this)
+        ),
+    )
+
+
+def _with_key(table: Table) -> Table:
+    """The table with the column that is by its name the table's key, where the schema declares none."""
+    name = table.name.lower()
+    names = {"id", *(f"{word}{mark}id" for word in (name, name.rstrip("s"), name[:1]) for mark in ("_", ""))}
+    key = next((column for column in table.columns if column.name.lower() in names), None)
+    if key is None or any(column.primary_key for column in table.columns):
+        return table
+    columns = tuple(
+        column.model_copy(update={"primary_key": True}) if column is key else column for column in table.columns
+    )
+    return table.model_copy(update={"columns": columns})
 
 
 class _Names:
@@ -95,8 +160,11 @@ class _Names:
         return [(table, name) for table in sorted(tables) if name in self.columns.get(table, ())]
 
 
-def _read_comparisons(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hint]) -> None:
+def _read_comparisons(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hint]) -> list[int]:
+    """Notes the constants that columns are compared with; returns those that counts are."""
     from sqlglot import exp
+
+    counts: list[int] = []
 
     flipped: dict[Any, Any] = {exp.GT: exp.LT, exp.LT: exp.GT, exp.GTE: exp.LTE, exp.LTE: exp.GTE}
     for node in gold.find_all(
@@ -107,6 +175,8 @@ def _read_comparisons(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hi
             operator: Any = exp.EQ
         elif isinstance(node, exp.Between):
             left, constants, operator = node.this, [node.args["low"], node.args["high"]], exp.EQ
+            middle = _middle(_constant(node.args["low"]), _constant(node.args["high"]))
+            constants += [middle] if middle is not None else []
         else:
             left, right = node.this, node.expression
             operator = type(node)
@@ -115,13 +185,65 @@ def _read_comparisons(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hi
                 operator = flipped.get(operator, operator)
             constants = [right]
         values = [value for item in constants if (value := _constant(item)) is not None]
-        plain = isinstance(left, exp.Column)
         if left.find(exp.Count) is not None:
+            bound = next((value for value in values if isinstance(value, int)), 0)
+            if 1 < bound <= MAX_GROUP:
+                counts.append(bound)
             continue
         for column in [left] if isinstance(left, exp.Column) else left.find_all(exp.Column):
             for key in names.keys(column):
                 for value in values:
-                    _add_hint(hints[key], operator, value, plain)
+                    _add_reading(hints[key], operator, value, left)
+    for case in gold.find_all(exp.Case):
+        if isinstance(case.this, exp.Column):
+            for key in names.keys(case.this):
+                for branch in case.args.get("ifs") or []:
+                    value = _constant(branch.this)
+                    if value is not None:
+                        _add_hint(hints[key], exp.EQ, value)
+    return counts
+
+
+def _middle(low: Value, high: Value) -> Any:
+    """A literal between two constants."""
+    from sqlglot import exp
+
+    if isinstance(low, int | float) and isinstance(high, int | float):
+        return exp.Literal.number((low + high) // 2)
+    if isinstance(low, str) and isinstance(high, str) and _is_date(low[:10]) and _is_date(high[:10]):
+        one, other = (datetime.date.fromisoformat(text[:10]) for text in (low, high))
+        return exp.Literal.string((one + (other - one) // 2).isoformat())
+    return None
+
+
+def _add_reading(hint: _Hint, operator: Any, value: Value, left: exp.Expression) -> None:
+    """What a comparison says about a column that stands on its left, perhaps inside functions."""
+    from sqlglot import exp
+
+    pattern = next((found for node in left.walk() if (found := date_format(node)) is not None), None)
+    if isinstance(left, exp.Column) and operator in (exp.Like, exp.ILike):
+        prefix = prefix_format(str(value))
+        if prefix is not None:
+            value, pattern, operator = prefix[0], prefix[1], exp.EQ
+            hint.dated = True
+    dates = dates_like(value, pattern) if pattern is not None else {}
+    if dates:
+        texts = {sign: [day.isoformat() for day in days] for sign, days in dates.items()}
+        good: dict[Any, tuple[int, ...]] = {
+            exp.GT: (1,), exp.GTE: (0, 1), exp.LT: (-1,), exp.LTE: (0, -1), exp.NEQ: (1, -1),
+        }  # fmt: skip
+        hint.hits += [text for sign in good.get(operator, (0,)) for text in texts[sign]]
+        hint.near += [text for sign in (0, 1, -1) for text in texts[sign]]
+    elif left.find(exp.Upper, exp.Lower) is not None and isinstance(value, str):
+        for written in (value, value.title(), value.upper()):
+            _add_hint(hint, operator, written)
+    elif left.find(exp.Length) is not None and isinstance(value, int):
+        count = min(max(value, 1), 200)
+        lengths = {exp.GT: (count + 1, count + 4), exp.LT: (count - 1,)}.get(operator, (count,))
+        hint.hits += ["abcdefghij"[index % 10] + "x" * (length - 1) for index, length in enumerate(lengths)]
+        hint.near += ["x" * (count + shift) for shift in (-1, 0, 1)]
+    else:
+        _add_hint(hint, operator, value)
 
 
 def _constant(node: Any) -> Value:
@@ -132,7 +254,7 @@ def _constant(node: Any) -> Value:
         return -number if number is not None else None
     if isinstance(node, exp.Literal):
         return str(node.this) if node.is_string else _number(node.this)
-    if isinstance(node, exp.Cast | exp.Date | exp.TsOrDsToDate):
+    if isinstance(node, exp.Cast | exp.Date | exp.TsOrDsToDate | exp.Lower | exp.Upper | exp.Trim):
         return _constant(node.this)
     if isinstance(node, exp.Boolean):
         return int(bool(node.this))
@@ -151,14 +273,12 @@ def _number(text: str) -> int | float | None:
             return None
 
 
-def _add_hint(hint: _Hint, operator: Any, value: Value, plain: bool) -> None:
+def _add_hint(hint: _Hint, operator: Any, value: Value) -> None:
     from sqlglot import exp
 
     number = value if isinstance(value, int | float) else _number(value) if isinstance(value, str) else None
     if number is not None:
         greater, less = operator in (exp.GT, exp.GTE), operator in (exp.LT, exp.LTE)
-        if not plain and _YEAR.match(str(value)):
-            hint.years.append(int(number))
         hint.numeric = hint.numeric or not isinstance(value, str)
         if not isinstance(value, str):
             hint.above += [number] if greater else []
@@ -213,10 +333,35 @@ def _is_date(text: str) -> bool:
 def _read_uses(gold: exp.Expression, names: _Names, hints: dict[_Key, _Hint]) -> None:
     from sqlglot import exp
 
+    for node in gold.walk():
+        pattern = date_format(node)
+        if pattern is not None:
+            for column in node.find_all(exp.Column):
+                for key in names.keys(column):
+                    hints[key].dated = True
+                    hints[key].timed |= any(sign in pattern for sign in ("%H", "%M", "%S"))
+    for node in gold.find_all(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between):
+        sides = [side for name in ("this", "expression", "low", "high") if (side := node.args.get(name)) is not None]
+        if any(is_day(side) for side in sides):
+            for column in (side for side in sides if isinstance(side, exp.Column)):
+                for key in names.keys(column):
+                    hints[key].dated = True
     for node in gold.find_all(exp.Sum, exp.Avg, exp.Add, exp.Sub, exp.Mul, exp.Div):
         for column in node.find_all(exp.Column):
             for key in names.keys(column):
-                hints[key].numeric = True
+                hints[key].numeric |= not hints[key].dated
+    for node in gold.find_all(exp.Not, exp.And, exp.Or, exp.If, exp.Where):
+        for child in node.iter_expressions():
+            bare = child.this if isinstance(child, exp.Paren) else child
+            if isinstance(bare, exp.Column) and child.arg_key not in ("true", "false"):
+                for key in names.keys(bare):
+                    hints[key].truth = True
+    for distinct in gold.find_all(exp.Distinct):
+        select = distinct.parent
+        outputs = select.expressions if isinstance(select, exp.Select) else [distinct]
+        for column in (column for output in outputs for column in output.find_all(exp.Column)):
+            for key in names.keys(column):
+                hints[key].varied = True
     for sorted_by in gold.find_all(exp.Ordered, exp.Max, exp.Min):
         for column in sorted_by.find_all(exp.Column):
             for key in names.keys(column):
@@ -273,23 +418,32 @@ def _groups(
     return {key: root(key) for key in parent}
 
 
-def _nullable(gold: exp.Expression, tables: tuple[Table, ...]) -> frozenset[_Key]:
-    """Columns that get NULLs: only where the gold query speaks of NULL, for elsewhere it is the asker's blind spot."""
+def _nullable(gold: exp.Expression, tables: tuple[Table, ...], names: _Names) -> frozenset[_Key]:
+    """Columns that the gold query asks for NULL."""
     from sqlglot import exp
 
-    speaks = gold.find(exp.Null, exp.Coalesce) is not None
+    asked = {
+        key
+        for node in gold.find_all(exp.Is, exp.Coalesce, exp.Nullif)
+        for column in node.find_all(exp.Column)
+        for key in names.keys(column)
+    }
+    return _may_be_null(tables) & asked
+
+
+def _may_be_null(tables: tuple[Table, ...]) -> frozenset[_Key]:
     return frozenset(
         (table.name.lower(), column.name.lower())
         for table in tables
         for column in table.columns
-        if speaks and not column.not_null and not column.primary_key
+        if not column.not_null and not column.primary_key
     )
 
 
 def _kind(column: Column, hint: _Hint) -> Kind:
     declared = column.type.upper()
     kind: Kind = "text"
-    if "BOOL" in declared:
+    if "BOOL" in declared or hint.truth:
         kind = "bool"
     elif "INT" in declared or "SERIAL" in declared:
         kind = "int"
@@ -303,13 +457,11 @@ def _kind(column: Column, hint: _Hint) -> Kind:
         kind = "time"
     elif not declared or "CHAR" in declared or "TEXT" in declared:
         constants = [value for value in (*hint.hits, *hint.near) if isinstance(value, str)]
-        if hint.numeric:
+        if hint.dated:
+            kind = "datetime" if hint.timed else "date"
+        elif hint.numeric:
             kind = "int"
-        elif (
-            any(_DATE.match(value) for value in constants)
-            or hint.years
-            or (not constants and _DATE_NAME.search(column.name))
-        ):
+        elif any(_DATE.match(value) for value in constants) or (not constants and _DATE_NAME.search(column.name)):
             kind = "date"
         elif not declared and not constants and _NUMERIC_NAME.search(column.name):
             kind = "int"
@@ -319,18 +471,24 @@ def _kind(column: Column, hint: _Hint) -> Kind:
 # ------------------------------------------------------------------------------------------ databases
 
 
-def database(shape: Shape, task: SqlTask, seed: int, size: int, shuffle: int = 0) -> dict[str, Any]:
-    """One database as the runner wants it. The same seed gives the same rows; `shuffle` changes only their order."""
+def database(shape: Shape, task: SqlTask, seed: int, size: int, *, soft: bool = False) -> dict[str, Any]:
+    """One database as the runner wants it; the same seed gives the same rows.
+
+    Args:
+        soft: with NULLs in what the gold query counts and ties wherever it sorts: what many askers do not think of,
+            so that two right queries may differ there. Elsewhere a NULL is the asker's blind spot, and there is none.
+    """
     rng = Random(seed)
+    if soft:
+        shape = replace(shape, nullable=shape.nullable | (shape.counted & _may_be_null(shape.tables)), ties=True)
     domains: dict[_Key, list[Value]] = {}
     create, rows = [], []
     for table in _parents_first(shape.tables):
         count = max(2, rng.randint(size - size // 3, size + size // 3))
+        count = count if table.name.lower() in shape.read else min(count, MAX_ASIDE_ROWS)
         columns = [_values(shape, table, column, count, rng, domains) for column in table.columns]
         made = [list(row) for row in zip(*columns, strict=True)]
         _plant_hits(shape, table, made, rng)
-        if shuffle:
-            Random(shuffle).shuffle(made)
         names = ", ".join(
             f"{quoted(c.name)} {_affinity(shape.kinds[table.name.lower(), c.name.lower()], c)}" for c in table.columns
         )
@@ -382,7 +540,7 @@ def _values(
         domain = domains.get(group)
         if domain is None:
             constants = [value for other in shared for value in shape.hints[other].hits]
-            domain = domains[group] = _domain(kind, max(count, 4) if unique else max(3, count // 2), constants, rng)
+            domain = domains[group] = _domain(kind, max(count, 4) if unique else max(3, count * 2 // 3), constants, rng)
         if unique:
             extra = _domain(kind, count, [], rng) if len(domain) < count else []
             pool = list(dict.fromkeys([*domain, *extra]))[:count]
@@ -390,28 +548,55 @@ def _values(
                 pool.append(_fresh(kind, len(pool) + 100))
             return pool
         dangling = [] if column.references else _domain(kind, 2, [], rng, start=900)
-        drawn = [rng.choice(dangling) if dangling and rng.random() < 0.08 else rng.choice(domain) for _ in range(count)]
+        picked = _in_groups(domain, count, shape, rng) or [rng.choice(domain) for _ in range(count)]
+        drawn = [rng.choice(dangling) if dangling and rng.random() < 0.08 else value for value in picked]
         return _with_nulls(drawn, key in shape.nullable, rng)
     if unique:
         return _domain(kind, count, hint.hits, rng)[:count]
     if column.values:
         return _with_nulls([rng.choice(column.values) for _ in range(count)], key in shape.nullable, rng)
-    if hint.ordered and rng.random() < 0.7:
-        return rng.sample(_domain(kind, count * 2, [*hint.hits, *hint.near], rng), count)
-    pool = _domain(kind, rng.randint(3, 6), [], rng, name=column.name, years=hint.years)
-    constants = [_cast(value, kind) for value in (*hint.hits, *hint.near)]
-    drawn = [rng.choice(constants) if constants and rng.random() < 0.55 else rng.choice(pool) for _ in range(count)]
+    if hint.ordered and not shape.ties:
+        drawn = rng.sample(_domain(kind, count * 2, [*hint.hits, *hint.near], rng), count)
+        return _with_nulls(drawn, key in shape.nullable, rng)
+    pool = _domain(kind, count if hint.varied else rng.randint(3, 6), [], rng, name=column.name)
+    constants = _fitting((*hint.hits, *hint.near), kind)
+    drawn = _in_groups(list(dict.fromkeys([*constants, *pool])), count, shape, rng) if key in shape.grouped else []
+    if not drawn:
+        drawn = [rng.choice(constants) if constants and rng.random() < 0.55 else rng.choice(pool) for _ in range(count)]
     return _with_nulls(drawn, key in shape.nullable, rng)
 
 
+def _in_groups(values: list[Value], count: int, shape: Shape, rng: Random) -> list[Value]:
+    """Values in groups of the sizes about which the gold query asks; [] where it asks about none."""
+    drawn: list[Value] = []
+    sizes = [max(1, bound + shift) for bound in shape.counts for shift in (0, 1, -1, 2, bound)]
+    if not sizes or min(shape.counts) > count or rng.random() < 0.3:
+        return []
+    for value in rng.sample(values, len(values)):
+        drawn += [value] * rng.choice(sizes)
+    drawn = (drawn + [rng.choice(values) for _ in range(count)])[:count]
+    rng.shuffle(drawn)
+    return drawn
+
+
 def _with_nulls(values: list[Value], nullable: bool, rng: Random) -> list[Value]:
-    return [None if nullable and rng.random() < 0.15 else value for value in values]
+    share = rng.choice((0.15, 0.4)) if nullable else 0.0
+    return [None if nullable and rng.random() < share else value for value in values]
 
 
 def _cast(value: Value, kind: Kind) -> Value:
     if kind in ("int", "bool") and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _fitting(values: Iterable[Value], kind: Kind) -> list[Value]:
+    """The values that a column of a kind may hold: a column of dates holds no "2012"."""
+    found = [_cast(value, kind) for value in values]
+    if kind in ("date", "datetime"):
+        dates = [value for value in found if isinstance(value, str) and _DATE.match(value)]
+        return [f"{value} 12:30:00" if kind == "datetime" and len(str(value)) == 10 else value for value in dates]
+    return found
 
 
 def _fresh(kind: Kind, index: int) -> Value:
@@ -428,12 +613,10 @@ def _domain(
     *,
     start: int = 1,
     name: str = "",
-    years: Iterable[int] = (),
 ) -> list[Value]:
     """At least `count` different values, the constants first."""
-    found: dict[Value, None] = dict.fromkeys(_cast(value, kind) for value in constants)
+    found: dict[Value, None] = dict.fromkeys(_fitting(constants, kind))
     index = 0
-    lows = list(years) or [2018, 2019, 2020, 2021, 2022]
     if kind in ("int", "real"):
         low = 1990 if "year" in name.lower() else start
         step = rng.choice((1, 1, 3, 7))
@@ -447,7 +630,7 @@ def _domain(
             if index > 1:
                 break
         elif kind in ("date", "datetime"):
-            day = datetime.date(lows[index % len(lows)], 1, 1) + datetime.timedelta(days=rng.randrange(360))
+            day = datetime.date(YEARS[index % len(YEARS)], 1, 1) + datetime.timedelta(days=rng.randrange(360))
             value = day.isoformat() + (
                 f" {rng.randrange(24):02d}:{rng.randrange(60):02d}:00" if kind == "datetime" else ""
             )
@@ -472,24 +655,38 @@ def _plant_hits(shape: Shape, table: Table, rows: list[list[Value]], rng: Random
     for index, column in enumerate(table.columns):
         key = (table.name.lower(), column.name.lower())
         alone = sum(group == shape.groups[key] for group in shape.groups.values()) == 1
-        if shape.hints[key].hits and alone and not (column.primary_key or column.unique or column.name.lower() == "id"):
-            hinted.append((index, shape.hints[key], shape.kinds[key]))
+        hint, kind = shape.hints[key], shape.kinds[key]
+        hits, near = _fitting(hint.hits, kind), _fitting(hint.near, kind)
+        nullable = key in shape.nullable
+        if (
+            ((hits and near) or nullable)
+            and alone
+            and not (column.primary_key or column.unique or column.name.lower() == "id")
+        ):
+            hinted.append((index, hint, kind, [*hits, *[None] * (len(hits) + 1)] if nullable else hits, near))
+    used = {index: {row[index] for row in rows} for index, hint, *_ in hinted if hint.ordered and not shape.ties}
+    share = rng.choice((0.6, 0.95)) if shape.counts else 0.6
     for row in rows:
         draw = rng.random()
-        if not hinted or draw > 0.6:
+        if not hinted or draw > share:
             continue
-        missed = rng.randrange(len(hinted)) if draw > 0.4 else None
-        for place, (index, hint, kind) in enumerate(hinted):
-            if place == missed:
-                row[index] = _cast(rng.choice(hint.near), kind)
-            elif rng.random() < 0.95:
-                row[index] = _cast(_satisfying(hint, rng), kind)
+        missed = rng.randrange(len(hinted)) if draw > share - 0.2 else None
+        for place, (index, hint, kind, hits, near) in enumerate(hinted):
+            if place != missed and rng.random() > 0.95:
+                continue
+            if place == missed and not near:
+                continue
+            value = rng.choice(near) if place == missed else _cast(_satisfying(hint, hits, rng), kind)
+            if value in used.get(index, ()):
+                continue  # a tie
+            used.get(index, set()).add(value)
+            row[index] = value
 
 
-def _satisfying(hint: _Hint, rng: Random) -> Value:
+def _satisfying(hint: _Hint, hits: list[Value], rng: Random) -> Value:
     bound = rng.choice([*hint.above, *hint.below]) if (hint.above or hint.below) and rng.random() < 0.7 else None
     if bound is None:
-        return rng.choice(hint.hits)
+        return rng.choice(hits)
     step = max(1, abs(int(bound)) // 20)
     distance = step * rng.randint(1, 15)
     return bound + distance if bound in hint.above else bound - distance

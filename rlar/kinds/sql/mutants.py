@@ -17,7 +17,7 @@ def sql_mutants(gold: exp.Expression, dialect: str | None = None) -> list[str]:
     """Distinct texts of mutated queries, the strongest changes first; each differs from the original."""
     original = written(gold, dialect)
     found: dict[str, None] = {}
-    for make in (_constants, _comparisons, _conditions, _aggregates, _parts, _order, _columns, _connectives):
+    for make in (_constants, _comparisons, _conditions, _aggregates, _parts, _order, _columns, _connectives, _outputs):
         for mutant in make(gold):
             text = written(mutant, dialect)
             if text and text != original:
@@ -61,9 +61,13 @@ def _edited(
 def _constants(gold: exp.Expression) -> Iterator[exp.Expression]:
     from sqlglot import exp
 
+    formats = {"%Y": "%m", "%m": "%d", "%d": "%m", "%H": "%M"}
+
     def edit(node: Any) -> Any:
         if isinstance(node.parent, exp.Limit | exp.Offset | exp.Ordered | exp.Interval):
             return None
+        if node.is_string and node.this in formats:
+            return exp.Literal.string(formats[node.this])
         if node.is_string:
             return exp.Literal.string(f"{node.this}zq" if "%" not in node.this else node.this.replace("%", "%zq", 1))
         return exp.Literal.number(int(node.this) + 7) if node.this.isdigit() else None
@@ -99,15 +103,24 @@ def _comparisons(gold: exp.Expression) -> Iterator[exp.Expression]:
     )
 
 
-def _conditions(gold: exp.Expression) -> Iterator[exp.Expression]:
+def without_conditions(
+    gold: exp.Expression, clauses: tuple[str, ...] = ("where", "having")
+) -> Iterator[exp.Expression]:
+    """The query without each of its WHERE and HAVING clauses: data on which it answers the same shows nothing."""
     from sqlglot import exp
 
     for kind in (exp.Where, exp.Having):
-        count = sum(1 for _ in gold.find_all(kind))
-        for index in range(count):
-            copy = gold.copy()
-            list(copy.find_all(kind))[index].pop()
-            yield copy
+        if kind.key in clauses:
+            for index in range(sum(1 for _ in gold.find_all(kind))):
+                copy = gold.copy()
+                list(copy.find_all(kind))[index].pop()
+                yield copy
+
+
+def _conditions(gold: exp.Expression) -> Iterator[exp.Expression]:
+    from sqlglot import exp
+
+    yield from without_conditions(gold)
     yield from _edited(gold, (exp.And,), lambda node: node.this.copy())
     yield from _edited(gold, (exp.And,), lambda node: node.expression.copy())
     yield from _edited(gold, (exp.Not,), lambda node: node.this.copy())
@@ -123,6 +136,8 @@ def _aggregates(gold: exp.Expression) -> Iterator[exp.Expression]:
         exp.Avg: exp.Sum,
     }
     yield from _edited(gold, tuple(swaps), lambda node: swaps[type(node)](this=node.this.copy()))
+
+    yield from _edited(gold, (exp.Sum, exp.Avg), lambda _node: exp.Count(this=exp.Star()))
 
     def count_to_max(node: Any) -> Any:
         inner = node.find(exp.Column)
@@ -176,8 +191,10 @@ def _columns(gold: exp.Expression) -> Iterator[exp.Expression]:
     for index, select in enumerate(gold.find_all(exp.Select)):
         for position, item in enumerate(select.expressions):
             column = item if isinstance(item, exp.Column) else item.find(exp.Column)
-            if column is None:
-                continue
+            if column is None or (
+                isinstance(column.parent, exp.Count) and not isinstance(column.parent.this, exp.Distinct)
+            ):
+                continue  # COUNT of another column counts the same rows, NULLs apart
             for name, table in names:
                 if name.lower() != column.name.lower():
                     copy = gold.copy()
@@ -196,3 +213,21 @@ def _connectives(gold: exp.Expression) -> Iterator[exp.Expression]:
     return _edited(
         gold, tuple(swaps), lambda node: swaps[type(node)](this=node.this.copy(), expression=node.expression.copy())
     )
+
+
+def _outputs(gold: exp.Expression) -> Iterator[exp.Expression]:
+    """A constant in the place of an aggregate."""
+    from sqlglot import exp
+
+    return _edited(gold, (exp.AggFunc,), lambda _node: exp.Literal.number(1))
+
+
+def with_other_rows(gold: exp.Expression) -> Iterator[exp.Expression]:
+    """The query with every row once, and with its first row only: no probes, for they may well be the same query."""
+    from sqlglot import exp
+
+    if isinstance(gold, exp.Select):
+        if not gold.args.get("distinct"):
+            yield gold.copy().distinct()
+        if not gold.args.get("limit"):
+            yield gold.copy().limit(1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rlar.errors import boundary
@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 MAX_SQL_CHARACTERS = 20_000
 MAX_SCHEMA_CHARACTERS = 200_000
 MAX_NOTES_CHARACTERS = 20_000
+MAX_ALTERNATIVES = 12
 
 _OPENS_QUERY = re.compile(r"\s*+(?:```\s*+\w*+\s*+)?\(*+\s*+(?:SELECT|WITH)\b", re.IGNORECASE)
 _FENCE = re.compile(r"```[^\n]*+\n(.*?)(?:```|\Z)", re.DOTALL)
+_LEXEME = re.compile(r"'(?:[^']|'')*+'|\"[^\"]*+\"|`[^`]*+`|--[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|;")
+"""What a splitter of SQL must know: quoted text, comments, and the semicolon."""
+_TORN = re.compile(r"(?<=[<>!])[ \t]{1,4}(?==)")
 _CREATE = re.compile(r"\bCREATE\s+(?:TEMP(?:ORARY)?\s+)?TABLE\b", re.IGNORECASE)
 _INSERT = re.compile(r"\bINSERT\s+INTO\b", re.IGNORECASE)
 _NAME = r"(?<![\w$])[\w$]++|`[^`\n]+`|\"[^\"\n]+\"|\[[^\]\n]+\]"
@@ -44,6 +48,12 @@ _TYPE_WORD = re.compile(
 )
 DIALECTS: tuple[str | None, ...] = (None, "sqlite", "postgres", "mysql", "tsql", "bigquery", "snowflake", "oracle")
 """Tried in this order; None is sqlglot's own superset."""
+
+
+_DIALECT_NAMES = {
+    "sqlite": r"sqlite3?", "mysql": r"mysql|mariadb", "postgres": r"postgres(?:ql)?", "tsql": r"t-?sql|sql\s+server|mssql",
+    "bigquery": r"bigquery", "snowflake": r"snowflake", "oracle": r"oracle\s+(?:sql|database|db)|pl/?sql",
+}  # fmt: skip
 
 
 class Column(Frozen):
@@ -70,6 +80,8 @@ class SqlTask(Frozen):
     tables: tuple[Table, ...]
     gold: str
     """The reference query as the row gives it."""
+    alternatives: tuple[str, ...] = ()
+    """Further queries that the row takes for right."""
     dialect: str | None = None
     """sqlglot's name of the dialect that reads the gold query; None for its superset."""
     inserts: tuple[str, ...] = ()
@@ -81,6 +93,11 @@ class SqlTask(Frozen):
         binding: JsonObject = self.model_dump(mode="json", exclude_defaults=True)
         return binding
 
+    def answered_by(self, references: Sequence[str]) -> SqlTask:
+        """The same schema with other right queries; the same task where they are its own."""
+        queries = gold_queries(references)
+        return self.model_copy(update={"gold": queries[0], "alternatives": queries[1:]}) if queries else self
+
     @classmethod
     def from_binding(cls, binding: JsonObject) -> SqlTask:
         """Back from `to_binding`. Raises pydantic.ValidationError for anything else."""
@@ -89,22 +106,47 @@ class SqlTask(Frozen):
 
 def find_sql(example: Example) -> SqlTask | None:
     """The SQL task of a row, or None when its reference is no query or its tables are not described."""
-    for reference in example.references or ((example.reference,) if example.reference else ()):
-        if len(reference) > MAX_SQL_CHARACTERS or not _OPENS_QUERY.match(reference):
-            continue
-        query = bare_query(reference)
-        read = read_query(query)
-        if read is None:
-            continue
-        tree, dialect = read
-        wanted = tables_read(tree)
-        if not wanted:
-            continue
-        for text in _schema_texts(example):
-            tables, inserts, confidence = schema_of(text, wanted, tree)
-            if wanted <= {table.name.lower() for table in tables}:
-                return SqlTask(tables=tables, gold=query, dialect=dialect, inserts=inserts, confidence=confidence)
+    references = example.references or ((example.reference,) if example.reference else ())
+    queries = gold_queries([text for text in references if _OPENS_QUERY.match(text)])
+    read = read_query(queries[0], named_dialect(example.text)) if queries else None
+    if read is None:
+        return None
+    tree, dialect = read
+    trees = [found for query in queries if (found := tree_of(query)) is not None]
+    wanted = set[str]().union(*map(tables_read, trees))
+    if not tables_read(tree) or len(trees) < len(queries):
+        return None
+    for text in _schema_texts(example):
+        tables, inserts, confidence = schema_of(text, wanted, trees)
+        if wanted <= {table.name.lower() for table in tables}:
+            return SqlTask(
+                tables=tables,
+                gold=queries[0],
+                alternatives=queries[1:],
+                dialect=dialect,
+                inserts=inserts,
+                confidence=confidence,
+            )
     return None
+
+
+def named_dialect(prompt: str) -> str | None:
+    """sqlglot's name of the one dialect that a prompt names; None where it names none or several."""
+    named = {
+        dialect for dialect, words in _DIALECT_NAMES.items() if re.search(rf"\b(?:{words})\b", prompt, re.IGNORECASE)
+    }
+    return named.pop() if len(named) == 1 else None
+
+
+def gold_queries(references: Sequence[str]) -> tuple[str, ...]:
+    """The right queries of a row. Statements of one reference are alternatives: whether their answers bear that out is
+    seen on data. Empty for none, too many or too long ones."""
+    queries: dict[str, None] = {}
+    for reference in references:
+        if len(reference) <= MAX_SQL_CHARACTERS:
+            fenced = _FENCE.search(reference)
+            queries.update(dict.fromkeys(statements(tight(fenced[1] if fenced else reference))))
+    return tuple(queries) if len(queries) <= MAX_ALTERNATIVES else ()
 
 
 def bare_query(text: str) -> str:
@@ -113,14 +155,47 @@ def bare_query(text: str) -> str:
     return (fenced[1] if fenced else text).strip().rstrip(";").strip()
 
 
+def tight(text: str) -> str:
+    """SQL whose operators were torn apart by a tokenizer ("! =", "> =") as it was."""
+    return _TORN.sub("", text)
+
+
+def statements(text: str) -> list[str]:
+    """The statements of a text of SQL; semicolons in quotes and comments end none."""
+    found, start = [], 0
+    for token in _LEXEME.finditer(text):
+        if token[0] == ";":
+            found.append(text[start : token.start()].strip())
+            start = token.end()
+    found.append(text[start:].strip())
+    return [statement for statement in found if statement]
+
+
+def statement_end(text: str) -> int:
+    """Where the first statement of a text ends: its first semicolon outside quotes and comments, else the text's end."""
+    return next((token.start() for token in _LEXEME.finditer(text) if token[0] == ";"), len(text))
+
+
+def without_comments(text: str) -> str:
+    """SQL without its comments; what looks like one inside quotes stays."""
+    return _LEXEME.sub(lambda token: " " if token[0].startswith(("--", "/*")) else token[0], text)
+
+
+def tree_of(text: str, dialect: str | None = None) -> exp.Expression | None:
+    """The parsed query; None for what is not exactly one read-only query, or too long."""
+    read = read_query(text, dialect)
+    return read[0] if read is not None else None
+
+
 def read_query(text: str, dialect: str | None = None) -> tuple[exp.Expression, str | None] | None:
-    """The parsed query with the dialect that read it; None for what is not exactly one read-only query, or too long."""
+    """The parsed query with the dialect that read it, `dialect` tried first; None for what is not exactly one read-only query, or too long."""
     if len(text) > MAX_SQL_CHARACTERS:
         return None
+    text = without_comments(text)  # sqlglot takes one between ORDER and BY amiss
     for name in DIALECTS if dialect is None else (dialect, *DIALECTS):
-        statements = parse_sql(text, name)
-        if statements is not None and len(statements) == 1 and _is_query(statements[0]):
-            return statements[0], name
+        trees = parse_sql(text, name)
+        if trees is not None and len(trees) == 1 and _is_query(trees[0]):
+            return trees[0], name
     return None
 
 
@@ -176,7 +251,7 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def schema_of(
-    text: str, wanted: set[str], gold: exp.Expression | None = None
+    text: str, wanted: set[str], golds: Sequence[exp.Expression] = ()
 ) -> tuple[tuple[Table, ...], tuple[str, ...], float]:
     """(tables, INSERT statements, confidence) that a text describes; empty when it describes none of the wanted tables."""
     text = text[:MAX_SCHEMA_CHARACTERS]
@@ -184,9 +259,9 @@ def schema_of(
         tables, inserts = _declared(text)
         if tables:
             return tables, inserts, 1.0
-    text, names = _with_quotes(text[:MAX_NOTES_CHARACTERS], wanted), _column_names(gold)
+    text, names = _with_quotes(text[:MAX_NOTES_CHARACTERS], wanted), _column_names(golds)
     noted = tuple(_noted(text, wanted, names))
-    return (noted, (), 0.8) if noted and _covers_columns(noted, gold) else ((), (), 0.0)
+    return (noted, (), 0.8) if noted and all(_covers_columns(noted, gold) for gold in golds) else ((), (), 0.0)
 
 
 def _with_quotes(text: str, wanted: Iterable[str]) -> str:
@@ -197,19 +272,17 @@ def _with_quotes(text: str, wanted: Iterable[str]) -> str:
     return text
 
 
-def _column_names(gold: exp.Expression | None) -> frozenset[str]:
-    """Lower-case names that the gold query reads as columns: they tell where an unusual name ends."""
+def _column_names(golds: Sequence[exp.Expression]) -> frozenset[str]:
+    """Lower-case names that the gold queries read as columns: they tell where an unusual name ends."""
     from sqlglot import exp
 
-    return frozenset(column.name.lower() for column in gold.find_all(exp.Column)) if gold is not None else frozenset()
+    return frozenset(column.name.lower() for gold in golds for column in gold.find_all(exp.Column))
 
 
-def _covers_columns(tables: tuple[Table, ...], gold: exp.Expression | None) -> bool:
+def _covers_columns(tables: tuple[Table, ...], gold: exp.Expression) -> bool:
     """Notes are looser than CREATE TABLE: trust them only where they name the columns that the gold query reads."""
     from sqlglot import exp
 
-    if gold is None:
-        return True
     known = {column.name.lower() for table in tables for column in table.columns}
     aliases = {alias.alias.lower() for alias in gold.find_all(exp.Alias)}
     columns = [column for column in gold.find_all(exp.Column) if isinstance(column.this, exp.Identifier)]
@@ -239,7 +312,7 @@ def _statements(text: str) -> Iterator[str]:
     starts = sorted(match.start() for pattern in (_CREATE, _INSERT) for match in pattern.finditer(text))
     for index, start in enumerate(starts[:400]):
         end = starts[index + 1] if index + 1 < len(starts) else len(text)
-        chunk = text[start:end]
+        chunk = without_comments(text[start:end])
         yield chunk[: _statement_end(chunk, is_create=bool(_CREATE.match(chunk)))]
 
 

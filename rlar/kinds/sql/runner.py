@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import random
+import re
 import sqlite3
 import time
 from typing import Any
@@ -25,28 +27,36 @@ _TODAY = "2024-01-15"
 _MAX_ROWS = 5000
 
 
-def run(databases: list[dict[str, Any]], queries: list[str], seconds: float) -> list[list[dict[str, Any]]]:
-    """For every database the answers of all queries: {"columns", "rows"} or {"error"} ({"error": "timeout"}).
+def run(
+    databases: list[dict[str, Any]], queries: list[str], seconds: float, shuffles: int = 0, shuffled: int = 0
+) -> list[list[list[dict[str, Any]]]]:
+    """Answers [database][order][query]: {"columns", "rows"} or {"error"} ({"error": "timeout"}).
 
-    `seconds` is for one query on one database; a query that ran out of time once is not tried again. A database with
-    {"only": n} gets the first n queries; its other answers are missing.
+    The first order of the rows is the database's own and answers all queries; `shuffles` further ones answer the first
+    `shuffled` queries. `seconds` is for one query on one database; a query that ran out of time is not tried again.
     """
     slow: set[str] = set()
     answers = []
     for database in databases:
-        asked = queries[: database.get("only", len(queries))]
-        found = _on_one(database, [query for query in asked if query not in slow], seconds)
-        slow |= {query for query, answer in found.items() if answer.get("error") == "timeout"}
-        answers.append([found.get(query, {"error": "timeout"}) for query in asked])
+        orders = []
+        for order in range(1 + shuffles):
+            asked = queries[: shuffled if order else len(queries)]
+            found = _on_one(database, [query for query in asked if query not in slow], seconds, order)
+            slow |= {query for query, answer in found.items() if answer.get("error") == "timeout"}
+            orders.append([found.get(query, {"error": "timeout"}) for query in asked])
+        answers.append(orders)
     return answers
 
 
-def _on_one(database: dict[str, Any], queries: list[str], seconds: float) -> dict[str, dict[str, Any]]:
+def _on_one(database: dict[str, Any], queries: list[str], seconds: float, order: int) -> dict[str, dict[str, Any]]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         for statement in database["create"]:
             connection.execute(statement)
         for statement, rows in database["rows"]:
+            rows = list(rows)
+            if order:
+                random.Random(order).shuffle(rows)
             connection.executemany(statement, rows)
         for statement in database.get("inserts", ()):
             with contextlib.suppress(sqlite3.Error):
@@ -153,6 +163,16 @@ def _add_functions(connection: sqlite3.Connection) -> None:
         ("mod", 2, lambda one, other: None if one is None or not other else one % other),
         ("if", 3, lambda condition, yes, no: yes if condition else no),
         ("len", 1, lambda text: None if text is None else len(str(text))),
+        ("regexp", 2, lambda pattern, text: None if text is None else int(re.search(pattern, str(text)) is not None)),
+        ("mid", 3, lambda text, start, count: None if text is None else str(text)[int(start) - 1 :][: int(count)]),
+        ("concat_ws", -1, lambda mark, *parts: str(mark).join(str(part) for part in parts if part is not None)),
+        ("quarter", 1, lambda day: None if day is None else (int(str(day)[5:7]) + 2) // 3),
+        (
+            "lpad",
+            3,
+            lambda text, count, fill: None if text is None else str(text).rjust(int(count), fill)[: int(count)],
+        ),
+        ("reverse", 1, lambda text: None if text is None else str(text)[::-1]),
         ("char_length", 1, lambda text: None if text is None else len(str(text))),
     ]
     for name, arity, function in pure:

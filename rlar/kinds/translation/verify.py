@@ -109,7 +109,7 @@ class TranslationQuality(LibraryTool):
         ]
         if not references:
             return abstain("no reference translation")
-        raw = body(visible_answer(sample.completion, sample.prompt))[: 4 * MAX_COMPARED]
+        raw = body(visible_answer(sample.answer, sample.prompt))[: 4 * MAX_COMPARED]
         text = folded(raw)
         source = folded(_text(sample.binding, "source"))
         if not text:

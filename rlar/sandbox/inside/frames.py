@@ -22,6 +22,7 @@ class FrameError(Exception):
 
 
 def read_exactly(descriptor: int, size: int) -> bytes:
+    """`size` bytes. Raises FrameError where the channel ends before."""
     chunk = os.read(descriptor, size)
     if len(chunk) == size:
         return chunk
@@ -55,6 +56,7 @@ def read_frame(descriptor: int, limit: int = MAX_FRAME) -> Any:
 
 
 def write_frame(descriptor: int, value: Any) -> None:
+    """Send a value as JSON after 4 bytes of length."""
     body = _ENCODE(value).encode()
     data = _LENGTH.pack(len(body)) + body
     sent = os.write(descriptor, data)

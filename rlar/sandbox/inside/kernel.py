@@ -39,11 +39,13 @@ def syscall(name: str, *arguments: object) -> int:
 
 
 def prctl(option: int, value: int = 0) -> int:
+    """prctl(2); -1 where the kernel refuses."""
     zero = ctypes.c_ulong(0)
     return int(LIBC.prctl(option, ctypes.c_ulong(value), zero, zero, zero))
 
 
 def forbid_new_privileges() -> None:
+    """No set-user-id program gives this process or its children more than it has. Raises OSError."""
     checked(prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
 
 

@@ -107,6 +107,7 @@ class Program:
         return ["h", len(self.objects) - 1]
 
     def resolve(self, data: list[Any]) -> Any:
+        """The object that a tagged reference of the tester means. Raises CodecError for a tag that is none."""
         tag, key = data
         if tag == "h":
             return self.objects[key]

@@ -38,7 +38,7 @@ OVER: tuple[Literal["min", "mean"], ...] = ("min", "mean")
 """How the steps' P(good) are put together: the least (arXiv:2312.08935, sec. 3.4), or the mean. No file says which."""
 
 
-class Reading(Frozen):
+class HeadReading(Frozen):
     """One way to read a model; the gate decides which is right where several are possible."""
 
     family: Family
@@ -87,7 +87,7 @@ def pad_token(config: JsonObject, tokenizer_config: JsonObject) -> Any:
 
 def readings(
     config: JsonObject, tokenizer_config: JsonObject, *, has_template: bool, readouts: Mapping[str, Mapping[str, float]]
-) -> tuple[Reading, ...]:
+) -> tuple[HeadReading, ...]:
     """How a model can be read, likeliest first; more than one where its files do not tell.
 
     Args:
@@ -102,13 +102,15 @@ def readings(
     if architecture.endswith("ForSequenceClassification"):
         templates = _templates(config, has_template)
         if len(labels) == 1:
-            return tuple(Reading(family="scalar", template=template) for template in templates)
+            return tuple(HeadReading(family="scalar", template=template) for template in templates)
         name, weights = _readout(labels, readouts)
-        return tuple(Reading(family="objectives", template=t, weights=dict(weights), readout=name) for t in templates)
+        return tuple(
+            HeadReading(family="objectives", template=t, weights=dict(weights), readout=name) for t in templates
+        )
     if architecture.endswith("ForTokenClassification"):
         good = _good_label(labels)
         return tuple(
-            Reading(family="process", template="steps", good=good, separator=separator, over=over)
+            HeadReading(family="process", template="steps", good=good, separator=separator, over=over)
             for separator in _separators(tokenizer_config)
             for over in OVER
         )

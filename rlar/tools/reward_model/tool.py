@@ -21,9 +21,9 @@ from pydantic import Field, ValidationError
 
 from rlar.code_identity import code_identity
 from rlar.errors import HubError, ToolError, boundary, first_problem
-from rlar.text.answers import clean, strip_reasoning
+from rlar.text.answers import clean
 from rlar.tool import Resources
-from rlar.tools.reward_model.families import Reading, architecture_of, labels_of, refusal
+from rlar.tools.reward_model.families import HeadReading, architecture_of, labels_of, refusal
 from rlar.tools.reward_model.files import (
     check_hashes,
     count_parameters,
@@ -57,7 +57,7 @@ Dtype = Literal["auto", "float32", "bfloat16"]
 class RewardModelParams(Frozen):
     """The params of a REWARD_MODEL tool."""
 
-    reading: Reading
+    reading: HeadReading
     files: dict[str, str] = Field(min_length=1)
     """Name -> SHA-256 of every file that is loaded."""
     max_length: int = Field(ge=16)
@@ -406,8 +406,8 @@ LINE_BREAKS = ("\n", "\n\n")
 
 
 def visible(completion: str) -> str:
-    """What a reader sees as the answer: without the reasoning block and invisible characters; "" where it never ends."""
-    return clean(strip_reasoning(completion) or "").strip()
+    """What a reader sees of an answer: without invisible characters."""
+    return clean(completion).strip()
 
 
 def _not_encoded(error: Exception) -> Score:
@@ -484,7 +484,7 @@ def _shown(keys: Any) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def _label_weights(reading: Reading, config: dict[str, Any]) -> list[float]:
+def _label_weights(reading: HeadReading, config: dict[str, Any]) -> list[float]:
     """The weight of every label of the head, in the head's order."""
     labels = labels_of(config)
     if reading.family == "scalar" and len(labels) == 1:

@@ -18,14 +18,17 @@ class MicroBatch:
     """
 
     prompts: list[list[int]]
+    """Token ids, each prompt once."""
     prompt_of_R: Tensor
-    """Index into `prompts`."""
+    """(R,) index into `prompts`."""
     rows_R: Tensor
-    """Which rows of the rollouts these are."""
+    """(R,) which rows of the rollouts these are."""
     completion_ids_R_T: Tensor
+    """(R, T) token ids; anything past a row's length."""
     lengths_R: Tensor
+    """(R,) tokens of each completion, the environment's among them."""
     action_mask_R_T: Tensor | None = None
-    """Bool, where the targets are; None: every completion token."""
+    """(R, T) bool, where the targets are; None: every completion token."""
 
     @cached_property
     def mask_R_T(self) -> Tensor:

@@ -141,4 +141,5 @@ class FastNetwork(FastLayers):
         return parts
 
     def decoder(self, prompts: Sequence[list[int]], group_size: int, max_new_tokens: int) -> Decoder:
+        """A decoder for P prompts with `group_size` rows each; room for `max_new_tokens` is taken at once."""
         return FastDecoder(self, prompts, group_size, max_new_tokens)

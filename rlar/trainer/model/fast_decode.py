@@ -53,6 +53,7 @@ class FastDecoder:
         return layers, (ready(weight), bias)
 
     def start(self) -> Tensor:
+        """Encode the P prompts without padding, each once. Returns the (P*G, V) logits of the first token."""
         net, prompts = self.network, self.prompts
         rows = prompts.count * self.group_size
         cos, sin = net.rotary(prompts.positions)
@@ -71,6 +72,7 @@ class FastDecoder:
         return logits if self.head_bias is None else logits + self.head_bias
 
     def step(self, tokens_B: Tensor) -> Tensor:
+        """Append `tokens_B` (B,) to the B rows that still run. Returns their (B, V) logits."""
         net, rows, used = self.network, len(tokens_B), self.column + 1
         cos, sin = self.tables[0][self.positions_B][:, None], self.tables[1][self.positions_B][:, None]
         x = net.embed(tokens_B)
@@ -111,6 +113,7 @@ class FastDecoder:
         return rows if len(rows) == len(self.slots_B) else rows[self.slots_B]
 
     def keep(self, index: Tensor) -> None:
+        """Go on with the rows of `index` (into the B that run); prompts without rows leave the cache."""
         self.positions_B = self.positions_B[index]
         slots = self.slots_B[index]
         remaining, group_B = torch.unique(slots // self.group_size, return_inverse=True)

@@ -48,15 +48,18 @@ class FastLayers:
     # -------------------------------------------------------------------------------------- weights
 
     def head(self) -> tuple[Tensor, Tensor | None]:
+        """(V, D) weight of the output layer in the dtype of the computation, and its bias (V,) or None."""
         return self._cast(self.model.lm_head.weight), self.model.lm_head.bias
 
     def cache_bytes_per_token(self) -> int:
+        """Bytes of keys and values of one token in all layers."""
         return 2 * len(self.model.model.layers) * self.kv_heads * self.head_size * self.dtype.itemsize
 
     def _cast(self, weight: Tensor) -> Tensor:
         return weight.to(self.dtype)
 
     def embed(self, ids: Tensor) -> Tensor:
+        """(..., ) token ids -> (..., D) embeddings."""
         table = self.model.model.embed_tokens  # its padding row gets no gradient, as in the model's own forward
         return self._cast(F.embedding(ids, table.weight, table.padding_idx))
 
@@ -115,9 +118,11 @@ class FastLayers:
     # -------------------------------------------------------------------------------------- one block
 
     def norm(self, x: Tensor, weight: Tensor) -> Tensor:
+        """RMSNorm over the last axis (arXiv:1910.07467, eq. 4)."""
         return F.rms_norm(x, x.shape[-1:], weight, self.epsilon)
 
     def final_norm(self, x: Tensor) -> Tensor:
+        """(..., D) hidden states, normalised for the output layer."""
         return self.norm(x, self._cast(self.model.model.norm.weight))
 
     def qkv(self, x: Tensor, layer: Layer, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -135,11 +140,13 @@ class FastLayers:
         return rotated[..., : self.heads, :], rotated[..., self.heads :, :], y[..., self.heads + self.kv_heads :, :]
 
     def after_attention(self, x: Tensor, attended: Tensor, layer: Layer) -> Tensor:
+        """(..., D) residual and (..., heads * size) attended values -> (..., D) after the output projection and the MLP."""
         x = x + matmul_weight(attended, layer.out, self.linear)
         gate, up = matmul_weight(self.norm(x, layer.norm_2), layer.gate_up, self.linear).chunk(2, -1)
         return x + matmul_weight(F.silu(gate) * up, layer.down, self.linear)
 
     def logits(self, hidden: Tensor) -> Tensor:
+        """(..., D) normalised hidden states -> (..., V) logits."""
         weight, bias = self.head()
         logits = matmul_weight(hidden, weight, self.linear)
         return logits if bias is None else logits + bias
@@ -147,6 +154,7 @@ class FastLayers:
     # -------------------------------------------------------------------------------------- prompts
 
     def pack_prompts(self, prompts: Sequence[list[int]]) -> PackedPrompts:
+        """The prompts in one row without padding, on the model's device."""
         return pack_prompts(prompts, dtype=self.dtype, device=self.model.lm_head.weight.device)
 
     def causal(self, width: int, device: torch.device) -> Tensor:

@@ -33,10 +33,12 @@ class TransformersNetwork:
         self.linear_head = self._head_is_linear()
 
     def head(self) -> tuple[Tensor, Tensor | None]:
+        """(V, D) weight of the output layer in the dtype of the computation, and its bias (V,) or None."""
         head = self.model.get_output_embeddings()
         return head.weight.to(self.dtype), getattr(head, "bias", None)
 
     def cache_bytes_per_token(self) -> int:
+        """Bytes of keys and values of one token in all layers."""
         config = self.model.config.get_text_config()
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -66,6 +68,7 @@ class TransformersNetwork:
 
     @contextmanager
     def autocast(self) -> Iterator[None]:
+        """Compute in the dtype of the run; nothing where that is float32."""
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             yield
 
@@ -73,6 +76,7 @@ class TransformersNetwork:
 
     @contextmanager
     def forwards(self) -> Iterator[Callable[[MicroBatch], Tensor]]:
+        """See Network.forwards: here the model's own forward."""
         yield self.hidden
 
     def hidden(self, batch: MicroBatch) -> Tensor:
@@ -106,6 +110,7 @@ class TransformersNetwork:
         return [parts[length] for length in sorted(parts)]
 
     def decoder(self, prompts: Sequence[list[int]], group_size: int, max_new_tokens: int) -> TransformersDecoder:
+        """A decoder for prompts of one length; `max_new_tokens` is not needed here."""
         return TransformersDecoder(self, prompts, group_size)
 
 
@@ -119,6 +124,7 @@ class TransformersDecoder:
         self.cache: Any = None
 
     def start(self) -> Tensor:
+        """Encode the prompts, each once. Returns the (P*G, V) logits of the first token."""
         with self.network.autocast():
             output = self.network.model(input_ids=self.ids_B_L, use_cache=True)
         logits: Tensor = output.logits[:, -1]
@@ -132,6 +138,7 @@ class TransformersDecoder:
         return logits.repeat_interleave(self.group_size, 0)
 
     def step(self, tokens_B: Tensor) -> Tensor:
+        """Append `tokens_B` (B,) to each row. Returns the (B, V) logits of the next."""
         self.ids_B_L = torch.cat([self.ids_B_L, tokens_B[:, None]], 1)
         with self.network.autocast():
             if self.cache is None:
@@ -143,6 +150,7 @@ class TransformersDecoder:
         return logits
 
     def keep(self, index: Tensor) -> None:
+        """Go on with the rows of `index` only."""
         self.ids_B_L = self.ids_B_L[index]
         if self.cache is not None:
             self.cache.batch_select_indices(index)

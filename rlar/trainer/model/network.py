@@ -52,7 +52,9 @@ class Network(Protocol):
         """Which prompts are best (or can only be) decoded together."""
         ...
 
-    def decoder(self, prompts: Sequence[list[int]], group_size: int, max_new_tokens: int) -> Decoder: ...
+    def decoder(self, prompts: Sequence[list[int]], group_size: int, max_new_tokens: int) -> Decoder:
+        """A decoder of P prompts (one lot of `split`) with `group_size` rows each, for so many tokens at most."""
+        ...
 
     def cache_bytes_per_token(self) -> int:
         """Of one row."""

@@ -15,14 +15,19 @@ class PackedPrompts:
     """Prompts one after the other, and where they lie in a right-aligned (P, width) table."""
 
     ids: Tensor
+    """(K,) the tokens of all prompts."""
     positions: Tensor
+    """(K,) place of each token in its prompt."""
     index: Tensor
-    """Of each token in the flattened table."""
+    """(K,) place of each token in the flattened (P * width) table."""
     ends: Tensor
     """(P,) index of each prompt's last token in `ids`."""
     lengths: Tensor
+    """(P,) tokens of each prompt."""
     count: int
+    """P."""
     width: int
+    """Tokens of the longest prompt."""
     bias: Tensor | None
     """(P, 1, 1, width): -inf on padding; None where there is none."""
 

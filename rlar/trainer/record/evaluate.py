@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from rlar.trainer.collect import Batch
+from rlar.trainer.collect import RolloutBatch
 from rlar.trainer.record.audit import Auditor
 from rlar.trainer.record.metrics import mean
 from rlar.types import TaskSpec
@@ -28,7 +28,7 @@ def task_labels(tasks: list[TaskSpec]) -> dict[str, str]:
     }
 
 
-def evaluation(batch: Batch, labels: dict[str, str]) -> dict[str, Any]:
+def evaluation(batch: RolloutBatch, labels: dict[str, str]) -> dict[str, Any]:
     """Per task the mean reward, the share above one half and how many were scored; and completions to read."""
     values: dict[str, list[float]] = {}
     rows: Counter[str] = Counter()
@@ -63,7 +63,7 @@ def evaluation(batch: Batch, labels: dict[str, str]) -> dict[str, Any]:
     return {"eval": found, "eval_macro": macro, "examples": examples}
 
 
-def audit(batch: Batch, auditor: Auditor, labels: dict[str, str]) -> dict[str, Any]:
+def audit(batch: RolloutBatch, auditor: Auditor, labels: dict[str, str]) -> dict[str, Any]:
     """Reward beside audit on a few groups of every task that has an audit tool, by label."""
     taken: Counter[str] = Counter()
     chosen: list[int] = []

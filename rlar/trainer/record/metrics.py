@@ -12,29 +12,35 @@ from typing import TYPE_CHECKING, Any
 
 from rlar.foreign import parse_json
 from rlar.rows.atomic import write_errors, write_text_atomic
+from rlar.text.answer_format import agreed_format
 from rlar.trainer.advantage import count_groups
 from rlar.trainer.record.boards import Board, flat_numbers
 from rlar.trainer.record.checkpoint import CheckpointError
 from rlar.types import Reward
 
 if TYPE_CHECKING:
-    from rlar.trainer.collect import Batch
+    from rlar.trainer.collect import RolloutBatch
     from rlar.trainer.update import Update
 
 
 def task_metrics(
-    rewards: Sequence[Reward], labels: dict[str, str], lengths: Sequence[int]
+    rewards: Sequence[Reward], labels: dict[str, str], lengths: Sequence[int], texts: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Per task label: mean reward of what was scored, its number, statuses, mean length; mean score and statuses per tool."""
+    """Per task label: mean reward of what was scored, its number, statuses, mean length; mean score and statuses per tool.
+
+    And "searched": the share of completions in no agreed format, in which an answer has to be looked for.
+    """
     values: dict[str, list[float]] = defaultdict(list)
     statuses: dict[str, Counter[str]] = defaultdict(Counter)
     sizes: dict[str, list[int]] = defaultdict(list)
     tools: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     calls: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    for reward, length in zip(rewards, lengths, strict=True):
+    searched: dict[str, list[float]] = defaultdict(list)
+    for reward, length, text in zip(rewards, lengths, texts, strict=True):
         label = labels.get(reward.fingerprint or "", "unknown")
         statuses[label][reward.status] += 1
         sizes[label].append(length)
+        searched[label].append(float(agreed_format(text) is None))
         if reward.reward is not None:
             values[label].append(reward.reward)
         for score in reward.scores:
@@ -47,6 +53,7 @@ def task_metrics(
             "scored": len(values[label]),
             "status": dict(sorted(statuses[label].items())),
             "length": mean(sizes[label]),
+            "searched": mean(searched[label]),
             "tools": {tool: mean(scores) for tool, scores in sorted(tools[label].items())},
             "calls": {tool: dict(sorted(counts.items())) for tool, counts in sorted(calls[label].items())},
         }
@@ -54,13 +61,15 @@ def task_metrics(
     }
 
 
-def step_metrics(step: int, batch: Batch, update: Update, labels: dict[str, str], *, seconds: float) -> dict[str, Any]:
+def step_metrics(
+    step: int, batch: RolloutBatch, update: Update, labels: dict[str, str], *, seconds: float
+) -> dict[str, Any]:
     """The row of a step in the log."""
     lengths = batch.rollouts.action_counts_N.tolist()
     row: dict[str, Any] = {
         "step": step,
         "reward": mean([reward.reward for reward in batch.rewards if reward.reward is not None]),
-        "tasks": task_metrics(batch.rewards, labels, lengths),
+        "tasks": task_metrics(batch.rewards, labels, lengths, batch.rollouts.texts),
         "groups": vars(count_groups(batch.rewards_P_G)),
         "signals": update.signals,
         "loss": update.stats.loss,
@@ -127,6 +136,7 @@ class MetricsLog:
             board.write(row["step"], flat_numbers(row))
 
     def close(self) -> None:
+        """Close the file and the boards."""
         self._file.close()
         for board in self._boards:
             board.close()

@@ -161,6 +161,12 @@ def _page(
             {label: smooth(curve) for label, curve in per_task(steps, "tasks", "length").items()},
             low=0,
         ),
+        chart(
+            "Completions in no agreed format, whose answer had to be looked for",
+            {label: smooth(curve) for label, curve in per_task(steps, "tasks", "searched").items()},
+            low=0,
+            high=1,
+        ),
         chart("Groups a step", groups, low=0),
         chart("Entropy", single("entropy")),
         chart("KL to the reference", single("kl")),

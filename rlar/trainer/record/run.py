@@ -16,7 +16,7 @@ from rlar.registry.registry import Registry
 from rlar.rows.atomic import write_errors, write_text_atomic
 from rlar.scoring.lock_file import make_lock
 from rlar.scoring.scorer import Scorer
-from rlar.trainer.collect import Batch, Collector
+from rlar.trainer.collect import Collector, RolloutBatch
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.data import TrainData, load_rows
 from rlar.trainer.distributed import ALONE, Ranks
@@ -123,7 +123,7 @@ class Run:
             found = evaluation(self.collector.greedy(self.data.held_out), self.labels)
             self.record("eval", {"step": step, **found})
 
-    def audit(self, batch: Batch, step: int) -> dict[str, Any]:
+    def audit(self, batch: RolloutBatch, step: int) -> dict[str, Any]:
         """The audit of a batch as part of the step's row; empty where it is not its turn."""
         if not self.config.audit_every or step % self.config.audit_every:
             return {}

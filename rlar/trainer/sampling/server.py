@@ -82,6 +82,7 @@ class HttpSampler:
         stop: Sequence[str] = (),
         generator: torch.Generator | None = None,
     ) -> Rollouts:
+        """See Sampler.sample. Raises SamplerError where the server gives no usable answer."""
         check_sampling(prompts, self.policy, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p)
         if temperature not in (0.0, 1.0) and not self.processed_logprobs:
             raise ConfigError(

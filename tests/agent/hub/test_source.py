@@ -48,7 +48,7 @@ def served(folder: Path) -> Iterator[HubServer]:
 
 @pytest.fixture
 def server(served: HubServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    monkeypatch.setattr(hub_module, "PATIENCE", (4, 0.01, 0.05))
+    monkeypatch.setattr(hub_module, "RETRY_SCHEDULE", (4, 0.01, 0.05))
     served.clear()
     yield served
     served.clear()

@@ -25,10 +25,7 @@ CODE = "def add(a, b):\n    return a + b"
         f"```\n{CODE}\n```",
         f"~~~\n{CODE}\n~~~",
         f"```python\n{CODE}",
-        f"<think>def add(a, b): return 0\n```python\ndef add(a, b): return 1\n```</think>\n```python\n{CODE}\n```",
-        f"hmm\n</think>\n\n{CODE}",
         f"Here is the function:\n\n{CODE}\n\nThis function adds two numbers and returns the sum.",
-        f"{CODE}<|im_end|>",
         f"   ```python\n   {CODE.replace(chr(10), chr(10) + '   ')}\n   ```",
         f"```python\n{CODE}\n```\nUse it:\n```python\nprint(add(1, 2))\n```\n```bash\npython add.py\n```",
         f"First try:\n```python\ndef add(a, b):\n    return a - b\n```\nThat is wrong. Better:\n```python\n{CODE}\n```",
@@ -84,7 +81,7 @@ def test_whole_programs_are_the_last_block_that_reads() -> None:
 
 @pytest.mark.parametrize(
     "completion",
-    ["", " ", "I cannot help with that.", "<think>def add(a, b): return a + b", "x" * 300_000, "\x00", "\ud800"],
+    ["", " ", "I cannot help with that.", "x" * 300_000, "\x00", "\ud800"],
 )
 def test_no_program_defines_nothing(completion: str) -> None:
     assert "def add" not in extract_program(completion, ADD)

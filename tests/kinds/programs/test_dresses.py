@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rlar.kinds.programs.completion import extract_program
 from rlar.kinds.programs.rows import TestSuite
+from rlar.types import Sample
 
 HEADER = 'from typing import List\n\ndef total(numbers: List[int]) -> int:\n    """Sum the numbers."""\n'
 SUITES = (
@@ -83,14 +84,14 @@ def adds_up(program: str) -> bool:
 @settings(max_examples=250, deadline=None)
 @given(st.data(), texts(RIGHT), texts(SUITES))
 def test_a_right_program_is_found_in_any_dress(draw: st.DataObject, code: str, suite: TestSuite) -> None:
-    completion = dress(draw, code)
+    completion = Sample(prompt="p", completion=dress(draw, code)).answer
     assert adds_up(extract_program(completion, suite)), completion
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.data(), texts(WRONG), texts(SUITES))
 def test_no_dress_makes_a_wrong_program_right(draw: st.DataObject, code: str, suite: TestSuite) -> None:
-    completion = dress(draw, code)
+    completion = Sample(prompt="p", completion=dress(draw, code)).answer
     assert not adds_up(extract_program(completion, suite)), completion
 
 
@@ -107,4 +108,6 @@ def test_what_is_no_answer_is_none(code: str, suite: TestSuite, before: str, dra
         "words": "I cannot write total for you.",
     }
     completion = none[draw.draw(texts(sorted(none)))]
-    assert not adds_up(extract_program(f"{before}\n{completion}", suite)), completion
+    assert not adds_up(extract_program(Sample(prompt="p", completion=f"{before}\n{completion}").answer, suite)), (
+        completion
+    )

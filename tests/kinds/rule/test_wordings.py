@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from rlar.discover.discover import Group, Reading, discover
+from rlar.discover.discover import Group, GroupReading, discover
 from rlar.kinds.bind import bind
 from rlar.kinds.rule.wordings import find_wordings, matches, normal_text, slots
 from rlar.types import AnswerKind, Contract, Example, Message
@@ -140,9 +140,11 @@ class Reader:
     def __call__(self, groups):
         self.asked += groups
         return [
-            Reading(Contract(answer_kind=RULE, has_reference=False, wordings=(group.wording,)), "sums", "Hit a target.")
+            GroupReading(
+                Contract(answer_kind=RULE, has_reference=False, wordings=(group.wording,)), "sums", "Hit a target."
+            )
             if "target" in group.wording
-            else Reading(group.contract, "small talk", criteria=("It is friendly.",))
+            else GroupReading(group.contract, "small talk", criteria=("It is friendly.",))
             for group in groups
         ]
 
@@ -190,7 +192,7 @@ def test_a_reading_may_correct_what_a_task_is_judged_by():
 
     def read(groups):
         assert groups[0].fits[AnswerKind.MATH] == 1.0  # a number is an expression, too
-        return [Reading(math, "lengths") for _ in groups]
+        return [GroupReading(math, "lengths") for _ in groups]
 
     found = discover(rows, read=read)
     assert [(task.contract, task.label) for task in found.tasks] == [(math, "lengths")]

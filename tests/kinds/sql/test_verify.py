@@ -9,10 +9,11 @@ import pytest
 
 from rlar.errors import SandboxRefused
 from rlar.kinds import library_class
+from rlar.kinds.sql.answer import extract_queries
+from rlar.kinds.sql.compare import SAME, Verdict, compare
 from rlar.kinds.sql.data import database, shape_of
 from rlar.kinds.sql.mutants import sql_mutants
 from rlar.kinds.sql.rows import SqlTask, find_sql, read_query
-from rlar.kinds.sql.verify import compare, extract_query
 from rlar.tool import LibraryTool, Resources
 from rlar.tools.library import library_spec
 from rlar.types import Example, Message, Sample, Score
@@ -40,10 +41,9 @@ def task_of(gold: str) -> SqlTask:
     return task
 
 
-def score(tool: LibraryTool, gold: str, completion: str) -> Score:
-    return tool.score_one(
-        Sample(prompt=SCHEMA, completion=completion, reference=gold, binding={"sql": task_of(gold).to_binding()})
-    )
+def score(tool: LibraryTool, gold: str, completion: str, question: str = "") -> Score:
+    binding = {"sql": task_of(gold).to_binding()}
+    return tool.score_one(Sample(prompt=SCHEMA + question, completion=completion, reference=gold, binding=binding))
 
 
 GOLDS = [
@@ -121,25 +121,43 @@ def test_what_answers_differently_or_does_harm_scores_zero(tool: LibraryTool, co
     assert score(tool, GOLDS[1], GOLDS[1]).value == 1.0
 
 
-def test_order_counts_only_where_the_gold_query_sorts(tool: LibraryTool) -> None:
+def test_order_counts_only_where_the_gold_query_sorts_and_the_prompt_asks_for_it(tool: LibraryTool) -> None:
     ordered = "SELECT name, age FROM singer ORDER BY age DESC"
-    assert score(tool, ordered, "SELECT name, age FROM singer ORDER BY age").value == 0.0
-    assert score(tool, ordered, "SELECT name, age FROM singer ORDER BY age DESC").value == 1.0
+    asked = "\nName and age of the singers, sorted by age, the oldest first."
+    assert score(tool, ordered, "SELECT name, age FROM singer ORDER BY age", asked).value == 0.0
+    assert score(tool, ordered, "SELECT name, age FROM singer", asked).value == 0.0
+    assert score(tool, ordered, "SELECT name, age FROM singer ORDER BY age DESC", asked).value == 1.0
+    assert score(tool, ordered, "SELECT name, age FROM singer", "\nName and age?").status == "abstain"
     assert score(tool, "SELECT name, age FROM singer", "SELECT name, age FROM singer ORDER BY age").value == 1.0
 
 
-def test_columns_may_be_swapped_only_when_their_names_say_so() -> None:
-    gold = {"columns": ["name", "age"], "rows": [["a", 1], ["b", 2]]}
-    assert compare({"columns": ["age", "name"], "rows": [[1, "a"], [2, "b"]]}, gold, ordered=False) == ""
-    assert compare({"columns": ["x", "y"], "rows": [[1, "a"], [2, "b"]]}, gold, ordered=False) == "other values"
-    assert compare({"columns": ["name", "age"], "rows": [["b", 2.0000001], ["a", 1]]}, gold, ordered=False) == ""
-    assert (
-        compare({"columns": ["name", "age"], "rows": [["b", 2], ["a", 1]]}, gold, ordered=True)
-        == "another order of rows"
-    )
-    assert compare({"columns": ["name", "age"], "rows": [["a", 1], ["a", 1], ["b", 2]]}, gold, ordered=False)
-    assert compare({"columns": ["name", "age"], "rows": [["a", "1"], ["b", 2]]}, gold, ordered=False)
-    assert compare({"columns": ["name"], "rows": [["a"], ["b"]]}, gold, ordered=False)
+def result(columns: str, *rows: tuple[object, ...]) -> dict[str, Any]:
+    return {"columns": columns.split(), "rows": [list(row) for row in rows]}
+
+
+def test_results_are_compared_as_rows_and_what_graders_decide_differently_is_debatable() -> None:
+    gold = result("name age", ("a", 1), ("b", 2))
+    assert compare(result("age name", (1, "a"), (2, "b")), gold, ordered=False) == SAME
+    assert compare(result("name age", ("b", 2.0000001), ("a", 1)), gold, ordered=False) == SAME
+    assert compare(result("x y", (1, "a"), (2, "b")), gold, ordered=False).debatable
+    assert compare(result("name age", ("a", "1"), ("b", 2)), gold, ordered=False).debatable
+    swapped = result("name age", ("b", 2), ("a", 1))
+    assert compare(swapped, gold, ordered=True) == Verdict("another order of rows")
+    assert compare(swapped, gold, ordered=True, order_asked=False).debatable
+    for wrong in (
+        result("name age", ("a", 1), ("a", 1), ("b", 2)),
+        result("name", ("a",), ("b",)),
+        result("name age", ("a", 2), ("b", 1)),
+        result("name age", ("a", 1), ("b", None)),
+    ):
+        assert not compare(wrong, gold, ordered=False).debatable
+        assert compare(wrong, gold, ordered=False).difference
+    # Nobody can tell the two columns of a pair of names apart but by their place.
+    pairs = result("name name", ("a", "b"), ("b", "c"))
+    assert not compare(result("name name", ("b", "a"), ("c", "b")), pairs, ordered=False).debatable
+    repeated = result("name", ("a",), ("a",), ("b",))
+    assert not compare(result("name", ("a",), ("b",)), repeated, ordered=False).debatable
+    assert compare(result("name", ("a",), ("b",)), repeated, ordered=False, repeats_count=False).debatable
 
 
 @pytest.mark.parametrize(
@@ -160,21 +178,14 @@ def test_rows_without_a_schema_abstain(tool: LibraryTool) -> None:
     assert tool.score_one(Sample(prompt="p", completion="SELECT 1", binding={"sql": {"tables": 3}})).status == "abstain"
 
 
-def test_databases_repeat_and_shuffling_changes_only_the_order() -> None:
+def test_databases_repeat_and_keep_their_keys() -> None:
     task = task_of(GOLDS[5])
     read = read_query(task.gold)
     assert read is not None
     shape = shape_of(task, read[0])
     one, again, other = (database(shape, task, seed, 12) for seed in (3, 3, 4))
-    shuffled = database(shape, task, 3, 12, shuffle=9)
     assert one == again
     assert one != other
-
-    def rows(made: dict[str, Any]) -> list[list[str]]:
-        return [sorted(map(repr, table)) for _, table in made["rows"]]
-
-    assert rows(one) == rows(shuffled)
-    assert one["rows"] != shuffled["rows"]
     singers, concerts = one["rows"][0][1], next(table for statement, table in one["rows"] if "concert" in statement)
     assert len({row[0] for row in singers}) == len(singers)  # primary key
     assert {row[3] for row in concerts} <= {row[0] for row in singers}  # declared foreign key
@@ -188,9 +199,8 @@ def test_databases_repeat_and_shuffling_changes_only_the_order() -> None:
         ("```sql\nSELECT a FROM t;\n```\n```\nresult\n```", "SELECT a FROM t"),
         ("```sql\nCREATE TABLE t (a INT);\nSELECT a FROM t;\n```", "SELECT a FROM t"),
         ("Please select the best option with care.", None),
-        ("<think>SELECT a FROM t", None),
         ("x" * 50_000, None),
     ],
 )
 def test_the_last_query_of_a_completion_is_taken(completion: str, query: str | None) -> None:
-    assert extract_query(completion) == query
+    assert extract_queries(completion) == ([] if query is None else [query])

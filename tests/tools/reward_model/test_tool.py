@@ -21,7 +21,7 @@ import torch
 from rlar.errors import ToolError
 from rlar.tool import Resources
 from rlar.tools.load import load_tool
-from rlar.tools.reward_model.families import Reading, readings, refusal
+from rlar.tools.reward_model.families import HeadReading, readings, refusal
 from rlar.tools.reward_model.files import check_hashes, weight_files
 from rlar.tools.reward_model.linear import use_fastest_linear
 from rlar.tools.reward_model.store import SHARED_NAME, ModelStore, model_store
@@ -57,7 +57,7 @@ class Bench:
     def folder(self, repo: str = CHAT) -> Path:
         return cached(self.models, repo, self.cache)
 
-    def tool(self, repo: str = CHAT, reading: Reading | None = None, **params):
+    def tool(self, repo: str = CHAT, reading: HeadReading | None = None, **params):
         spec = spec_of(self.folder(repo), reading, **params)
         return load_tool(spec, resources_at(self.cache))
 
@@ -128,7 +128,7 @@ def test_a_process_score_is_read_at_the_end_of_every_step(bench):
         ends.append(len(ids) - 1)
     good = model(torch.tensor([ids])).logits.softmax(-1)[0, ends, 1].tolist()
 
-    read = {over: Reading(family="process", template="steps", over=over) for over in ("min", "mean", "last")}
+    read = {over: HeadReading(family="process", template="steps", over=over) for over in ("min", "mean", "last")}
     found = {
         over: load_tool(spec_of(tool._folder, reading), resources_at(bench.cache)) for over, reading in read.items()
     }
@@ -278,7 +278,7 @@ def test_another_version_of_the_reading_code_is_another_tool(bench):
 def test_custom_code_is_refused_and_never_run(bench, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     folder = bench.folder("custom/auto-map-rm")
-    reading = Reading(family="scalar", template="chat")
+    reading = HeadReading(family="scalar", template="chat")
 
     with pytest.raises(ToolError, match="auto_map"):
         load_tool(spec_of(folder, reading), resources_at(bench.cache))
@@ -325,8 +325,8 @@ def test_weights_that_the_architecture_does_not_use_are_refused(bench):
 def test_a_reading_that_does_not_fit_the_head_is_refused(bench):
     folder = bench.folder("acme/sentiment-reward")
     for reading in (
-        Reading(family="scalar", template="chat"),
-        Reading(family="objectives", template="chat", weights={"wit": 1.0, "depth": 1.0}),
+        HeadReading(family="scalar", template="chat"),
+        HeadReading(family="objectives", template="chat", weights={"wit": 1.0, "depth": 1.0}),
     ):
         with pytest.raises(ToolError, match="its head has the labels NEGATIVE, POSITIVE"):
             load_tool(spec_of(folder, reading), resources_at(bench.cache))
@@ -435,7 +435,7 @@ def test_tools_and_threads_share_one_loaded_model(bench, monkeypatch):
     monkeypatch.setattr(module, "load_model", lambda *args, **kwargs: loads.append(1) or load_model(*args, **kwargs))
     folder, resources = bench.folder(PROCESS), resources_at(bench.cache)
     first = load_tool(spec_of(folder), resources)
-    other = load_tool(spec_of(folder, Reading(family="process", template="steps", over="mean")), resources)
+    other = load_tool(spec_of(folder, HeadReading(family="process", template="steps", over="mean")), resources)
     expected = first.score(samples())
     found: list[list] = []
     threads = [threading.Thread(target=lambda: found.append(first.score(samples()))) for _ in range(4)]

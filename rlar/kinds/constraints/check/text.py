@@ -10,9 +10,6 @@ import re
 
 from rlar.kinds.constraints.read.lexicon import word_set
 
-_THINK = re.compile(r"<(think|thinking|reasoning)>.*?</\1>\s*", re.DOTALL | re.IGNORECASE)
-_THINK_OPEN = re.compile(r"^\s*<(?:think|thinking|reasoning)>", re.IGNORECASE)
-_THINK_CLOSE = re.compile(r"</(?:think|thinking|reasoning)>\s*", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _NO_SPACE_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
@@ -33,19 +30,6 @@ _ABBREVIATIONS = word_set(
     "jan feb mar apr jun jul aug sep sept oct nov dec a.m p.m u.s u.k ph.d b.a m.a z.b d.h u.a bzw ca usw cf al"
 )
 _END = re.compile(r"((?<![.!?…])[.!?…]++|(?<![。！？])[。！？]++)[\"'”’»)\]*_]*(?=\s|$)|[。！？]")
-
-
-def strip_thoughts(completion: str) -> str:
-    """The completion without `<think>` blocks; an unclosed block hides everything, for no answer was given."""
-    if "<" not in completion:
-        return completion
-    text = _THINK.sub("", completion) if "</" in completion else completion
-    last = None
-    for last in _THINK_CLOSE.finditer(text):  # noqa: B007  (not a list: it may hold a hundred thousand)
-        pass
-    if last is not None:
-        text = text[last.end() :]
-    return "" if _THINK_OPEN.match(text) else text
 
 
 def words(text: str) -> list[str]:
