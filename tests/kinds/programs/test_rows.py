@@ -126,7 +126,7 @@ def test_call_tables_are_calls(tests: Any, arguments: tuple[list[int], ...]) -> 
 def test_named_arguments_of_a_call_table_take_their_places() -> None:
     tests = [{"input": {"a": 1, "b": 2}, "output": 3}]
     found = suite("Write a function.\n```python\ndef add(a, b):\n    pass\n```", tests=tests)
-    assert (found.kind, found.entry_point, found.calls[0].keywords) == ("calls", "add", {"a": 1, "b": 2})
+    assert (found.kind, found.entry_point, found.calls[0].arguments) == ("calls", "add", (1, 2))
 
 
 @pytest.mark.parametrize(
