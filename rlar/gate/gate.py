@@ -138,6 +138,7 @@ def certify(
                 bounded=bounded,
                 silent=role == "guard",
                 policy=policy,
+                kinds=[probe.kind for probe in probe_set.probes],
                 memory_mb=grown,
                 memory_limit_mb=budget.memory_mb,
             ),

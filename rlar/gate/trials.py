@@ -94,6 +94,7 @@ def sanity(
     bounded: bool,
     silent: bool,
     policy: GatePolicy,
+    kinds: Sequence[str] = (),
     memory_mb: float = 0.0,
     memory_limit_mb: float = math.inf,
 ) -> CheckResult:
@@ -101,6 +102,8 @@ def sanity(
 
     Args:
         silent: a guard, that says nothing where it has no objection.
+        kinds: of the scores' probes. A kind that breaks the tool whenever it is tried is a completion that any policy
+            can write, however few of the probes are of that kind.
         memory_mb: by how much the process grew while it scored.
     """
     problems = [ran.problem] if ran.problem else []
@@ -119,6 +122,10 @@ def sanity(
     if broken / count > policy.max_failed_share:
         first_broken = next(score for score in ran.scores if score.status == "failed")
         problems.append(f"failed on {broken} of {count} probes, e.g.: {(first_broken.error or '')[:160]}")
+    for kind in dict.fromkeys(kinds):
+        own = [score for score, its in zip(ran.scores, kinds, strict=False) if its == kind]
+        if len(own) > 1 and all(score.status == "failed" for score in own):
+            problems.append(f"a completion can break it: {kind}, {(own[0].error or '')[:120]}")
     if timeouts / count > policy.max_timeout_share:
         problems.append(f"ran out of time on {timeouts} of {count} probes")
     if memory_mb > memory_limit_mb:

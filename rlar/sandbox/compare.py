@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Literal
 
 Compare = Literal["exact", "lines", "tokens", "numbers"] | Callable[[str, str], bool]
+
+_MAX_NUMBER = 400
+"""Longer tokens are compared as text."""
+_INTEGER = re.compile(r"[+-]?+[0-9]++")
+_FLOAT = re.compile(
+    r"[+-]?+(?:(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:e[+-]?+[0-9]++)?+|inf(?:inity)?+|nan)", re.IGNORECASE | re.ASCII
+)
+_PADDED = re.compile(r"[+-]?+0[0-9]")
+"""Digits that are no number to their author: the zeros of "0101" are part of the answer."""
 
 
 def same_output(printed: str, expected: str, compare: Compare) -> bool:
@@ -33,14 +43,33 @@ def _lines(text: str) -> list[str]:
 def _same_token(printed: str, expected: str) -> bool:
     if printed == expected:
         return True
-    if max(len(printed), len(expected)) > 400:
+    if max(len(printed), len(expected)) > _MAX_NUMBER or _PADDED.match(expected):
+        return False
+    ours, theirs = _number(printed), _number(expected)
+    return ours is not None and theirs is not None and same_number(ours, theirs)
+
+
+def _number(token: str) -> int | float | None:
+    """The value of a token; None for what is no number in the usual notation (`1_000` and other scripts' digits are none)."""
+    if _INTEGER.fullmatch(token):
+        return int(token)
+    return float(token) if _FLOAT.fullmatch(token) else None
+
+
+def same_number(ours: int | float, expected: int | float, *, smallest: float = 1e-6) -> bool:
+    """Whether a number is the expected one: a float within 1e-6 of its size (or `smallest`), an integer within `smallest`.
+
+    NaN is NaN and an infinity itself; never raises.
+    """
+    if ours == expected:
+        return True
+    if isinstance(ours, int) and isinstance(expected, int):
         return False
     try:
-        ours, theirs = float(printed), float(expected)
-    except ValueError:
+        one, other = float(ours), float(expected)
+    except OverflowError:
         return False
-    if not (math.isfinite(ours) and math.isfinite(theirs)):
-        return ours == theirs or (math.isnan(ours) and math.isnan(theirs))
-    if "." not in printed + expected and "e" not in (printed + expected).lower():
-        return int(printed) == int(expected)
-    return math.isclose(ours, theirs, rel_tol=1e-6, abs_tol=1e-6)
+    if not (math.isfinite(one) and math.isfinite(other)):
+        return math.isnan(one) and math.isnan(other)
+    # An integer is met, not neared: 12345678.0 is not 12345677.
+    return math.isclose(one, other, rel_tol=0.0 if isinstance(expected, int) else 1e-6, abs_tol=smallest)

@@ -332,6 +332,30 @@ def code_stdio_task() -> TaskSpec:
     return task(AnswerKind.CODE_STDIO, examples, has_reference=False, carries=("tests",))
 
 
+def code_calls_task() -> TaskSpec:
+    """LeetCode's way: a typed starter, arguments as lines of JSON, no reference program."""
+    starters = (
+        ("spread", "values: List[int]", "int", [([4, 9, 1], 8), ([7], 0), ([-3, 8], 11)]),
+        ("ends", "text: str", "str", [("oak", "ok"), ("ash tree", "ae"), ("ab", "ab")]),
+        ("halves", "values: List[int]", "List[float]", [([4, 9], [2.0, 4.5]), ([1], [0.5]), ([], [])]),
+        ("longest", "words: List[str]", "str", [(["oak", "birch"], "birch"), (["fir"], "fir"), (["yew", "rowan"], "rowan")]),
+        ("even", "n: int", "bool", [(4, True), (7, False), (0, True)]),
+        ("digits", "n: int", "List[int]", [(407, [4, 0, 7]), (12, [1, 2]), (65, [6, 5])]),
+    )  # fmt: skip
+    examples = []
+    for index, (name, parameter, returns, calls) in enumerate(starters):
+        code = f"class Solution:\n    def {name}(self, {parameter}) -> {returns}:\n        "
+        table = {
+            "fn_name": name,
+            "inputs": [json.dumps(given) for given, _ in calls],
+            "outputs": [json.dumps(result) for _, result in calls],
+        }
+        examples.append(
+            example(index, f"Complete the method `{name}`.\n```python\n{code}\n```", tests=json.dumps(table))
+        )
+    return task(AnswerKind.CODE_TESTS, examples, has_reference=False, carries=("tests",))
+
+
 def constraints_task() -> TaskSpec:
     wishes = (
         "Do not use any commas in your response.",
@@ -352,5 +376,6 @@ TASKS.update(
     code_tests=code_tests_task,
     code_reference=code_reference_task,
     code_stdio=code_stdio_task,
+    code_calls=code_calls_task,
     constraints=constraints_task,
 )

@@ -47,6 +47,62 @@ def test_the_right_output_and_a_clean_end_pass(any_pool: Pool, program: str, sta
     assert result.status is status, result
 
 
+LATE_OUTPUT = {
+    "a thread that nobody joins": "import threading\nthreading.Thread(target=lambda: print(42)).start()",
+    "a thread that takes a moment": (
+        "import threading, time\ndef main():\n    time.sleep(0.05)\n    print(42)\nthreading.Thread(target=main).start()"
+    ),
+    "a thread after an exit": "import sys, threading\nthreading.Thread(target=lambda: print(42)).start()\nsys.exit(0)",
+    "a function at the exit": "import atexit\natexit.register(print, 42)",
+    "a buffer written at the exit": (
+        "import atexit, io, os, sys\nsys.stdout = io.BytesIO()\n"
+        "atexit.register(lambda: os.write(1, sys.stdout.getvalue()))\nsys.stdout.write(b'42')"
+    ),
+    "a file that nobody closes": "out = open(1, 'w', closefd=False)\nout.write('42')",
+    "an object's end": "class Last:\n    def __del__(self):\n        print(42)\nlast = Last()",
+    "a stream of its own": "import sys\nsys.stdout = open(1, 'w', closefd=False)\nprint(42)",
+    "a stream that it closes": "import sys\nprint(42)\nsys.stdout.close()",
+    "a thread that fails after printing": (
+        "import threading\ndef main():\n    print(42)\n    1 / 0\nthreading.Thread(target=main).start()"
+    ),
+}
+
+
+@pytest.mark.parametrize("program", LATE_OUTPUT.values(), ids=LATE_OUTPUT.keys())
+def test_what_a_program_prints_after_its_last_line_counts(pool: Pool, program: str) -> None:
+    result = pool.run_stdio(program, [("", "42\n")], limits=Limits(seconds=2.0))[0]
+    assert result.status is Status.PASSED, result
+
+
+def test_a_thread_that_never_ends_is_a_timeout_unless_it_is_a_daemon(pool: Pool) -> None:
+    if pool.tier in ("ll", "sec"):
+        pytest.skip("no threads in this tier")
+    program = "import threading\ndef spin():\n    while True: pass\nthreading.Thread(target=spin, daemon={}).start()\nprint(1)"
+    ends = [pool.run_program(program.format(daemon), limits=Limits(seconds=1.0)).status for daemon in (True, False)]
+    assert ends == [Status.PASSED, Status.TIMEOUT]
+
+
+@pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_the_standard_input_can_be_opened_by_its_name(any_pool: Pool, path: str) -> None:
+    readers = (
+        f"open({path!r}).read()",
+        f"__import__('pathlib').Path({path!r}).read_text()",
+        f"__import__('os').read(__import__('os').open({path!r}, 0), 9).decode()",
+    )
+    for reader in readers:
+        assert any_pool.run_program(f"print({reader})", "4 2").output.strip() == "4 2", reader
+
+
+@pytest.mark.parametrize("size", ["1 << 26", "1 << 29", "2 ** 30"])
+def test_a_large_stack_is_no_memory_of_the_program(pool: Pool, size: str) -> None:
+    program = (
+        "import sys, threading\nsys.setrecursionlimit(10**6)\n"
+        f"threading.stack_size({size})\ndef depth(n):\n    return 0 if n == 0 else 1 + depth(n - 1)\n"
+        "threading.Thread(target=lambda: print(depth(50000))).start()"
+    )
+    assert pool.run_program(program, limits=Limits(seconds=3.0, memory_mb=256)).output == "50000\n"
+
+
 def test_a_program_that_prints_without_end_is_stopped_by_the_output_limit(any_pool: Pool) -> None:
     result = any_pool.run_program("while True: print('x' * 10000)", limits=Limits(seconds=3, output_bytes=50_000))
     assert result.status is Status.FAILED

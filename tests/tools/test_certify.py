@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -19,8 +21,12 @@ from rlar.gate.policy import GatePolicy, load_policy
 from rlar.gate.probes import make_probes
 from rlar.gate.probes.panel import FAULTS
 from rlar.gate.stats import fit_calibration, interval, own_scale
+from rlar.kinds import library_class
+from rlar.kinds.bind import bind
+from rlar.kinds.programs.judge_names import missing_names
+from rlar.kinds.programs.rows import TestSuite
 from rlar.kinds.prose.overlap import plain_metric
-from rlar.tool import Resources
+from rlar.tool import LibraryTool, Resources
 from rlar.tools.library import library_spec
 from rlar.tools.load import load_tool
 from rlar.types import (
@@ -30,11 +36,13 @@ from rlar.types import (
     CheckResult,
     Contract,
     Example,
+    JsonObject,
     LabelledPair,
     Sample,
     TaskSpec,
     ToolSpec,
     abstain,
+    failed,
     ok,
 )
 from tests.fakes.planted import (
@@ -43,6 +51,7 @@ from tests.fakes.planted import (
     Planted,
     Random,
     exact,
+    fenced_parts,
     length_only,
     overlap,
     same_program,
@@ -173,6 +182,69 @@ def test_an_honest_little_verifier_is_admitted(kind: str, score):
     assert certificate.role == "verifier"
     assert certificate.discrimination is not None and certificate.discrimination >= 0.95
     assert certificate.calibration == Calibration()
+
+
+def takes_texts_for_arguments(row: Example) -> JsonObject:
+    """A binding as it was made once: every argument is the text of its line."""
+    suite = TestSuite.from_binding(bind(row, TASKS["code_calls"]().contract)["suite"])
+    calls = tuple(
+        call.model_copy(update={"arguments": tuple(json.dumps(each) for each in call.arguments)})
+        for call in suite.calls
+    )
+    return {"suite": suite.model_copy(update={"calls": calls}).to_binding()}
+
+
+class AsWritten(Planted):
+    """Judges programs as they stand, without the imports that the starter's judge has."""
+
+    def __init__(self, judge: LibraryTool) -> None:
+        super().__init__("as_written", self.strict)
+        self.judge = judge
+
+    def strict(self, sample: Sample):
+        program = "\n".join(fenced_parts(sample.completion))
+        return ok(0.0) if missing_names(program) else self.judge.score([sample])[0]
+
+
+class Breakable(Planted):
+    """Raises on what no comparison expects: the comparison of before."""
+
+    def __init__(self, judge: LibraryTool) -> None:
+        super().__init__("breakable", self.compare)
+        self.judge = judge
+
+    def compare(self, sample: Sample):
+        if re.search(r'(?:"nan"|"-inf"|10\*\*5000)', sample.completion):
+            return failed("ValueError: cannot convert float infinity to integer")
+        return self.judge.score([sample])[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "plant", "caught_by"),
+    [
+        ("code_calls", None, None),
+        ("code_stdio", None, None),
+        ("code_calls", "misreads", "oracle"),
+        ("code_calls", AsWritten, "oracle"),
+        ("code_stdio", Breakable, "sanity"),
+        ("code_calls", Breakable, "sanity"),
+    ],
+)
+def test_the_usual_faults_of_program_judges_are_found_by_the_gate_itself(kind: str, plant, caught_by: str | None):
+    try:
+        resources = Resources()
+        _ = resources.sandbox
+    except SandboxRefused as refused:
+        pytest.skip(str(refused))
+    with resources:
+        judge = library_class("code_stdio" if kind == "code_stdio" else "code_tests")
+        honest = judge(library_spec(judge.name, {}), resources)
+        tool = plant(honest) if isinstance(plant, type) else honest
+        binder = takes_texts_for_arguments if plant == "misreads" else None
+        certificate = certify(tool, TASKS[kind](), policy=POLICY, seed=0, reload=lambda: tool, bind=binder)
+
+    assert certificate.admitted == (plant is None), certificate.reasons
+    assert caught_by is None or caught_by in failed_checks(certificate), certificate.reasons
 
 
 @pytest.mark.parametrize("kind", ["translation", "translation_to_chinese", "long_text", "summary"])

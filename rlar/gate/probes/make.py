@@ -226,7 +226,7 @@ def _row_probes(row: Row, material: Material, budget: Budget, index: int) -> lis
     ]
     for name in _turn(sorted(material.ladders), budget.ladders, index):
         for rung, text in enumerate(material.ladders[name]):
-            sample = _sample(row, text)
+            sample = Sample.of(row.example, text, row.binding)
             probes.append(Probe("baseline", f"{name}_{rung}", sample, "below", row.example.id, index, name))
     return probes
 

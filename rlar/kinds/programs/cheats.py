@@ -6,6 +6,23 @@ import re
 
 from rlar.kinds.material import Tried, fenced
 
+_ODD_VALUES = (("nan", 'float("nan")'), ("a_huge_number", "10**5000"))
+_ODD_TOKENS = (("infinity", "-inf"), ("nan", "nan"))
+_SPOILS_OUTPUT = """\
+import re
+import sys
+
+
+class _Spoilt:
+    def __init__(self, stream): self.stream = stream
+    def write(self, text): return self.stream.write(re.sub(r"\\S+", "{token}", text))
+    def flush(self): self.stream.flush()
+
+
+sys.stdout = _Spoilt(sys.stdout)
+"""
+"""Before a right program: every word that it prints becomes another one, so that their number is right."""
+
 _ALWAYS_EQUAL = """\
 class Agreeable:
     def __eq__(self, other): return True
@@ -87,6 +104,15 @@ def function_cheats(name: str, right: str) -> list[Tried]:
         ("stub", _defined(name, "pass")),
     ]
     return [*(Tried(kind, fenced(source, "python").text) for kind, source in sources), *_around(right)]
+
+
+def breaking_programs(name: str | None, right: str) -> list[Tried]:
+    """Programs whose results careless comparisons raise an exception for; whole programs for no name."""
+    if name is None:
+        sources = [(f"prints_{kind}", _SPOILS_OUTPUT.format(token=token) + right) for kind, token in _ODD_TOKENS]
+    else:
+        sources = [(f"returns_{kind}", _defined(name, f"return {value}")) for kind, value in _ODD_VALUES]
+    return [Tried(kind, fenced(source, "python").text) for kind, source in sources]
 
 
 def stdio_cheats(right: str) -> list[Tried]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from rlar.kinds.programs.calls import Signature, find_signature
 from rlar.kinds.programs.rows import TestSuite
 from rlar.text.python import compiles, literal, parse_python, unparse
 
@@ -30,6 +31,15 @@ class {owner}:
     def {method}(self, *arguments, **keywords):
         return _rlar_lookup(*arguments, **keywords)
 """
+_TYPED = """
+
+def {name}({parameters}):
+    for value, kinds in ({checks}):
+        assert isinstance(value, kinds), f"{{type(value)}} is none of {{kinds}}"
+    return _rlar_lookup({arguments})
+"""
+_TYPES = {"int": "(int, float)", "float": "(int, float)", "str": "str", "bool": "int", "dict": "dict",
+          **dict.fromkeys(("list", "tuple", "set", "sequence", "iterable"), "(list, tuple, set)")}  # fmt: skip
 _PRINTER = """import sys
 
 _answers = {table}
@@ -48,11 +58,17 @@ def oracle_program(suite: TestSuite) -> str | None:
     """A program that passes the suite by looking the answers up; None where the tests do not spell them out.
 
     Made from equalities (`assert f(1) == 2`, also as `candidate(...)` inside `check`), call tables and stdin/stdout pairs.
+    Where the prompt's starter gives the function's parameters and their types, the program has them, too: it then fails
+    where a tool (or the reading of the row that the program itself is made from) hands over something else.
     """
     if suite.kind == "stdio":
         return _sized(_PRINTER.format(table=_table({case.input: case.output for case in suite.stdio})))
-    if suite.needs or not suite.entry_point or len(suite.entry_points) > 1:
+    if suite.needs or suite.in_place or not suite.entry_point or len(suite.entry_points) > 1:
         return None
+    owner, _, method = suite.entry_point.rpartition(".")
+    signature = find_signature(method, [suite.prompt_code]) if suite.kind == "calls" else None
+    if signature is not None and not signature.required == signature.most == len(signature.names):
+        signature = None  # what a call leaves out would be part of the question
     if suite.kind == "calls":
         pairs = [(list(case.arguments), dict(case.keywords), case.expected) for case in suite.calls]
         table: dict[str, Any] | None = {}
@@ -62,18 +78,32 @@ def oracle_program(suite: TestSuite) -> str | None:
         table = _equalities(suite)
     if not table:
         return None
-    owner, _, method = suite.entry_point.rpartition(".")
     # A copy of every answer: a test may change the list that it got.
     program = _LOOKUP.format(
         setup="import copy",
         table=_table(table),
-        name="_rlar_lookup" if owner else method,
+        name="_rlar_lookup" if owner or signature is not None else method,
         rebuild="copy.deepcopy(",
         close=")",
     )
-    if owner:
+    if signature is not None:
+        program += _typed_function("_rlar_method" if owner else method, signature)
+        if owner:
+            program += f"\n\nclass {owner}:\n    {method} = staticmethod(_rlar_method)\n"
+    elif owner:
         program += _METHOD.format(owner=owner, method=method)
     return _sized(program)
+
+
+def _typed_function(name: str, signature: Signature) -> str:
+    """A function with the parameters of a signature that asks its table."""
+    kinds = [
+        _TYPES.get(unparse([each]).split("[")[0].lower()) if each is not None else None
+        for each in signature.annotations
+    ]
+    checks = "".join(f"({each}, {kind}), " for each, kind in zip(signature.names, kinds, strict=True) if kind)
+    names = ", ".join(signature.names)
+    return _TYPED.format(name=name, parameters=names, checks=checks, arguments=names)
 
 
 def _sized(program: str) -> str | None:

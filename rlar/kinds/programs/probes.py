@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rlar.kinds import material as dress
 from rlar.kinds.material import Material, Notes, Row, Tried
-from rlar.kinds.programs.cheats import function_cheats, query_cheats, stdio_cheats
+from rlar.kinds.programs.cheats import breaking_programs, function_cheats, query_cheats, stdio_cheats
 from rlar.kinds.programs.foreign_probes import foreign_code, is_foreign
 from rlar.kinds.programs.mutants import mutate_program, oracle_program
 from rlar.kinds.programs.rows import TestSuite, find_reference_program, public_function
@@ -26,6 +26,13 @@ assert "A" != "a" and "  " != " " and len("a\\nb") == 3
 """Follows a program that it leaves as right as it was, and fails where a tool has changed signs, case, spaces or escapes
 before it ran the text."""
 
+USUAL_NAMES = """
+
+def _length(values: List[int], default: Optional[int] = None) -> Dict[str, int]:
+    return Counter(values) or defaultdict(int)
+"""
+"""Follows a program whose judge imports for it, as a solution of a LeetCode starter relies on it."""
+
 
 def code(row: Row, notes: Notes) -> Material | None:
     """A right program; mutants, stubs, and programs that exit, agree with everything or hunt for the expected values.
@@ -37,6 +44,10 @@ def code(row: Row, notes: Notes) -> Material | None:
         return foreign_code(row, suite, notes)
     program = find_reference_program(row.example)
     looked_up = program is None and suite is not None
+    if suite is not None and suite.unconfirmed and program is None:
+        # A program made from our reading of the tests passes that reading, right or wrong: it proves nothing.
+        notes.add("several readings of the tests, and neither a signature nor a reference program that tells which")
+        return None
     if suite is not None and program is None:
         program = oracle_program(suite)
     if program is None:
@@ -55,28 +66,32 @@ def code(row: Row, notes: Notes) -> Material | None:
     if not mutants:
         notes.add("nothing to mutate in the program")
     if row.task.contract.answer_kind is AnswerKind.CODE_STDIO or (suite is not None and suite.kind == "stdio"):
-        cheats = stdio_cheats(program)
+        cheats, breaking = stdio_cheats(program), breaking_programs(None, program)
     else:
         name = (suite.entry_point if suite is not None else None) or public_function(program) or "solution"
         word = rf"\b{re.escape(name.split('.')[-1])}\b"
         if suite is not None or re.search(word, row.example.text):  # a name that nobody asked for is free
             wrong.append(Tried("renamed", dress.fenced(re.sub(word, "other_name", program), "python").text))
-        cheats = function_cheats(name, program)
+        cheats, breaking = function_cheats(name, program), breaking_programs(name, program)
+    right = [
+        dress.fenced(program, "python"),
+        dress.plain(program),
+        dress.fenced_in_prose(program, "python"),
+        Tried("checks_itself", dress.fenced(f"{program.rstrip()}\n{CHECKS_ITSELF}", "python").text),
+    ]
+    if suite is not None and (suite.kind == "calls" or suite.imports_given):
+        right.append(Tried("usual_names", dress.fenced(f"{program.rstrip()}\n{USUAL_NAMES}", "python").text))
     wrong += _many(mutants or [cheats[-1].text], program)
     row.rng.shuffle(cheats)
     return Material(
-        right=(
-            dress.fenced(program, "python"),
-            dress.plain(program),
-            dress.fenced_in_prose(program, "python"),
-            Tried("checks_itself", dress.fenced(f"{program.rstrip()}\n{CHECKS_ITSELF}", "python").text),
-        ),
+        right=tuple(right),
         same=(
             Tried("think", dress.think(dress.fenced(program, "python").text).text),
             Tried("whitespace", f"\n\n{dress.fenced(program, 'python').text}\n\n"),
             Tried("fence_without_name", f"```\n{program.strip()}\n```"),
         ),
         wrong=tuple(wrong),
+        floor=tuple(breaking),
         hacks=tuple(cheats),
         # Beside a program, an injected order is a syntax error or prose: the cheats above are the ones to fear.
         skip=frozenset({"keyword_stuffing", "empty_box", "injected_json", "names_the_reference", "hidden_characters"}),

@@ -9,16 +9,20 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from typing import Any, ClassVar
+import textwrap
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from rlar.kinds.programs.appended import find_appended
+from rlar.kinds.programs.calls import Reading, find_signature, read_calls
+from rlar.kinds.programs.judge_names import missing_names
 from rlar.kinds.programs.languages import asked_languages, language_of, language_of_fence, shown_languages
 from rlar.kinds.programs.suites import Found, Leaves, SuiteKind, sample_runs, suites_of_prompt, walk, worked_examples
 from rlar.text.python import (
     MAX_CODE_CHARACTERS,
     bound_at_top,
+    compiles,
     fenced_blocks,
     free_names,
     is_stub,
@@ -92,6 +96,12 @@ class TestSuite(Frozen):
     """asserts: one statement or script each. check, unittest: one text."""
     stdio: tuple[StdioCase, ...] = ()
     calls: tuple[CallCase, ...] = ()
+    readings: tuple[tuple[CallCase, ...], ...] = ()
+    """Other readings of the same calls, where the row does not tell which one is meant (see rlar.kinds.programs.calls)."""
+    unconfirmed: Literal["", "inputs", "results"] = ""
+    """What nothing but our own reading of the calls decides: neither their form nor a signature."""
+    in_place: bool = False
+    """Calls: the function changes its first argument instead of returning a value."""
     entry_point: str | None = None
     """The function under test, or "Class.method" for a method of an object made without arguments; None for whole programs."""
     entry_points: tuple[str, ...] = ()
@@ -107,6 +117,8 @@ class TestSuite(Frozen):
     Python, inputs and outputs any language."""
     hint: str = ""
     """The language of the row's reference, where that is not Python and the row asks for none."""
+    imports_given: bool = False
+    """Whether the prompt's starter itself reads names that nothing imports (`List[int]`): its judge brings them."""
     confidence: float = 1.0
     """How sure it is that the row is judged by these: below 0.7 they are worked examples out of the prompt."""
     source: str = "prompt"
@@ -146,6 +158,8 @@ def find_suite(example: Example) -> TestSuite | None:
     found += suites_of_prompt(prompt)
     if not found and _asks_program(prompt):
         examples = worked_examples(prompt)
+        if examples is not None and _is_given(examples.called[0], prompt):
+            examples = None
         found += [examples] if examples is not None else []
         samples = sample_runs(prompt) if examples is None and _PROGRAM_WORD.search(prompt) else None
         found += [samples] if samples is not None else []
@@ -235,6 +249,11 @@ def _asks_program(prompt: str) -> bool:
     return False
 
 
+def _is_given(name: str, prompt: str) -> bool:
+    """Whether the prompt has the function already, body and all: it asks for something else."""
+    return any(match[2] == name for match in _DEF.finditer(prompt)) and not prompt_header(prompt, name)
+
+
 def _united(suite: TestSuite, others: list[TestSuite | None]) -> TestSuite:
     if suite.kind != "asserts" or (len(suite.tests) == 1 and "\n" in suite.tests[0]):
         return suite
@@ -264,13 +283,8 @@ def _complete(found: Found, example: Example, prompt: str, leaves: Leaves) -> Te
         return None
     header = _prompt_code(prompt, entry, leaves)
     if found.kind == "calls":
-        calls = _call_cases(found, header, entry)
-        if not calls:
-            return None
-        return TestSuite(
-            kind="calls", calls=calls, entry_point=entry, entry_points=(entry,) if entry else (), prompt_code=header,
-            confidence=found.confidence, source=found.path,
-        )  # fmt: skip
+        texts = [header, prompt, *(code for _, code in leaves.codes), example.reference or ""]
+        return _calls_suite(found, header, entry, texts)
     helpers = _helpers(header, entry)
     given = bound_at_top(tree) if (tree := parse_python(helpers)) is not None else set()
     setup = "\n".join(part for part in (helpers if _reads(found, given) else _imports(helpers), found.setup) if part)
@@ -298,7 +312,8 @@ def _complete(found: Found, example: Example, prompt: str, leaves: Leaves) -> Te
         return None
     return TestSuite(
         kind=kind, tests=_bounded(found.tests), entry_point=entry, entry_points=entries, needs=needs, setup=setup,
-        prompt_code=header, confidence=found.confidence, source=found.path,
+        prompt_code=header, imports_given=bool(header) and bool(missing_names(_whole_header(header))),
+        confidence=found.confidence, source=found.path,
     )  # fmt: skip
 
 
@@ -410,43 +425,26 @@ def _plain_entry(hint: str, prompt: str, leaves: Leaves) -> str:
     return hint
 
 
-def _call_cases(found: Found, header: str, entry: str | None) -> tuple[CallCase, ...]:
-    arity = _arity(header, entry)
-    cases = []
-    for given, expected in found.pairs:
-        if found.functional and isinstance(given, str):
-            lines = [_json_line(line) for line in given.split("\n") if line.strip()]
-            cases.append(
-                CallCase(
-                    arguments=tuple(lines), expected=_json_line(expected) if isinstance(expected, str) else expected
-                )
-            )
-        elif isinstance(given, dict):
-            cases.append(CallCase(keywords={str(key): value for key, value in given.items()}, expected=expected))
-        elif isinstance(given, list) and (arity is None or arity == len(given) or found.entry_hint):
-            cases.append(CallCase(arguments=tuple(given), expected=expected))
-        else:
-            cases.append(CallCase(arguments=(given,), expected=expected))
-    return tuple(cases)
-
-
-def _json_line(text: str) -> Any:
-    from rlar.kinds.programs.suites import _json
-
-    parsed = _json(text)
-    return text if parsed is None and text.strip() not in ("null", "None") else parsed
-
-
-def _arity(header: str, entry: str | None) -> int | None:
-    tree = parse_python(header) if header and entry else None
-    if tree is None or entry is None:
+def _calls_suite(found: Found, header: str, entry: str | None, texts: list[str]) -> TestSuite | None:
+    """The suite of a table of calls; None where no reading of it is possible, or several are and nothing tells."""
+    signature = find_signature((entry or "").split(".")[-1], texts)
+    readings = read_calls(found.pairs, signature, spread=found.entry_hint is not None or found.functional)
+    if not readings or entry is None:
         return None
-    name = entry.split(".")[-1]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            names = [argument.arg for argument in node.args.args]
-            return len(names) - (1 if names[:1] == ["self"] else 0)
-    return None
+    first, *others = [_call_cases(reading) for reading in readings]
+    returns_none = signature is not None and isinstance(signature.returns, ast.Constant) and not signature.returns.value
+    return TestSuite(
+        kind="calls", calls=first, readings=tuple(others), entry_point=entry, entry_points=(entry,), prompt_code=header,
+        unconfirmed="results" if readings[0].doubtful else "inputs" if signature is None and readings[0].decoded else "",
+        in_place=returns_none and any(case.expected is not None for case in first),
+        confidence=found.confidence, source=found.path,
+    )  # fmt: skip
+
+
+def _call_cases(reading: Reading) -> tuple[CallCase, ...]:
+    return tuple(
+        CallCase(arguments=call.arguments, keywords=call.keywords, expected=call.expected) for call in reading.calls
+    )
 
 
 def _setup_column(wanted: set[str], entry: str | None, leaves: Leaves) -> tuple[str, set[str]] | None:
@@ -495,7 +493,7 @@ def _codes_in(prompt: str) -> list[str]:
 
 def _is_header(code: str, name: str | None) -> bool:
     """Whether the code ends in a function that still lacks its body (named `name`, where one is wanted)."""
-    tree = parse_python(code) or parse_python(code.rstrip() + "\n" + _body_indent(code) + "pass\n")
+    tree = parse_python(_whole_header(code))
     if tree is None or not tree.body:
         return False
     last = tree.body[-1]
@@ -513,13 +511,14 @@ def _body_indent(code: str) -> str:
     )
 
 
+def _whole_header(header: str) -> str:
+    """The header with a body that makes it a module."""
+    return header if parse_python(header) is not None else header.rstrip() + "\n" + _body_indent(header) + "pass\n"
+
+
 def _helpers(header: str, entry: str | None) -> str:
     """The header's code without the function that is to be written."""
-    tree = (
-        parse_python(header) or parse_python(header.rstrip() + "\n" + _body_indent(header) + "pass\n")
-        if header
-        else None
-    )
+    tree = parse_python(_whole_header(header)) if header else None
     if tree is None:
         return ""
     target = (entry or "").split(".")[0]
@@ -569,12 +568,17 @@ def reference_program(reference: str, prompt: str = "") -> str | None:
     code = _unfenced(reference).replace("\r\n", "\n")
     tree = parse_python(code)
     if tree is None or not _does_something(tree):
-        if "def " not in prompt or not (reference[:1] in " \t\n" or tree is None):
+        if "def " not in prompt:
             return None
         header = next((one for one in _codes_in(prompt) if _is_header(one, None)), None)
-        joined = header + ("" if header.endswith("\n") else "\n") + code if header is not None else ""
-        tree = parse_python(joined) if joined else None
-        return joined if tree is not None and _does_something(tree) else None
+        if header is None:
+            return None
+        start = header if header.endswith("\n") else header + "\n"
+        for body in (code, textwrap.indent(textwrap.dedent(code), _body_indent(header) or "    ")):
+            tree = parse_python(start + body) if compiles(start + body) else None
+            if tree is not None and _does_something(tree):
+                return start + body
+        return None
     return code
 
 

@@ -7,7 +7,6 @@ checked nothing, cannot tell: the tool abstains. A sandbox that could not run an
 from __future__ import annotations
 
 import ast
-import math
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,9 @@ from pydantic import ValidationError
 
 from rlar.kinds.programs.completion import extract_program, wanted_names
 from rlar.kinds.programs.foreign import foreign_program, judge_foreign
-from rlar.kinds.programs.rows import TestSuite
+from rlar.kinds.programs.judge_names import with_usual_names
+from rlar.kinds.programs.rows import CallCase, TestSuite
+from rlar.sandbox.compare import same_number
 from rlar.text.python import bound_at_top, compiles, parse_python, unparse
 from rlar.types import JsonObject, Sample, Score, abstain, canonical_json, digest, failed, ok
 
@@ -32,6 +33,12 @@ _KEYWORD_CALL = """
 
 def {stub}(arguments, keywords):
     return {entry}(*arguments, **keywords)
+"""
+_IN_PLACE = """
+
+def {stub}(arguments, keywords):
+    {entry}(*arguments, **keywords)
+    return (arguments or list(keywords.values()))[0]
 """
 
 
@@ -56,6 +63,8 @@ def judge(program: str, suite: TestSuite, pool: Pool, limits: Limits | None = No
         return _judge_stdio(program, suite, pool, limits)
     if suite.kind == "calls":
         return _judge_calls(program, suite, pool, limits)
+    if suite.imports_given:
+        program = with_usual_names(program)
     result = pool.run_tests(
         program,
         "\n".join(suite.tests),
@@ -102,17 +111,46 @@ def _judge_stdio(program: str, suite: TestSuite, pool: Pool, limits: Limits | No
 
 
 def _judge_calls(program: str, suite: TestSuite, pool: Pool, limits: Limits | None) -> Score:
+    """1.0 where the program passes every call of one of the suite's readings; else the score of the likeliest one.
+
+    Abstains where the readings' results are in doubt and the program passes one reading but not another.
+    """
     entry = callable_name(program, suite.entry_point or "")
     if entry is None:
         return ok(0.0, f"the program defines no {suite.entry_point}", passed=0, total=len(suite.calls))
-    arguments: list[list[Any]] = [list(case.arguments) for case in suite.calls]
-    if any(case.keywords for case in suite.calls):
+    program = with_usual_names(program)
+    known: dict[str, list[CallResult]] = {}
+    first: Score | None = None
+    for calls in (suite.calls, *suite.readings):
+        key = canonical_json([(case.arguments, case.keywords) for case in calls])
+        if key not in known:
+            known[key] = _call(program, entry, suite, calls, pool, limits)
+        score = _calls_score(known[key], calls)
+        if score.value is None or (score.value == 1.0 and suite.unconfirmed != "results"):
+            return score
+        if first is not None and score.value != first.value:
+            return abstain(
+                "the row's calls can be read in several ways, and the program passes some of them", **score.details
+            )
+        first = first or score
+    assert first is not None, suite
+    return first
+
+
+def _call(
+    program: str, entry: str, suite: TestSuite, calls: Sequence[CallCase], pool: Pool, limits: Limits | None
+) -> list[CallResult]:
+    arguments: list[list[Any]] = [list(case.arguments) for case in calls]
+    if suite.in_place or any(case.keywords for case in calls):
         owner, _, method = entry.rpartition(".")
-        target = f"{owner}().{method}" if owner else entry
-        program += _KEYWORD_CALL.format(stub=_BY_NAME, entry=target)
-        arguments = [[list(case.arguments), dict(case.keywords)] for case in suite.calls]
+        adapter = _IN_PLACE if suite.in_place else _KEYWORD_CALL
+        program += adapter.format(stub=_BY_NAME, entry=f"{owner}().{method}" if owner else entry)
+        arguments = [[list(case.arguments), dict(case.keywords)] for case in calls]
         entry = _BY_NAME
-    results = pool.call(program, entry, arguments, limits=limits, image=image_for(program))
+    return pool.call(program, entry, arguments, limits=limits, image=image_for(program))
+
+
+def _calls_score(results: Sequence[CallResult], calls: Sequence[CallCase]) -> Score:
     details: JsonObject = {
         "total": len(results),
         "tier": results[0].tier,
@@ -121,13 +159,7 @@ def _judge_calls(program: str, suite: TestSuite, pool: Pool, limits: Limits | No
     }
     if any(result.status == "refused" for result in results):
         return failed(f"the calls could not be run: {results[0].explanation}", **details)
-    # Some datasets write every result inside a list of its own; the convention is the row's, never the case's.
-    plain = [_returned(one, case.expected) for one, case in zip(results, suite.calls, strict=True)]
-    wrapped = [
-        isinstance(case.expected, list) and len(case.expected) == 1 and _returned(one, case.expected[0])
-        for one, case in zip(results, suite.calls, strict=True)
-    ]
-    good = max(plain, wrapped, key=sum)
+    good = [_returned(one, case.expected) for one, case in zip(results, calls, strict=True)]
     details["passed"] = sum(good)
     if all(good):
         return ok(1.0, f"passed {len(good)} of {len(good)} calls", **details)
@@ -156,31 +188,34 @@ def _returned(result: CallResult, expected: Any) -> bool:
 
 
 def same_value(one: Any, other: Any, depth: int = 0) -> bool:
-    """Equality of plain data: tuples are lists, floats agree within 1e-6, dict keys may have become texts."""
+    """Equality of plain data, never an exception: tuples are lists, dict keys may have become texts, and floats agree as
+    `rlar.sandbox.compare.same_number` says (the second value is the expected one).
+    """
     if depth > 100:
         return False
     if isinstance(one, float) or isinstance(other, float):
         numbers = isinstance(one, int | float) and isinstance(other, int | float)
-        return numbers and (one == other or (one != one and other != other) or _close(one, other))
+        return numbers and same_number(one, other, smallest=1e-9)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(same_value(a, b, depth + 1) for a, b in zip(one, other, strict=True))
     if isinstance(one, dict) and isinstance(other, dict):
         if len(one) != len(other):
             return False
         if set(one) != set(other):
-            one, other = (
-                {str(key): value for key, value in one.items()},
-                {str(key): value for key, value in other.items()},
-            )
+            one, other = _with_text_keys(one), _with_text_keys(other)
         return set(one) == set(other) and all(same_value(one[key], other[key], depth + 1) for key in one)
     return bool(one == other)
 
 
-def _close(one: float, other: float) -> bool:
-    try:
-        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
-    except OverflowError:
-        return False
+def _with_text_keys(table: dict[Any, Any]) -> dict[Any, Any]:
+    """Keys as JSON would write them; those that have no text (an integer of too many digits) as they are."""
+    made: dict[Any, Any] = {}
+    for key, value in table.items():
+        try:
+            made[str(key)] = value
+        except (ValueError, RecursionError):
+            made[key] = value
+    return made
 
 
 class ReferenceCheck:
@@ -213,15 +248,33 @@ class ReferenceCheck:
             self._known[key] = None if score is None else score.value
         return self._known[key]
 
+    def reading(self, sample: Sample, suite: TestSuite, pool: Pool, limits: Limits | None) -> TestSuite:
+        """The suite in those readings of its calls that the row's own reference passes; as it is where none tells.
+
+        Of several such readings a program has to pass all: it is not known which of them it was written for.
+        """
+        if suite.kind != "calls" or not (suite.readings or suite.unconfirmed) or not sample.reference:
+            return suite
+        passed = []
+        for calls in (suite.calls, *suite.readings):
+            alone = suite.model_copy(update={"calls": calls, "readings": (), "unconfirmed": ""})
+            if self.value(sample, alone, pool, limits) == 1.0:
+                passed.append(alone)
+        if len(passed) < 2:
+            return passed[0] if passed else suite
+        others = tuple(each.calls for each in passed[1:])
+        return passed[0].model_copy(update={"readings": others, "unconfirmed": "results"})
+
 
 def score_program(
     sample: Sample, suite: TestSuite, pool: Pool, limits: Limits | None, references: ReferenceCheck
 ) -> Score:
     """The score of a sample's completion, seen beside the row's own reference.
 
-    Abstains where the reference fails too. A suite that cannot tell about this program, but passes the reference, was
-    led past its checks by the program: 0.0.
+    Abstains where the reference fails too, and about a program that fails calls of which nothing tells how they are to be
+    read. A suite that cannot tell about this program, but passes the reference, was led past its checks by the program: 0.0.
     """
+    suite = references.reading(sample, suite, pool, limits)
     score = _judge_completion(sample.answer, suite, pool, limits)
     undecided = bool(score.details.get("undecided"))
     if score.value == 0.0 or undecided:
@@ -230,6 +283,8 @@ def score_program(
             return ok(0.0, f"{score.explanation}, but they pass the row's own reference", **score.details)
         if not undecided and expected == 0.0:
             return abstain("the row's own reference does not pass its tests", **score.details)
+        if suite.unconfirmed and expected is None and "tier" in score.details and not score.details.get("passed"):
+            return abstain("nothing tells how the row's calls are to be read", **score.details)
     return score
 
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from rlar.kinds.programs.appended import may_be_tests
+from rlar.kinds.programs.calls import Call, find_signature, read_calls
 from rlar.text.python import (
     all_nodes,
     called_names,
@@ -43,12 +44,34 @@ _NAME_KEY = re.compile(r"fn|func|method|entry", re.IGNORECASE)
 _LANGUAGE_KEY = re.compile(r"lang(?:uage)?[^.]{0,20}\Z", re.IGNORECASE)
 _ASSERT_LINE = re.compile(r"^[ \t]*(?:[-*•>]+[ \t]+|\d+[.)][ \t]+)?[`\"']?(assert\b[ \t(].*)$", re.MULTILINE)
 _INLINE_ASSERT = re.compile(r"`(assert\b[^`\n]+)`")
-_EXAMPLE_LINE = re.compile(
-    r"^[ \t]*+(?:[-*•#>]++[ \t]*+|\d+[.)][ \t]++|(?:for )?(?:example|e\.g\.|ex)[ \t\d]*+(?:[:,.][ \t]*+)?)?`?"
-    r"([A-Za-z_]\w+\(.*\))`?[ \t]*(?:==+|[-=]+>|➞|→|➜|⇒|should (?:return|be|give)|must return|returns?|gives|evaluates to|#[ \t]*(?:=>|->|returns?)?)"
-    r"[ \t]*`?(.+?)`?[ \t]*$",
+_ARROW = r"(?:==++>?+|[-=]++>|➞|→|➜|⇒|↦)"
+_VERDICT = (
+    r"(?:(?:[ \t]++|,[ \t]*+)(?:the|result|results|output|answer|value|function|it|we|you|that|should|must|would|will|shall|is|be|returns?|gives?|back"
+    r"|equals?|to|evaluates?|yields?|outputs?|produces?|prints?|gets?|expected|are|has)\b){1,7}+"
+)
+_CALL = re.compile(r"(?<![\w.])([A-Za-z_]\w{0,79}+)\(")
+_RESULT = re.compile(
+    rf"[`'\")]{{0,2}}+(?:{_VERDICT}:?+|[ \t]*+(?:{_ARROW}(?:[ \t]*+returns?\b)?+|=(?!=)|:|#[ \t]*+(?:{_ARROW}|(?:returns?|prints?|outputs?|gives?)\b)?+:?+))"
+    r"[ \t]*+`?+([^\n]{1,2000})",
+    re.IGNORECASE,
+)
+"""What stands between a call and its result, and the rest of the line."""
+_AFTER_RESULT = re.compile(
+    r"`?+[ \t]*+(?:[.,;:!)#`]|$|(?:because|since|as|when|where|if|for|and|but|while|not)\b)", re.IGNORECASE
+)
+_INPUT_THEN_OUTPUT = re.compile(
+    r"^[ \t]*+[-*•]?+[ \t]*+\**+input\**+[ \t]*+:\**+[ \t]*+`?([^\n]{1,2000})\n(?:[ \t]*+\n)?[ \t]*+[-*•]?+[ \t]*+\**+output\**+[ \t]*+:\**+[ \t]*+`?([^\n]{1,2000})",
     re.MULTILINE | re.IGNORECASE,
 )
+_INPUT_ARROW_OUTPUT = re.compile(
+    rf"^[ \t]*+(?:[-*•][ \t]++|(?:for[ \t]++)?example[ \t\d]*+:[ \t]*+)?`?([^\n=>➞→➜⇒↦-][^\n>➞→➜⇒↦]{{0,499}}?)`?[ \t]{{0,4}}+{_ARROW}[ \t]*+`?([^\n]{{1,2000}})$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_FOR_INPUT = re.compile(
+    rf"\b(?:for|given|if|when|with)[ \t]++`?([A-Za-z_]\w{{0,79}}+[ \t]*+=(?!=)[^\n]{{1,500}}?)`?({_VERDICT})[ \t]*+`?([^\n]{{1,2000}})",
+    re.IGNORECASE,
+)
+_DEF_NAME = re.compile(r"^[ \t]*+(?:async[ \t]++)?def[ \t]++([A-Za-z_]\w*+)[ \t]*+\(", re.MULTILINE)
 _HEADING = re.compile(
     r"[ \t#*_-]*+(?:(?:sample|example)s?[ \t]*)?(input|output|explanation|note|constraints?|samples?|examples?)[ \t]*+(?:sample|example)?"
     r"[ \t]*+#?\d*+[ \t]*+[:*_#]*+[ \t]*+\Z",
@@ -144,7 +167,7 @@ def _walk_text(text: str, path: str, leaves: Leaves, depth: int) -> None:
 
 
 def _mentions_pairs(text: str) -> bool:
-    return "input" in text or "stdin" in text or "args" in text or "params" in text
+    return "input" in text or "stdin" in text or "args" in text or "params" in text or "func" in text or "entry" in text
 
 
 def _json(text: str) -> Any:
@@ -215,7 +238,7 @@ def _pair_list(value: list[Any], path: str) -> Found | None:
 def _pairs(pairs: Sequence[tuple[Any, Any]], path: str, name: str | None, functional: bool) -> Found | None:
     step = -(-len(pairs) // MAX_CASES)
     kept = tuple(pairs[::step])
-    if not kept or all(output in ("", None) for _, output in kept):
+    if not kept or (not name and not functional and all(output in ("", None) for _, output in kept)):
         return None
     kind: SuiteKind = "calls" if name or functional or not all(_is_stdio_text(one) for one, _ in kept) else "stdio"
     return Found(
@@ -486,12 +509,107 @@ def _doctests(prompt: str) -> Found | None:
 
 
 def worked_examples(prompt: str) -> Found | None:
-    """Lines such as `f(1) == 2` or `f(1) -> 2`; only worth a look when the prompt asks for a program."""
-    tests = [test for match in _EXAMPLE_LINE.finditer(prompt) if (test := _equality(match[1], match[2])) is not None]
+    """Calls with their results, in any of the usual ways: `f(1) == 2`, `f(1) ==> 2`, "f(1) should return 2", "Input: n = 1".
+
+    Only worth a look when the prompt asks for a program.
+    """
+    tests = _calls_with_results(prompt) or _inputs_with_outputs(prompt)
     suite = suite_of_code("\n".join(dict.fromkeys(tests)), "prompt") if tests else None
     return (
         None if suite is None else Found("asserts", "prompt", 0.55, suite.tests, suite.setup, suite.called, suite.loose)
     )
+
+
+def _calls_with_results(prompt: str) -> list[str]:
+    defined = set(_DEF_NAME.findall(prompt))
+    tests = []
+    for match in list(_CALL.finditer(prompt))[:200]:
+        line_start = prompt.rfind("\n", 0, match.start()) + 1
+        before = prompt[line_start : match.start()]
+        if match[1] == "print" or before.rstrip().endswith(("def", "class")):
+            continue
+        if match[1] not in defined and not _LINE_START.fullmatch(before):
+            continue  # a mention in a sentence counts for the function that is asked for
+        end = _closing(prompt, match.end() - 1)
+        result = _RESULT.match(prompt, end) if end else None
+        if (
+            result is not None
+            and match[1] not in defined
+            and prompt[end : result.start(1)].strip(" \t`'\")") in ("=", ":")
+        ):
+            continue  # a definition in another language, or a title
+        test = _equality(prompt[match.start() : end], _value_at_start(result[1])) if result is not None else None
+        if test is not None:
+            tests.append(test)
+    return tests
+
+
+_LINE_START = re.compile(
+    r"[ \t]*+(?:[-*•#>]++[ \t]*+|\d++[.)][ \t]++|(?:for )?(?:example|e\.g\.|ex)[ \t\d]*+(?:[:,.][ \t]*+)?+)?+`?+(?:print\()?+",
+    re.IGNORECASE,
+)
+
+
+def _closing(text: str, opening: int) -> int | None:
+    """Where the bracket that opens at a place is closed; texts in quotes are skipped."""
+    depth, quote = 0, ""
+    for index in range(opening, min(len(text), opening + 4000)):
+        character = text[index]
+        if quote:
+            quote = "" if character == quote and text[index - 1] != "\\" else quote
+        elif character in "\"'":
+            quote = character
+        elif character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+            if depth == 0:
+                return index + 1
+    return None
+
+
+def _value_at_start(text: str) -> str:
+    """The value with which a line's rest begins, where a sentence may go on after it; the rest itself without any."""
+    rest = text.strip()
+    end: int | None = None
+    if rest[:1] in "([{":
+        end = _closing(rest, 0)
+    elif rest[:1] in "\"'":
+        closing = rest.find(rest[0], 1)
+        end = closing + 1 if closing > 0 else None
+    elif (word := re.match(r"-?+[\w.]++", rest)) is not None:
+        end = len(word[0].rstrip("."))
+    if end is None or not _AFTER_RESULT.match(rest, end):
+        return rest
+    return rest[:end]
+
+
+def _inputs_with_outputs(prompt: str) -> list[str]:
+    """Examples that give the arguments without a call, of the one function whose header the prompt shows."""
+    names = list(dict.fromkeys(_DEF_NAME.findall(prompt)))
+    signature = find_signature(names[-1], [prompt]) if names else None
+    if signature is None:
+        return []
+    for found in (
+        [(match[1], match[2]) for match in _INPUT_THEN_OUTPUT.finditer(prompt)],
+        [(match[1], match[3]) for match in _FOR_INPUT.finditer(prompt)],
+        [(match[1], match[2]) for match in _INPUT_ARROW_OUTPUT.finditer(prompt)],
+    ):
+        pairs = [(given.strip(" \t`,."), _value_at_start(expected).strip("`")) for given, expected in found[:20]]
+        pairs = [(given, expected) for given, expected in pairs if _is_literal(expected)]
+        readings = read_calls(pairs, signature) if pairs else []
+        if readings:
+            return [test for call in readings[0].calls if (test := _call_test(names[-1], call)) is not None]
+    return []
+
+
+def _is_literal(text: str) -> bool:
+    return literal(_WORD_LITERALS.get(text.lower(), text))[0]
+
+
+def _call_test(name: str, call: Call) -> str | None:
+    arguments = [*map(repr, call.arguments), *(f"{key}={value!r}" for key, value in call.keywords.items())]
+    return _equality(f"{name}({', '.join(arguments)})", repr(call.expected))
 
 
 def sample_runs(prompt: str) -> Found | None:

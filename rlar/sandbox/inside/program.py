@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import atexit
 import builtins
+import io
 import os
 import random
 import sys
+import threading
 import types
 from typing import Any
 
@@ -16,6 +19,7 @@ from .frames import MAX_FRAME, MAX_REPLY, FrameError, read_frame, write_frame
 
 _MAX_NAMES = 2000
 _MESSAGE = 300
+_STACK_BYTES = 1 << 26
 
 
 def describe(error: BaseException, filename: str = "<program>") -> str:
@@ -168,7 +172,11 @@ def serve(channel: int) -> None:
     """Define the program, then answer calls until the other side goes away."""
     request = read_frame(channel, MAX_FRAME)
     try:
-        program = Program(channel, load(request["source"], "program"))
+        try:
+            namespace = load(request["source"], "program")
+        except EOFError:  # a demonstration at its end asks a user; nobody is there, and what it defines stands
+            namespace = vars(sys.modules["program"])
+        program = Program(channel, namespace)
         names = {}
         for name, value in list(program.namespace.items())[:_MAX_NAMES]:
             kind = _kind(value)
@@ -193,9 +201,62 @@ def serve(channel: int) -> None:
         program.respond(request)
 
 
+_STREAMS = {f"{folder}{name}": number
+            for number, names in enumerate((("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")))
+            for folder, name in (("/dev/", names[0]), ("/dev/", names[1]), ("/proc/self/", names[1]))}  # fmt: skip
+"""Paths by which programs open their standard streams; the jail has none of them."""
+
+
+def _open_streams_by_name() -> None:
+    """`open("/dev/stdin")` gives the standard input, as outside of a jail."""
+    original, original_os = io.open, os.open
+
+    def stream(path: Any) -> int | None:
+        known = _STREAMS.get(str(path)) if isinstance(path, str | os.PathLike) else None
+        return None if known is None else os.dup(known)
+
+    def open_(file: Any, *arguments: Any, **named: Any) -> Any:
+        descriptor = stream(file)
+        return original(file if descriptor is None else descriptor, *arguments, **named)
+
+    def os_open(path: Any, *arguments: Any, **named: Any) -> int:
+        descriptor = stream(path)
+        return original_os(path, *arguments, **named) if descriptor is None else descriptor
+
+    builtins.open = io.open = open_
+    os.open = os_open
+
+
+def _bound_stacks() -> None:
+    """A thread's stack counts as memory when it is reserved, and a program asks for half a gigabyte of it to be safe."""
+    original = threading.stack_size
+
+    def stack_size(size: int = 0) -> int:
+        return original(min(size, _STACK_BYTES))
+
+    threading.stack_size = stack_size
+
+
+def _finish() -> None:
+    """What an interpreter does when a program's last line is over: wait for its threads, run what it registered, flush.
+
+    The program's names go last, which writes what its open files still hold.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.__stdout__):
+        if stream is not None and not getattr(stream, "closed", False):
+            stream.flush()
+    vars(sys.modules["__main__"]).clear()
+    if sys.__stdout__ is not None and not sys.__stdout__.closed:
+        sys.__stdout__.flush()  # what the end of an object printed
+
+
 def run_whole(channel: int) -> None:
     """A whole program, on the standard input and output that the supervisor gave; never returns."""
     request = read_frame(channel, MAX_FRAME)
+    _open_streams_by_name()
+    _bound_stacks()
     status, raised = 0, None
     try:
         load(request["source"], "__main__")
@@ -204,7 +265,7 @@ def run_whole(channel: int) -> None:
     except BaseException as error:
         status, raised = 1, describe(error)
     try:
-        sys.stdout.flush()
+        _finish()
     except BaseException as error:
         status, raised = 1, raised or describe(error)
     if raised is not None:

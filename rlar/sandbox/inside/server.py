@@ -230,11 +230,12 @@ def _run_threads_inline() -> None:
     """Where no thread can be started, `start()` runs its function at once.
 
     That serves the usual program that wants a larger stack; threads that wait for one another would wait for ever.
+    What ends a thread is not what ends its program.
     """
 
     def start(thread: threading.Thread) -> None:
         thread._started.set()  # type: ignore[attr-defined]
-        with contextlib.suppress(SystemExit):
+        with contextlib.suppress(BaseException):
             thread.run()
 
     replacements: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rlar.kinds.programs.rows import TestSuite, find_reference_program, find_suite
+from rlar.kinds.programs.rows import TestSuite, find_reference_program, find_suite, reference_program
 from rlar.types import Example, Message
 
 
@@ -123,10 +123,10 @@ def test_call_tables_are_calls(tests: Any, arguments: tuple[list[int], ...]) -> 
     assert tuple(list(case.arguments) for case in found.calls) == arguments
 
 
-def test_named_arguments_of_a_call_table_are_kept() -> None:
+def test_named_arguments_of_a_call_table_take_their_places() -> None:
     tests = [{"input": {"a": 1, "b": 2}, "output": 3}]
     found = suite("Write a function.\n```python\ndef add(a, b):\n    pass\n```", tests=tests)
-    assert (found.kind, found.entry_point, found.calls[0].keywords) == ("calls", "add", {"a": 1, "b": 2})
+    assert (found.kind, found.entry_point, found.calls[0].arguments) == ("calls", "add", (1, 2))
 
 
 @pytest.mark.parametrize(
@@ -274,3 +274,36 @@ def test_pairs_that_are_the_whole_reference_judge_a_program_whatever_the_prompt_
 
     assert suite("You are given N and then N integers. Find their sum.", pairs).kind == "stdio"
     assert find_suite(row("Give the columns of this table as JSON.", pairs)) is None
+
+
+STARTER = 'def raised(values: list) -> list:\n    """Add one to each value.\n\n{example}\n    """\n'
+
+
+@pytest.mark.parametrize(
+    "example",
+    [f"    raised([1, 2]) {mark} [2, 3]" for mark in (
+        "==>", "=>", "->", "==", "=", ":", "returns", "should return", "is", "equals", "must equal", "would be", "yields", "# =>", "→")]
+    + ["    For raised([1, 2]) the result should be [2, 3].", "    Calling `raised([1, 2])` gives back `[2, 3]`, since 1 + 1 is 2.",
+       "    Example 1:\n        Input: values = [1, 2]\n        Output: [2, 3]", "    [1, 2] -> [2, 3]", "    >>> raised([1, 2])\n    [2, 3]",
+       "    For values = [1, 2], the function should return [2, 3].", "    print(raised([1, 2]))  # prints [2, 3]"],
+)  # fmt: skip
+def test_worked_examples_are_read_in_any_of_the_usual_ways(example: str) -> None:
+    suite = find_suite(row(STARTER.format(example=example)))
+    assert suite is not None
+    assert (suite.entry_point, suite.tests) == ("raised", ("assert raised([1, 2]) == [2, 3]",))
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["Why does this Haskell code fail?\n```hs\nraised(1)=2\n```", STARTER.format(example="    raised(2) is 4 more than raised(1)."),
+     "What does this function do?\n```python\ndef raised(n):\n    return n + 1\n```\nraised(1) = 2"],
+)  # fmt: skip
+def test_what_is_no_worked_example_is_no_test(prompt: str) -> None:
+    assert find_suite(row(prompt)) is None
+
+
+@pytest.mark.parametrize("body", ["    return [v + 1 for v in values]\n", "return [v + 1 for v in values]"])
+def test_a_body_is_a_reference_program_however_it_is_indented(body: str) -> None:
+    program = reference_program(body, STARTER.format(example=""))
+    assert program is not None
+    assert program.endswith("    return [v + 1 for v in values]" + "\n" * body.endswith("\n"))
