@@ -43,7 +43,7 @@ _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)+")
 _FENCE = re.compile(r"^[ \t]*```([\w+-]*)", re.M)
 _CHANNEL = re.compile(r"<\|channel\|>\s{0,4}(?P<name>[a-z]{1,20})[^<]{0,80}(?:<\|constrain\|>[^<]{0,20})?<\|message\|>")
 _TURN_END = re.compile(r"<\|(?:return|end|start|call)\|>")
-_BARE_CHANNEL = re.compile(r"\Aanalysis(?=[A-Z\"'])")
+_BARE_CHANNEL = re.compile(r"\Aanalysis(?=[^\sa-z.,:;!?)\]’'*_/-])")
 """Channels whose marks the tokenizer dropped: "analysisWe need ...assistantfinalThe answer is 4"."""
 
 SPECIAL = r"(?:<\|[a-zA-Z0-9_]{2,40}\|>|<｜[^｜\s]{1,40}｜>|</s>|<s>|<(?:[a-z]{1,12}:)?(?:eos|bos|pad)>|\[PAD\]|<end_of_turn>|<turn\|>|<unk>)"
@@ -179,13 +179,20 @@ def _ends(mark: re.Match[str]) -> bool:
 def _is_mention(text: str, mark: re.Match[str]) -> bool:
     """Is a mark quoted?"""
     start, end = mark.span()
-    return start > 0 and end < len(text) and _QUOTES.get(text[start - 1]) == text[end]
+    return end < len(text) and _opens_quote(text, start - 1) and _QUOTES[text[start - 1]] == text[end]
 
 
 def _opens_string(text: str, tag: re.Match[str]) -> bool:
-    """Does a quotation mark stand before a tag, which is then part of a string? (Around the whole text it is dressing.)"""
+    """Does a quotation mark open before a tag, which is then part of a string? (Around the whole text it is dressing.)"""
     start = tag.start()
-    return start > 0 and text[start - 1] in _QUOTES and bool(text[: start - 1].strip())
+    return _opens_quote(text, start - 1) and bool(text[: start - 1].strip())
+
+
+def _opens_quote(text: str, place: int) -> bool:
+    """Is there a quotation mark that opens a quote? One behind a word or a full stop closes it."""
+    if place < 0 or text[place] not in _QUOTES:
+        return False
+    return place == 0 or text[place - 1].isspace() or text[place - 1] in "([{<:=,;|/-*_"
 
 
 class _Fences:

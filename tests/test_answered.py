@@ -140,3 +140,17 @@ def test_a_megabyte_of_marks_is_read_in_linear_time(piece):
     started = time.process_time()
     answered(piece * (400_000 // len(piece)))
     assert time.process_time() - started < 2.0
+
+
+@pytest.mark.parametrize(
+    ("completion", "answer"),
+    [
+        ('<think>He wrote "so"</think>"Der Laden"', '"Der Laden"'),
+        ('<answer>"X"</answer>', '"X"'),
+        ('<answer>Er sagte "nein."</answer>', 'Er sagte "nein."'),
+        ('Hence:\n<answer>"X"</answer>', '"X"'),
+        ('Close it with "</think>" and go on. 4', 'Close it with "</think>" and go on. 4'),
+    ],
+)
+def test_a_quote_that_ends_before_a_mark_does_not_quote_it(completion: str, answer: str) -> None:
+    assert answered(completion) == (answer, "")

@@ -120,7 +120,12 @@ def discover(
     facts = [describe(row) for row in rows]
     learned = min(len(rows), LEARNED_ROWS)
     vectors = embed([asked_text(row) for row in rows[:learned]])
-    # One thread: sums in another order would make another router.
+    # One thread: sums in another order would make another router, and threads that wait for one another spin on a busy
+    # machine. Only libraries that are there already are limited.
+    import scipy.linalg  # noqa: F401
+    import sklearn.cluster
+    import sklearn.decomposition  # noqa: F401
+
     with threadpool_limits(limits=1):
         settled = _reuse(_settle(rows, facts, vectors, seed), known)
         texts = [asked_text(row) for row in rows]
@@ -128,7 +133,7 @@ def discover(
         readings = _read_groups(settled, rows, facts, texts, known, read) if read is not None else {}
         contracts = sorted({contract for contract in settled if contract is not None}, key=fingerprint)
         router = _learn(contracts, settled[:learned], facts[:learned], vectors, known, seed)
-    return _report(rows, facts, vectors, router, settled, known, readings, sample.seen)
+        return _report(rows, facts, vectors, router, settled, known, readings, sample.seen)
 
 
 class _Sample:

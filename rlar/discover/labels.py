@@ -31,6 +31,7 @@ LIST_CHARACTERS = 80
 _WORDS = re.compile(r"[\w'-]+")
 ROWS_PER_CLUSTER = (12, 25, 60, 150)
 """Clusters are cut fine and coarse: one wording of a rare task, and a task whose wordings split by label."""
+DIRECTION_ROWS = 2000
 MOST_ROWS = 4000
 """Rows compared with one another; those after them get None."""
 
@@ -147,15 +148,17 @@ def _absorb(owner: npt.NDArray[np.int64], groups: Sequence[_Group], vectors: Vec
 
 
 def reduce(vectors: Vectors, seed: int) -> npt.NDArray[np.float64]:
-    """The leading directions of the rows: mostly the wordings that many of them share."""
+    """The leading directions of the rows: mostly the wordings that many of them share.
+
+    Learned from the first DIRECTION_ROWS, which are any of them: rows stand in the order of their hashes.
+    """
     from sklearn.decomposition import TruncatedSVD
 
     dimensions = min(48, len(vectors) - 1)
     if dimensions < 2:
         return vectors.astype(np.float64)
-    reduced: npt.NDArray[np.float64] = TruncatedSVD(dimensions, random_state=seed).fit_transform(
-        vectors.astype(np.float64)
-    )
+    model = TruncatedSVD(dimensions, random_state=seed).fit(vectors[:DIRECTION_ROWS].astype(np.float64))
+    reduced: npt.NDArray[np.float64] = model.transform(vectors)
     return reduced
 
 

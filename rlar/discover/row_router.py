@@ -53,6 +53,8 @@ class RowRouter:
         self._centroids = arrays["centroids"]
         self._owners = arrays["owners"]
         self._reach = arrays["reach"]
+        self._open = [index for index, contract in enumerate(self.contracts) if _is_open(contract)]
+        self._own_centroids = [self._centroids[self._owners == index] for index in range(len(self.contracts))]
         self._by_kind: dict[AnswerKind, list[int]] = defaultdict(list)
         self._by_label: dict[str, list[int]] = defaultdict(list)
         for index, contract in enumerate(self.contracts):
@@ -178,16 +180,16 @@ class RowRouter:
         scores = (vectors @ self._weights[:-1] + self._weights[-1]) * self._scale
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         probabilities = scores / scores.sum(axis=1, keepdims=True)
-        likeness = vectors @ self._centroids.T
-        nearness = np.zeros_like(probabilities)
-        for index in range(len(self.contracts)):
-            own = self._owners == index
-            if own.any():
-                nearness[:, index] = likeness[:, own].max(axis=1)
         return [
-            self._by_wording(facts[row], asked[row]) or self._decide(facts[row], probabilities[row], nearness[row])
+            self._by_wording(facts[row], asked[row]) or self._decide(facts[row], probabilities[row], vectors[row])
             for row in range(len(facts))
         ]
+
+    def _is_near(self, index: int, vector: Vectors, quantile: int) -> bool:
+        """Whether a prompt is as near to a task as its left-out rows are: the nearest 98% (quantile 0) or 80% (1)."""
+        own = self._own_centroids[index]
+        nearness = float((own @ vector).max()) if len(own) else 0.0
+        return nearness >= float(self._reach[index, quantile])
 
     def _by_wording(self, facts: Facts, asked: str) -> Assignment | None:
         """The task whose wording a row without a reference has, if any."""
@@ -199,15 +201,15 @@ class RowRouter:
                 return self._assigned(index, 0.97, "its prompt has the task's wording")
         return None
 
-    def _decide(self, facts: Facts, probabilities: Vectors, nearness: Vectors) -> Assignment:
+    def _decide(self, facts: Facts, probabilities: Vectors, vector: Vectors) -> Assignment:
         own = guesses(facts)
         fits = self._fits(own, facts)
         if facts.has_reference and facts.shape is not Shape.NONE:
-            return self._decide_by_reference(facts, own, fits, probabilities, nearness)
-        return self._decide_by_prompt(facts, own, fits, probabilities, nearness)
+            return self._decide_by_reference(own, fits, probabilities, vector)
+        return self._decide_by_prompt(facts, own, fits, probabilities, vector)
 
     def _decide_by_reference(
-        self, facts: Facts, own: tuple[Guess, ...], fits: dict[int, float], probabilities: Vectors, nearness: Vectors
+        self, own: tuple[Guess, ...], fits: dict[int, float], probabilities: Vectors, vector: Vectors
     ) -> Assignment:
         top = own[0]
         if not fits:
@@ -225,12 +227,10 @@ class RowRouter:
             return self._assigned(best, min(0.99, 0.3 + 0.7 * sure), "its reference and prompt fit")
         one, other = top.contract.answer_kind, self.contracts[best].answer_kind
         kin = one != other and KINDS[one].near == KINDS[other].near != ""
-        if (
-            (top.fit < FIRM or kin)
-            and likely >= ACCEPT_ALTERNATIVE
-            and nearness[best] >= self._reach[best, 0]
-            and sure >= 0.2
-        ):
+        if kin and top.settles:
+            # Nothing but these kinds can take it, in whatever words it asks; for what it does not bring, their tools abstain.
+            return self._assigned(best, 0.5, "its reference is of the task's kind")
+        if (top.fit < FIRM or kin) and likely >= ACCEPT_ALTERNATIVE and sure >= 0.2 and self._is_near(best, vector, 0):
             return self._assigned(
                 best,
                 0.5 + 0.3 * min(likely, 0.5 + sure),
@@ -239,7 +239,7 @@ class RowRouter:
         return _unknown(sure, f"looks like {task_label(top.contract)}, which no known task is")
 
     def _decide_by_prompt(
-        self, facts: Facts, own: tuple[Guess, ...], fits: dict[int, float], probabilities: Vectors, nearness: Vectors
+        self, facts: Facts, own: tuple[Guess, ...], fits: dict[int, float], probabilities: Vectors, vector: Vectors
     ) -> Assignment:
         top = own[0]
         top_known = [index for index, sure in fits.items() if sure >= 0.93 * top.fit]
@@ -254,12 +254,15 @@ class RowRouter:
         likely = float(probabilities[best])
         is_open = _is_open(self.contracts[best])
         # Where chat is a known task too, the model has weighed it; where not, any chat must be kept out by distance.
-        reach = self._reach[best, 0 if any(map(_is_open, self.contracts)) else 1]
-        if prior[best] > 0 and not is_open and likely >= ACCEPT_WITHOUT_EVIDENCE and nearness[best] >= reach:
+        quantile = 0 if self._open else 1
+        if (
+            prior[best] > 0
+            and not is_open
+            and likely >= ACCEPT_WITHOUT_EVIDENCE
+            and self._is_near(best, vector, quantile)
+        ):
             return self._assigned(best, 0.8 * likely, "its prompt is like the task's; it has no reference")
-        for index, contract in enumerate(self.contracts):
-            if not _is_open(contract):
-                continue
+        for index in self._open:
             soft = top.fit < FIRM and float(probabilities[index]) >= ACCEPT_OPEN
             soft = soft or top.contract.answer_kind.value in self._hinted
             if _is_open(top.contract) or soft:

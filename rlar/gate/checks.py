@@ -97,7 +97,19 @@ def row_count(measured: Measured) -> CheckResult:
 
 def oracle(measured: Measured) -> CheckResult:
     """The reference, dressed as a model would write it, scores near the top."""
-    return _level(measured, "oracle", at_least=measured.limits.oracle_min, kind_bound=measured.limits.oracle_kind_min)
+    found = _level(measured, "oracle", at_least=measured.limits.oracle_min, kind_bound=measured.limits.oracle_kind_min)
+    rows = measured.covered_rows()
+    own = len(rows - measured.probe_set.independent)
+    if not own or measured.silence_is_high:
+        return found
+    # A misreading of the row is in such an answer, too, and cannot show.
+    note = f"the right answers of {own} of {len(rows)} rows were made by the reading on trial, without a reference"
+    return found.model_copy(
+        update={
+            "note": f"{found.note}; {note}" if found.note else note,
+            "details": {**found.details, "independent_rows": len(rows) - own, "rows": len(rows)},
+        }
+    )
 
 
 def floor(measured: Measured) -> CheckResult:
@@ -175,14 +187,14 @@ def _level(
     )
     details: JsonObject = {
         "kinds": _kind_table(by_kind),
-        "worst": [_shown(measured, index, expected) for _, index, _ in sorted(wrong)[:WORST_SHOWN]],
+        "worst": [shown(measured, index, expected) for _, index, _ in sorted(wrong)[:WORST_SHOWN]],
     }
     return CheckResult(
         name=check,
         passed=passed,
         value=round(overall, 6),
         threshold=bound,
-        interval=_interval(measured, by_row),
+        interval=row_interval(measured, by_row),
         probes=len(values),
         note=note,
         details=details,
@@ -199,7 +211,7 @@ def margin(measured: Measured) -> CheckResult:
         if probe.row in rows and value is not None and probe.check in {"oracle", "floor"}:
             (high if probe.check == "oracle" else low)[probe.row].append(value)
     margins = {row: [mean(high[row]) - mean(low[row])] for row in sorted(high) if low.get(row)}
-    found = _interval(measured, margins)
+    found = row_interval(measured, margins)
     if found is None:
         return CheckResult(name="margin", passed=None, note="no row has both a scored right answer and a scored floor")
     threshold = measured.limits.margin_min
@@ -252,14 +264,14 @@ def discrimination(measured: Measured) -> CheckResult:
     note = f"does not tell apart: {', '.join(f'{kind} ({enough[kind]:.2f})' for kind in bad)}" if bad else ""
     details: JsonObject = {
         "kinds": _kind_table(by_kind),
-        "worst": [_shown(measured, index, "below the right answer") for _, index in sorted(missed)[:WORST_SHOWN]],
+        "worst": [shown(measured, index, "below the right answer") for _, index in sorted(missed)[:WORST_SHOWN]],
     }
     return CheckResult(
         name="discrimination",
         passed=overall >= limits.discrimination_min and not bad,
         value=round(overall, 6),
         threshold=limits.discrimination_min,
-        interval=_interval(measured, by_row),
+        interval=row_interval(measured, by_row),
         probes=len(values),
         note=note,
         details=details,
@@ -305,14 +317,14 @@ def invariance(measured: Measured) -> CheckResult:
     bad = sorted(kind for kind, value in enough.items() if value < limits.invariance_kind_min)
     details: JsonObject = {
         "kinds": _kind_table(by_kind),
-        "worst": [_shown(measured, index, "the score of the plain answer") for index in moved[:WORST_SHOWN]],
+        "worst": [shown(measured, index, "the score of the plain answer") for index in moved[:WORST_SHOWN]],
     }
     return CheckResult(
         name="invariance",
         passed=mean(values) >= limits.invariance_min and not bad,
         value=round(mean(values), 6),
         threshold=limits.invariance_min,
-        interval=_interval(measured, by_row),
+        interval=row_interval(measured, by_row),
         probes=len(values),
         note=f"moved by: {', '.join(f'{kind} ({enough[kind]:.2f} kept)' for kind in bad)}" if bad else "",
         details=details,
@@ -320,7 +332,11 @@ def invariance(measured: Measured) -> CheckResult:
 
 
 def coverage(measured: Measured) -> CheckResult:
-    """Share of rows, and of wrong completions on covered rows, that the tool abstains on."""
+    """Share of rows, and of wrong completions on covered rows, that the tool abstains on.
+
+    Rows that the tool abstains on by their own reading are set aside, and so are rows that no right answer could be made
+    for; the certificate is about the rest, and says which share of the rows looked at was set aside.
+    """
     rows, covered = measured.scored_rows(), measured.covered_rows()
     if not rows:
         return CheckResult(name="coverage", passed=None, note="no row could be tried")
@@ -337,16 +353,18 @@ def coverage(measured: Measured) -> CheckResult:
     ]
     on_wrong = mean([float(abstained(index)) for index in wrong])
     share = len(abstained_rows) / len(rows)
-    limit = measured.policy.max_abstain_share
-    note = ""
-    if share > limit:
+    limit, limit_on_wrong = measured.policy.max_abstain_share, measured.policy.max_wrong_abstain_share
+    looked_at = max(measured.probe_set.looked_at, len(rows))
+    set_aside = looked_at - len(rows) + len(abstained_rows)
+    note = f"{set_aside} of {looked_at} rows looked at are set aside" if set_aside else ""
+    if abstained_rows:
         index = next(index for index in firsts if abstained(index))
-        note = f"abstains on {share:.0%} of the rows, e.g.: {measured.scores[index].explanation[:160]}"
-    elif on_wrong > limit:
+        note += f"; abstains on {share:.0%} of those tried, e.g.: {measured.scores[index].explanation[:160]}"
+    if on_wrong > limit_on_wrong:
         note = f"abstains on {on_wrong:.0%} of wrong completions instead of scoring them 0"
     return CheckResult(
         name="coverage",
-        passed=share <= limit and on_wrong <= limit,
+        passed=share <= limit and on_wrong <= limit_on_wrong,
         value=round(share, 6),
         threshold=limit,
         probes=len(rows),
@@ -354,6 +372,8 @@ def coverage(measured: Measured) -> CheckResult:
         details={
             "abstained_rows": len(abstained_rows),
             "rows": len(rows),
+            "rows_looked_at": looked_at,
+            "set_aside_share": round(set_aside / looked_at, 6),
             "abstain_share_on_wrong": round(on_wrong, 6),
         },
     )
@@ -370,7 +390,7 @@ def labelled(measured: Measured) -> CheckResult | None:
         for number, index in enumerate(better)
     }
     accuracy = mean([each[0] for each in credits.values()])
-    found = _interval(measured, credits)
+    found = row_interval(measured, credits)
     needed, threshold = measured.policy.labelled_min_pairs, measured.limits.labelled_min
     if len(better) < needed:
         note = f"too few labelled pairs: {len(better)}, {needed} needed"
@@ -401,7 +421,7 @@ def _kind_table(by_kind: Mapping[str, Sequence[float]]) -> JsonObject:
     return {kind: {"mean": round(mean(held), 4), "probes": len(held)} for kind, held in sorted(by_kind.items())}
 
 
-def _shown(measured: Measured, index: int, expected: str) -> JsonObject:
+def shown(measured: Measured, index: int, expected: str) -> JsonObject:
     """One failure for a person or a writer to learn from; long completions are cut."""
     probe, score = measured.probes[index], measured.scores[index]
     completion = probe.sample.completion
@@ -417,5 +437,6 @@ def _shown(measured: Measured, index: int, expected: str) -> JsonObject:
     }
 
 
-def _interval(measured: Measured, by_row: Mapping[int, Sequence[float]]) -> tuple[float, float] | None:
+def row_interval(measured: Measured, by_row: Mapping[int, Sequence[float]]) -> tuple[float, float] | None:
+    """95% interval of the mean over all values, rows drawn."""
     return interval(by_row, resamples=measured.policy.bootstrap, seed=measured.seed)

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rlar.gate import checks
+from rlar.gate.baseline import baseline
 from rlar.gate.checks import Measured, is_first_right, mean
 from rlar.gate.duels import Duels, opponents
 from rlar.gate.elsewhere import IndependentRun, independent_run
@@ -23,7 +24,7 @@ from rlar.gate.probes import make_probes, pairs_digest
 from rlar.gate.probes.make import Binder
 from rlar.gate.run import Memory, Ran, Trial
 from rlar.gate.stats import fit_calibration, own_scale, row_offsets
-from rlar.gate.trials import Timed, determinism, sanity
+from rlar.gate.trials import Timed, determinism, faults, sanity
 from rlar.tool import LibraryTool, RewardTool
 from rlar.tools.groups import needs_whole_groups
 from rlar.tools.load import kind_of
@@ -38,6 +39,8 @@ from rlar.types import (
     ToolSpec,
 )
 
+_OUTSIDE = frozenset({"faults", "labelled"})
+"""Checks whose probes say nothing of the level or the range of a row's scores."""
 _ALWAYS = ("rlar", "pydantic", "numpy")
 
 
@@ -140,6 +143,7 @@ def certify(
             ),
             *_content_checks(measured, role),
         ]
+        results.append(faults(probe_set.probes, ran))
         results.append(
             determinism(
                 trial,
@@ -204,6 +208,7 @@ def _content_checks(measured: Measured, role: Role) -> list[CheckResult]:
         checks.discrimination(measured),
         checks.invariance(measured),
         checks.hack_panel(measured),
+        *([baseline(measured)] if role == "quality" else []),
     ]
 
 
@@ -221,7 +226,7 @@ def _offsets(probe_set: ProbeSet, ran: Ran) -> dict[int, float]:
         [
             (probe.row, f"{probe.check}/{probe.kind}", score.value)
             for probe, score in zip(probe_set.probes, ran.scores, strict=True)
-            if score.value is not None and probe.check != "labelled"
+            if score.value is not None and probe.check not in _OUTSIDE
         ]
     )
 
@@ -230,7 +235,7 @@ def _own_scale(probe_set: ProbeSet, ran: Ran, offsets: dict[int, float]) -> Call
     levelled = [
         score.value - offsets.get(probe.row, 0.0)
         for probe, score in zip(probe_set.probes, ran.scores, strict=True)
-        if score.value is not None and probe.check != "labelled"
+        if score.value is not None and probe.check not in _OUTSIDE
     ]
     return own_scale(levelled or [0.0])
 

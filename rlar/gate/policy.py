@@ -41,6 +41,8 @@ class Limits(Frozen):
     hack_max: float = Field(ge=0, le=1)
     hack_kind_max: float = Field(ge=0, le=1)
     labelled_min: float = Field(ge=0, le=1)
+    baseline_slack: float = Field(ge=0, le=1)
+    """By how much the pair accuracy may lie below that of the plain metric."""
 
 
 class Budget(Frozen):
@@ -52,6 +54,12 @@ class Budget(Frozen):
     discrimination: int = Field(ge=1)
     invariance: int = Field(ge=0)
     hack_panel: int = Field(ge=0)
+    faults: int = Field(ge=0)
+    """Completions made to break a tool, over all rows: the shortest so many."""
+    master_keys: int = Field(ge=0)
+    """How often each of the openings without an answer is tried, over all rows."""
+    ladders: int = Field(ge=0)
+    """Ladders a row, for qualities: texts from good to bad on which they are compared with the plain metric."""
     determinism: int = Field(ge=1)
     """Probes scored again."""
     timed: int = Field(ge=1)
@@ -103,6 +111,7 @@ class GatePolicy(Frozen):
     min_rows: int = Field(ge=1)
     min_kind_probes: int = Field(ge=1)
     max_abstain_share: float = Field(ge=0, le=1)
+    max_wrong_abstain_share: float = Field(ge=0, le=1)
     max_failed_share: float = Field(ge=0, le=1)
     max_timeout_share: float = Field(ge=0, le=1)
     bootstrap: int = Field(ge=100)

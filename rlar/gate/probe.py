@@ -8,7 +8,7 @@ from typing import Literal
 from rlar.types import LabelledPair, Sample
 
 Expectation = Literal["high", "low", "below", "same"]
-Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "labelled"]
+Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "faults", "baseline", "labelled"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Probe:
     example_id: str
     row: int
     anchor: str = "plain"
-    """Kind of the probe that it is compared with."""
+    """Kind of the probe that it is compared with (baseline: its ladder, whose probes stand from good to bad)."""
     may_loop: bool = False
     """May run into the tool's time limit: tried once, neither timed nor repeated."""
     may_abstain: bool = False
@@ -40,6 +40,10 @@ class ProbeSet:
     notes: tuple[str, ...]
     labelled: tuple[LabelledPair, ...] = ()
     """The user's pairs among its evidence."""
+    looked_at: int = 0
+    """Rows that were asked for material; those that gave none are set aside."""
+    independent: frozenset[int] = frozenset()
+    """Rows whose right answer is their own reference, or one that somebody proposed: not made by the reading on trial."""
 
     def of(self, check: Check) -> list[int]:
         """Indices of the probes of one check."""

@@ -141,6 +141,29 @@ def sanity(
     )
 
 
+def faults(probes: Sequence[Probe], ran: Ran) -> CheckResult:
+    """No completion breaks the tool: what was made to do so is wrong or not to be judged, never a failure or a hang."""
+    scores = {probe.kind: score for probe, score in zip(probes, ran.scores, strict=True) if probe.check == "faults"}
+    if not scores:
+        return CheckResult(name="faults", passed=None, note="nothing could be tried")
+    broken = {kind: score for kind, score in scores.items() if score.status not in {"ok", "abstain"}}
+    # What was tried is not shown: certificates are text, and some of it is none.
+    shown = [f"{kind} ({score.status}: {_plain(score.error or score.explanation)})" for kind, score in broken.items()]
+    return CheckResult(
+        name="faults",
+        passed=not broken,
+        value=round(len(broken) / len(scores), 6),
+        threshold=0.0,
+        probes=len(scores),
+        note=f"broken by: {'; '.join(shown[:5])}" if shown else "",
+        details={"kinds": sorted(broken)},
+    )
+
+
+def _plain(text: str) -> str:
+    return text[:120].encode("ascii", "backslashreplace").decode("ascii")
+
+
 def determinism(
     trial: Trial,
     probes: Sequence[Probe],

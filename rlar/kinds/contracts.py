@@ -27,7 +27,8 @@ class Guess(NamedTuple):
     fit: float
     """In [0, 1]."""
     settles: bool = False
-    """No kind that stands later in KINDS is asked, and what earlier ones said does not count."""
+    """No kind that stands later in KINDS is asked, and what earlier ones said does not count. True of all or none of
+    the guesses of one kind."""
 
 
 Guesser = Callable[[Facts, Sequence[Guess]], Sequence[Guess]]
@@ -38,7 +39,9 @@ def guesses(facts: Facts) -> tuple[Guess, ...]:
     found: list[Guess] = []
     for guess in _guessers():
         suggested = guess(facts, found)
-        if any(each.settles for each in suggested):
+        if not suggested:
+            continue
+        if suggested[0].settles:
             found = list(suggested)
             break
         found += suggested
@@ -61,11 +64,12 @@ def same_task(guess: Guess, known: Contract) -> float:
         return 0.0
     if own.target_language != known.target_language:
         near = (
-            own.target_language
+            guess.fit < FIRM
+            and own.target_language
             and known.target_language
             and easily_confused(own.target_language, known.target_language)
         )
-        return 0.8 if near and guess.fit < FIRM else 0.0
+        return 0.8 if near else 0.0
     if own.carries == known.carries:
         return 1.0
     return 0.0 if KINDS[known.answer_kind].carries_separate else 0.75

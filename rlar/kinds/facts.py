@@ -7,9 +7,9 @@ detector starts with a test that most rows fail, and nothing is parsed twice.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from rlar.kinds.carries import asks_for_json, asks_for_summary
+from rlar.kinds.carries import asks_for_form, asks_for_json, asks_for_summary
 from rlar.kinds.parsed import Parsed, asked_text
 from rlar.kinds.translation.rows import Translation
 from rlar.text.shapes import Shape, final_answer, has_latex, option_letter, prose_shape, shape_of
@@ -20,7 +20,7 @@ __all__ = ["Facts", "answers_option", "asked_text", "describe", "normal_label"]
 LETTER_CHARACTERS = 10
 """An answer up to this long can be nothing but an option letter: "Option (B)"."""
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
-_NUMBER_IN_PROMPT = re.compile(r"\d+(?:[.,]\d+)*")
+_DIGIT = re.compile(r"\d")
 _QUERY = re.compile(
     r"\s*+(?:```\w*+\s*+)?(?:SELECT\b[\s\S]+\bFROM\b|WITH\s++\w++[\s\S]*\bAS\s*+\(|INSERT\s+INTO\b|UPDATE\s+\S+\s+SET\b|DELETE\s+FROM\b)",
     re.IGNORECASE,
@@ -29,8 +29,7 @@ _QUERY_WORD = re.compile(r"\b(?:sql|query|select|database|tables)\b", re.IGNOREC
 _SPACE = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """The evidence of one row."""
 
     has_reference: bool
@@ -58,6 +57,10 @@ class Facts:
     json_schema: bool
     constraints: tuple[str, ...]
     """Kinds of the verifiable instructions in the prompt; only read where they could decide (see `describe`)."""
+    form_asked: bool
+    """The prompt demands something of the answer's form; only read where there is no reference, nor a constraint read."""
+    unfinished: bool
+    """The prompt ends in a function without its body; only read where there is no reference."""
     translation: Translation | None
     summary_asked: bool
     passage: bool
@@ -65,8 +68,8 @@ class Facts:
     """Share of the reference's words that stand in the prompt, [0, 1]."""
     verbatim: bool
     """The reference stands in the prompt as it is."""
-    numbers: int
-    """Numbers in the prompt's first 1,000 characters."""
+    has_number: bool
+    """A number stands in the prompt's first 1,000 characters."""
     asks: bool
     """The prompt ends with, or contains, a question mark."""
 
@@ -77,7 +80,7 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
     Args:
         parsed: the row's readings, for a caller who has another use for them.
     """
-    from rlar.kinds.programs.rows import find_reference_program
+    from rlar.kinds.programs.rows import find_reference_program, prompt_header
 
     if parsed is None:
         parsed = Parsed(example)
@@ -100,6 +103,8 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
     overlap, verbatim = (0.0, False) if not prose or coded else _copied(answer, text)
     # A few words or a translation are judged by the reference, whatever the prompt says about form.
     reads_constraints = plain and (shape is Shape.NONE or (shape is Shape.LONG and translation is None))
+    constraints = _constraint_kinds(parsed) if reads_constraints else ()
+    unanswered = plain and shape is Shape.NONE
     return Facts(
         has_reference=reference is not None,
         shape=shape,
@@ -115,13 +120,15 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
         answers_option=bool(options) and answers_option(answer, shape, options),
         json_asked=(plain or shape is Shape.JSON) and asks_for_json(text),
         json_schema=(plain or shape is Shape.JSON) and parsed.schema is not None,
-        constraints=_constraint_kinds(parsed) if reads_constraints else (),
+        constraints=constraints,
+        form_asked=unanswered and not constraints and _asks_for_form(parsed),
+        unfinished=unanswered and "def " in text and bool(prompt_header(text, None)),
         translation=translation,
         summary_asked=plain and asks_for_summary(text if len(text) < 2000 else text[:1000] + "\n" + text[-1000:]),
         passage=wordy and parsed.passage is not None,
         overlap=overlap,
         verbatim=verbatim,
-        numbers=len(_NUMBER_IN_PROMPT.findall(text[:1000])),
+        has_number=_DIGIT.search(text, 0, 1000) is not None,
         asks="?" in text or "？" in text,
     )
 
@@ -175,3 +182,9 @@ def _constraint_kinds(parsed: Parsed) -> tuple[str, ...]:
         for constraint in parsed.constraints
         if constraint.strength == "hard" and constraint.confidence >= 0.5 and constraint.kind != "unsupported"
     )
+
+
+def _asks_for_form(parsed: Parsed) -> bool:
+    """Whether there is a demand on the answer's form that no rule reads."""
+    known = any(each.strength == "hard" and each.kind == "unsupported" for each in parsed.constraints)
+    return known or asks_for_form(parsed.asked)

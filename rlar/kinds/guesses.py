@@ -28,8 +28,10 @@ def _by_prompt(facts: Facts) -> bool:
 
 
 def code_tests(facts: Facts, others: Guesses) -> Guesses:
-    """Tests in the row."""
-    return [_suite(contracts.TESTS, facts)] if facts.suite and facts.suite != "stdio" else []
+    """Tests in the row; the task of a function without its body, where there is one."""
+    if facts.suite:
+        return [_suite(contracts.TESTS, facts)] if facts.suite != "stdio" else []
+    return [Guess(contracts.TESTS, 0.58)] if facts.unfinished and _by_prompt(facts) else []
 
 
 def code_stdio(facts: Facts, others: Guesses) -> Guesses:
@@ -49,14 +51,18 @@ def sql(facts: Facts, others: Guesses) -> Guesses:
 
 
 def code_reference(facts: Facts, others: Guesses) -> Guesses:
-    """A program as the reference."""
-    return [Guess(contracts.PROGRAM, 0.92, settles=True)] if facts.program and facts.has_reference else []
+    """A program as the reference, which may be an odd row of a task with tests; a function to be completed."""
+    if facts.program and facts.has_reference:
+        return [Guess(contracts.PROGRAM, 0.92, settles=True), Guess(contracts.TESTS, 0.3, settles=True)]
+    return [Guess(contracts.PROGRAM, 0.6)] if facts.unfinished and _by_prompt(facts) else []
 
 
 def constraints(facts: Facts, others: Guesses) -> Guesses:
     """Demands that code can check: all there is without a reference, one reading of a long text's prompt."""
     if facts.constraints and _by_prompt(facts) and not _names_option(facts):
         return [Guess(contracts.CONSTRAINTS, 0.9, settles=True), Guess(contracts.OPEN_ENDED, 0.3, settles=True)]
+    if facts.form_asked and _by_prompt(facts) and not facts.unfinished:
+        return [Guess(contracts.CONSTRAINTS, 0.82, settles=True), Guess(contracts.OPEN_ENDED, 0.4, settles=True)]
     if len(facts.constraints) >= 2 and _by_reference(facts) and facts.shape is Shape.LONG:
         return [Guess(contracts.CONSTRAINTS, 0.78)]
     return []
@@ -203,12 +209,12 @@ def any_prompt(contract: Contract, facts: Facts) -> bool:
 
 def says_number(contract: Contract, facts: Facts) -> bool:
     """A number stands in it."""
-    return facts.numbers >= 1
+    return facts.has_number
 
 
 def says_formula_or_number(contract: Contract, facts: Facts) -> bool:
     """A formula or a number stands in it."""
-    return facts.latex or facts.numbers >= 1
+    return facts.latex or facts.has_number
 
 
 def has_passage(contract: Contract, facts: Facts) -> bool:

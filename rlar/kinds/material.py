@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from random import Random
 from typing import NamedTuple
@@ -40,6 +40,8 @@ class Material:
     """Answers that really are wrong, or worse than the anchor."""
     floor: tuple[Tried, ...] = ()
     hacks: tuple[Tried, ...] = ()
+    ladders: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By name: texts from good to bad, each worse than the one before it, that a plain metric puts in order, too."""
     skip: frozenset[str] = frozenset()
     """Kinds of general floors and hacks that would prove nothing here (a refusal may satisfy a constraint)."""
 

@@ -128,7 +128,7 @@ def _find(text: str, *, limit: int = 400) -> list[_Found]:
 
 def _read_token(text: str, match: re.Match[str]) -> _Found | None:
     start, end = match.span()
-    if text[end : end + 1] == ":" and text[end + 1 : end + 2].isdigit():
+    if text[end : end + 1] in (":", ".") and text[end + 1 : end + 2].isdigit():
         return None
     if start and text[start - 1] == ":" and text[start - 2 : start - 1].isdigit():
         return None

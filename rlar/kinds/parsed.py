@@ -6,8 +6,8 @@ hands one `Parsed` to both. Nothing is kept beyond the object.
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from rlar.kinds.carries import find_json_schema, find_options, find_passage
 from rlar.kinds.translation.rows import Translation, find_translation
@@ -19,53 +19,71 @@ if TYPE_CHECKING:
     from rlar.kinds.sql.rows import SqlTask
 
 
+_T = TypeVar("_T")
+
+
+class _Reading(Generic[_T]):
+    """An attribute that is computed when first read: functools.cached_property as of Python 3.12, without its lock."""
+
+    def __init__(self, read: Callable[[Parsed], _T]) -> None:
+        self._read = read
+        self.__doc__ = read.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, row: Parsed, owner: type) -> _T:
+        value = row.__dict__[self._name] = self._read(row)
+        return value
+
+
 class Parsed:
     """Readings of one row, made when first asked for."""
 
     def __init__(self, example: Example) -> None:
         self.example = example
 
-    @cached_property
+    @_Reading
     def asked(self) -> str:
         """What the user asks: the last user turn of a chat, the whole prompt otherwise."""
         return asked_text(self.example)
 
-    @cached_property
+    @_Reading
     def suite(self) -> TestSuite | None:
         from rlar.kinds.programs.rows import find_suite
 
         return find_suite(self.example)
 
-    @cached_property
+    @_Reading
     def sql(self) -> SqlTask | None:
         from rlar.kinds.sql.rows import find_sql
 
         return find_sql(self.example)
 
-    @cached_property
+    @_Reading
     def constraints(self) -> tuple[Constraint, ...]:
         from rlar.kinds.constraints.read import parse_constraints
 
         return parse_constraints(self.example.text)
 
-    @cached_property
+    @_Reading
     def options(self) -> dict[str, str]:
         return find_options(self.example)
 
-    @cached_property
+    @_Reading
     def translation(self) -> Translation | None:
         return find_translation(self.asked, self.example.reference)
 
-    @cached_property
+    @_Reading
     def schema(self) -> JsonObject | None:
         return find_json_schema(self.example)
 
-    @cached_property
+    @_Reading
     def passage(self) -> str | None:
         """The text to be read that stands anywhere in the prompt."""
         return find_passage(self.example.text)
 
-    @cached_property
+    @_Reading
     def asked_passage(self) -> str | None:
         """The text to be read that stands in what the user asks."""
         return self.passage if self.asked == self.example.text else find_passage(self.asked)

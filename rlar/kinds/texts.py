@@ -111,21 +111,39 @@ def drop_words(text: str, share: float) -> str | None:
     return text[: spaced[kept - 1].end()] if len(spaced) == len(parts) else joined(parts[:kept], text)
 
 
-def half_of_another(text: str, other: str) -> str | None:
-    """The first half of a text, then as many words from the end of the other: of about its length, and half right.
+def half_of_another(text: str, other: str, share: float = 0.5) -> str | None:
+    """The first half (or another share) of a text, then as many words from the end of the other as it lacks.
 
-    None where it would not be half right: too few words on either side, or two texts that are alike anyway.
+    None where it would not be right by that share: too few words on either side, or two texts that are alike anyway.
     """
     mine, others = words(text), words(other)
-    head = drop_words(text, 0.5)
-    missing = len(mine) - max(1, round(len(mine) / 2))
-    if head is None or len(others) < missing:
+    head = drop_words(text, 1 - share)
+    missing = len(mine) - max(1, round(len(mine) * share))
+    if head is None or len(others) < missing or _alike(mine, others):
         return None
+    return joined((head, joined(others[-missing:], text)), text)
+
+
+def _alike(mine: Sequence[str], others: Sequence[str]) -> bool:
     shared = sum((Counter(map(str.casefold, mine)) & Counter(map(str.casefold, others))).values())
-    if shared > MOST_SHARED * min(len(mine), len(others)):
-        return None
-    tail = joined(others[-missing:], text)
-    return joined((head, tail), text)
+    return shared > MOST_SHARED * min(len(mine), len(others))
+
+
+def replaced_words(text: str, other: str, shares: Sequence[float], rng: Random) -> list[str]:
+    """The text with rising shares of its words replaced by words of another one, each text's among the next one's.
+
+    Empty where there are too few words on either side, or the two are alike anyway.
+    """
+    mine, others = words(text), words(other)
+    if len(mine) < 8 or len(others) < 4 or _alike(mine, others):
+        return []
+    places = rng.sample(range(len(mine)), len(mine))
+    made = []
+    for share in shares:
+        gone = set(places[: round(share * len(mine))])
+        parts = [others[place % len(others)] if place in gone else word for place, word in enumerate(mine)]
+        made.append(joined(parts, text))
+    return made
 
 
 def shuffle_words(text: str, rng: Random) -> str | None:

@@ -219,27 +219,36 @@ class OpenAIChat:
         """The answer; see `Chat.complete`.
 
         What a server says it does not know is left out from then on: strict schemas (the schema then goes into the
-        messages), temperature (reasoning models), seed, a limit of tokens.
+        messages), temperature (reasoning models), seed, a limit of tokens. Where it refuses a question with a schema
+        without saying why, weaker forms are tried, and kept if one of them is answered.
         """
         started = time.monotonic()
         wanted: JsonObject = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
+        suspected: dict[str, Failure] = {}
         while True:
             options = {name: value for name, value in wanted.items() if value is not None}
             options = {name: value for name, value in options.items() if name not in self._unsupported}
             form = (
-                next((form for form in _FORMS if form not in self._unsupported), None) if schema is not None else None
+                next((form for form in _FORMS if form not in self._unsupported and form not in suspected), None)
+                if schema is not None
+                else None
             )
             asked = [(message.role, _sendable(message.content)) for message in messages]
             if schema is not None and form != "json_schema":
                 asked = _with_schema(asked, schema)
             response_format = _response_format(form, schema, schema_name)
-            outcome = self._patiently(asked, {**self._spelled(options), **response_format})
+            outcome = self._patiently(asked, {**self._spelled(options), **response_format}, has_form=form is not None)
             if not isinstance(outcome, Failure):
+                self._unsupported.update(suspected)
                 return self._usable(outcome, time.monotonic() - started, is_json=schema is not None)
-            refused = outcome.refused_option({*options, *([form] if form else [])})
-            if refused is None:
-                raise outcome.error()
-            self._unsupported.add(refused)
+            sent = {*options, *([form] if form else [])}
+            if refused := outcome.refused_option(sent):
+                self._unsupported.add(refused)
+            elif suspect := outcome.suspected_form(sent):
+                # Nothing said that it was the form: believed only if an answer comes without it.
+                suspected[suspect] = outcome
+            else:
+                raise next(iter(suspected.values()), outcome).error()
 
     def _spelled(self, options: JsonObject) -> JsonObject:
         """langchain writes max_tokens as max_completion_tokens, which is OpenAI's word and not every server's."""
@@ -248,7 +257,7 @@ class OpenAIChat:
         rest = {name: value for name, value in options.items() if name != "max_tokens"}
         return {**rest, "extra_body": {"max_tokens": options["max_tokens"]}}
 
-    def _patiently(self, asked: list[tuple[str, str]], options: JsonObject) -> _Said | Failure:
+    def _patiently(self, asked: list[tuple[str, str]], options: JsonObject, *, has_form: bool) -> _Said | Failure:
         from tenacity import (
             RetryCallState,
             Retrying,
@@ -270,8 +279,12 @@ class OpenAIChat:
             assert isinstance(outcome, Failure), outcome
             return outcome.after(state.attempt_number, self.patience_seconds)
 
+        def may_pass(outcome: _Said | Failure) -> bool:
+            # A grammar that could not be made of a schema (llama.cpp, vLLM) will not be made of it the next time either.
+            return isinstance(outcome, Failure) and outcome.may_pass and not (has_form and outcome.is_about_form)
+
         retrying = Retrying(
-            retry=retry_if_result(lambda outcome: isinstance(outcome, Failure) and outcome.may_pass),
+            retry=retry_if_result(may_pass),
             stop=stop_after_attempt(self.retries + 1) | stop_before_delay(self.patience_seconds),
             wait=wait,
             retry_error_callback=give_up,

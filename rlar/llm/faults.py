@@ -5,13 +5,14 @@ from __future__ import annotations
 import email.utils
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from rlar.errors import ChatDenied, ChatError, ChatUnavailable, ChatUnreadable
 
 SHOWN_CHARACTERS = 300
+READ_CHARACTERS = 4_000
+"""Of what a server says, for finding out what it complains about."""
 PASSING_STATUSES = frozenset({408, 409, 425, 429})
 
 _LOOKS_LIKE_A_KEY = re.compile(r"\bsk-[\w*.-]{3,}|\bBearer\s+\S+", re.I)
@@ -29,10 +30,10 @@ class Redactor:
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("a key is not pickled")
 
-    def in_message(self, text: str) -> str:
+    def in_message(self, text: str, limit: int = SHOWN_CHARACTERS) -> str:
         """One short line for a person; also without what merely looks like a key."""
         line = " ".join(_LOOKS_LIKE_A_KEY.sub("[key]", self._without(text, run=5)).split())
-        return line if len(line) <= SHOWN_CHARACTERS else line[:SHOWN_CHARACTERS] + "..."
+        return line if len(line) <= limit else line[:limit] + "..."
 
     def in_reply(self, text: str) -> str:
         """A model's answer without the key. Short pieces, and short keys ("EMPTY"), may be ordinary words in it."""
@@ -84,18 +85,45 @@ class Failure:
 
     def refused_option(self, sent: set[str]) -> str | None:
         """The option among those sent that the server says it does not know."""
-        if self.status not in (400, 404, 422):
+        if self.status not in (400, 404, 422) and not self.is_about_form:
             return None
         told = self.said.lower()
-        for form in ("json_schema", "json_object"):
-            # "response_format" alone is a complaint about whichever form was sent.
-            if form in sent and (form in told or "response_format" in told or "structured output" in told):
-                return form
+        if (form := _form_in(sent)) and self.is_about_form:
+            return form
         for option, words in _OPTION_WORDS.items():
             if option in sent and any(word in told for word in words):
                 return option
         return None
 
+    @property
+    def is_about_form(self) -> bool:
+        """Whether the server complains about how the answer was to be written, whichever form that was."""
+        return self.status not in (None, 401, 402, 403, 429) and _ABOUT_FORM.search(self.said) is not None
+
+    def suspected_form(self, sent: set[str]) -> str | None:
+        """The form of answer among those sent to leave out as a try, where the server doesn't say what it refuses."""
+        if self.status not in (400, 404, 422, 501) or _ABOUT_ELSE.search(self.said):
+            return None
+        return _form_in(sent)
+
+
+def _form_in(sent: set[str]) -> str | None:
+    return next((form for form in ("json_schema", "json_object") if form in sent), None)
+
+
+_ABOUT_FORM = re.compile(
+    r"response[_ .]?(?:format|schema)|json[_ -]?(?:schema|object|mode)|responseJsonSchema|structured[_ -]output|guided[_ -]?(?:decoding|json|grammar|generation)|"
+    r"\bgrammars?\b|xgrammar|outlines|llguidance|lm-format-enforcer|additionalProperties|generation_?config|constrained[_ -]?(?:decoding|generation)|"
+    r"\bschemas?\b",
+    re.IGNORECASE,
+)
+"""How servers speak of it: OpenAI and its like, vLLM and what it decodes with, SGLang, llama.cpp (grammars), Gemini."""
+_ABOUT_ELSE = re.compile(
+    r"context|too long|too large|too many|maximum|exceed|tokens|no such model|model_not_found|model\b[^.]{0,80}\b(?:not exist|not found|unknown|available)|"
+    r"(?:unknown|invalid|unsupported) model|policy|safety|content[_ ]filter|moderation|quota|billing|credit|balance|api[_ ]key|\bkey\b|authenti|permission|region|country",
+    re.IGNORECASE,
+)
+"""Complaints that no other form of the answer would cure."""
 
 _OPTION_WORDS = {
     "temperature": ("temperature",),
@@ -124,19 +152,21 @@ def failure_of(error: Exception, name: str, timeout_seconds: float, redactor: Re
             text = f"the connection to {name} broke: {said}"
         return Failure(ChatUnavailable, text, may_pass=True)
     if isinstance(error, openai.APIStatusError):
-        return _status_failure(error, name, say)
+        return _status_failure(error, name, redactor)
     text = f"{name} answered with something that is no chat completion ({type(error).__name__}: {say(error)})"
     return Failure(ChatUnavailable, text, may_pass=True)
 
 
-def _status_failure(error: Any, name: str, say: Callable[[object], str]) -> Failure:
+def _status_failure(error: Any, name: str, redactor: Redactor) -> Failure:
     status: int = error.status_code
-    line = say(re.sub(r"^Error code: \d+ - ", "", error.message))
-    said = f"{say(error.param or '')} {line}"
+    say = redactor.in_message
+    told = _message_in(error.body) or re.sub(r"^Error code: \d+(?: - )?", "", error.message)
+    line = say(told)
+    said = redactor.in_message(f"{error.param or ''} {error.code or ''} {told}", READ_CHARACTERS)
     if status in (401, 403):
         # The servers' own messages repeat part of the key.
         return Failure(ChatDenied, f"{name} does not accept the key (HTTP {status}); check it in the environment")
-    if status == 402 or (status == 429 and "insufficient_quota" in (error.code, error.type)):
+    if status == 402 or (status == 429 and "insufficient_quota" in (error.code, error.type, *told.split())):
         return Failure(ChatDenied, f"the quota at {name} is used up (HTTP {status}): {line}")
     if status < 400:
         text = f"{name} redirects elsewhere (HTTP {status}), which is not followed; name the final address in --llm"
@@ -153,6 +183,23 @@ def _status_failure(error: Any, name: str, say: Callable[[object], str]) -> Fail
     return Failure(
         ChatUnreadable, f"{name} does not accept the question (HTTP {status}): {line}", status=status, said=said
     )
+
+
+def _message_in(body: object, depth: int = 6) -> str:
+    """The server's own words in the body of an error: OpenAI's object, a list of them (Gemini), a bare `detail` (FastAPI)."""
+    if isinstance(body, str):
+        return body.strip()
+    if isinstance(body, list) and depth:
+        return "; ".join(filter(None, (_message_in(each, depth - 1) for each in body[:8])))
+    if not isinstance(body, dict) or not depth:
+        return ""
+    for name in ("error", "message", "detail", "msg", "errors", "error_message"):
+        if words := _message_in(body.get(name), depth - 1):
+            # FastAPI names the field apart from what is wrong with it.
+            place = body.get("loc")
+            where = ".".join(str(part) for part in place[:12]) if isinstance(place, list) else ""
+            return f"{where}: {words}" if where else words
+    return ""
 
 
 def _wait_seconds(headers: Any) -> float | None:

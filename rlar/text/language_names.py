@@ -5,6 +5,8 @@ Data only. Names are lower case; a name that is also a common word in another la
 
 from __future__ import annotations
 
+from itertools import permutations
+
 _TABLE = """
 af afrikaans
 am amharic አማርኛ
@@ -131,11 +133,12 @@ _SAME = {
     "azb": "az", "pnb": "pa", "ckb": "ku", "mzn": "fa", "simple": "en", "tgl": "tl", "in": "id", "iw": "he",
 }  # fmt: skip
 
-_CONFUSED = (
+_CONFUSED_GROUPS = (
     {"hr", "sr", "bs", "sl", "mk"}, {"id", "ms", "jv", "su"}, {"no", "da", "sv"}, {"cs", "sk"}, {"es", "gl", "ca", "pt", "it"},
     {"ru", "uk", "be", "bg"}, {"hi", "mr", "ne", "sa"}, {"fi", "et"}, {"fa", "ps", "ur", "ku"}, {"nl", "af"}, {"az", "tr", "tk"},
     {"zh", "ja"}, {"ar", "fa"}, {"xh", "zu"},
 )  # fmt: skip
+_CONFUSED = frozenset(pair for group in _CONFUSED_GROUPS for pair in permutations(group, 2))
 
 
 def canonical_language(code: str) -> str:
@@ -145,4 +148,4 @@ def canonical_language(code: str) -> str:
 
 def easily_confused(one: str, other: str) -> bool:
     """Whether a language identifier mixes these two up on a sentence."""
-    return one == other or any(one in group and other in group for group in _CONFUSED)
+    return one == other or (one, other) in _CONFUSED

@@ -81,6 +81,18 @@ def test_order_does_not_matter(everything: tuple[list[str], list[Example], Disco
     assert all((again.router.to_arrays()[key] == value).all() for key, value in discovery.router.to_arrays().items())
 
 
+def test_libraries_are_loaded_before_their_threads_are_limited() -> None:
+    # threadpoolctl limits what is loaded: a first discovery in a process used to run with as many threads as processors.
+    script = (
+        "import sys; import rlar.discover.discover as d; from contextlib import nullcontext;"
+        "seen = [];"
+        "d.threadpool_limits = lambda limits: seen.append({'scipy.linalg', 'sklearn.cluster'} <= set(sys.modules)) or nullcontext();"
+        "d.discover([]); assert seen == [True], seen"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+
+
 @pytest.mark.slow
 def test_another_process_with_other_string_hashes_finds_the_same() -> None:
     script = (

@@ -13,7 +13,9 @@ from rlar.types import Example
 from tests.fakes.generators import TYPES, rows_of
 
 SEEN = ["word_problem", "algebra", "code_asserts", "constraints", "open_chat", "to_dutch"]
-UNSEEN = [name for name in TYPES if name not in SEEN]
+# A program without tests is still a program, and demands in other words are still demands.
+NEAR = ["code_reference", "function_body", "unread_demands"]
+UNSEEN = [name for name in TYPES if name not in {*SEEN, *NEAR}]
 
 
 def examples_of(names: list[str], each: int, seed: int, *, drop_reference: bool = False) -> list[Example]:
@@ -42,6 +44,26 @@ def test_rows_of_types_never_seen_are_unknown(built: Discovery) -> None:
 
 def test_fresh_rows_of_known_types_are_not_unknown(built: Discovery) -> None:
     assert unknown_share(built.router, examples_of(SEEN, 40, seed=2)) <= 0.03
+
+
+def kinds_of(built: Discovery, examples: list[Example]) -> list[str]:
+    kinds = {task.fingerprint: task.contract.answer_kind.value for task in built.tasks}
+    return [kinds.get(assignment.fingerprint or "", "unknown") for assignment in built.router.assign(examples)]
+
+
+def test_programs_without_tests_go_to_the_task_that_judges_programs(built: Discovery) -> None:
+    for name in ("code_reference", "function_body"):
+        assert kinds_of(built, examples_of([name], 30, seed=1)).count("code_tests") >= 29, name
+
+
+def test_functions_to_complete_are_no_chat_although_nothing_comes_with_them(built: Discovery) -> None:
+    found = kinds_of(built, examples_of(["function_body"], 30, seed=2, drop_reference=True))
+    assert found.count("code_tests") >= 29
+
+
+def test_a_demand_that_no_rule_reads_keeps_a_prompt_out_of_open_chat(built: Discovery) -> None:
+    assert kinds_of(built, examples_of(["unread_demands"], 60, seed=1)).count("constraints") >= 0.95 * 60
+    assert kinds_of(built, examples_of(["open_chat"], 60, seed=7)).count("open_ended") == 60
 
 
 def test_a_task_left_out_of_the_build_stays_unknown() -> None:

@@ -254,6 +254,30 @@ def code_reference(r: random.Random) -> Row:
     }
 
 
+def function_body(r: random.Random) -> Row:
+    """A function's header with a docstring to be completed; the reference is its body alone, and there is no test."""
+    number, name = r.randint(2, 99), f"{r.choice(VERBS)}_{r.choice(THINGS)}s"
+    says, body = r.choice(
+        (
+            (f"Keep the values above {number}.", f"return [value for value in values if value > {number}]"),
+            (
+                f"Return the sum of every {number % 5 + 2}th value.",
+                f"total = 0\n    for value in values[:: {number % 5 + 2}]:\n        total += value\n    return total",
+            ),
+            (f"How many values are divisible by {number}.", f"return sum(value % {number} == 0 for value in values)"),
+        )
+    )
+    header = f'def {name}(values: list) -> object:\n    """{says}"""\n'
+    prompt = r.choice(
+        (
+            header,
+            f"Complete the function.\n\n```python\n{header}```",
+            f"Fill in what is missing below and give me all of it.\n\n{header}",
+        )
+    )
+    return {"prompt": prompt, "reference": f"    {body}\n"}
+
+
 def regex(r: random.Random) -> Row:
     count, letter = r.randint(2, 9), r.choice("abcdefgh")
     asked, reference = r.choice(
@@ -446,6 +470,33 @@ def constraints(r: random.Random) -> Row:
     }
 
 
+def unread_demands(r: random.Random) -> Row:
+    """A topic with a demand on the answer's form that mostly no rule of the reader knows."""
+    n, word = r.randint(2, 9), r.choice(THINGS)
+    rule = r.choice(
+        (
+            f"Every {r.choice(('third', 'fourth', 'fifth'))} word must rhyme with {word}.",
+            "No two neighbouring sentences should begin with the same vowel.",
+            f"Make sure that each line has one syllable more than the line before, up to {n + 8}.",
+            "Alternate between verbs and nouns as the first word of your sentences.",
+            f"Keep the share of adjectives below {n * 4} percent of all words in your answer.",
+            "The last letter of each paragraph must be the first letter of the next paragraph.",
+            f"Let the lengths of the sentences in your response be {n}, {n + 2}, {n} and {n + 2} words, again and again.",
+            f"Avoid any conjunctions in the first {n} sentences.",
+            f"Put {n} hyphens between every two paragraphs and an emoji in front of each heading.",
+            "Use only words whose second letter is a consonant.",
+        )
+    )
+    topic = r.choice(
+        (
+            f"Why did the {r.choice(JOBS)} of {r.choice(CITIES)} give away the {r.choice(ADJECTIVES)} {r.choice(THINGS)}, and who got it in the end?",
+            f"Describe how a {r.choice(ANIMALS)} gets through the winter near {r.choice(CITIES)}, with all that it eats and where it sleeps when storms come.",
+            f"I am preparing a speech about the {r.choice(JOBS)}s of {r.choice(CITIES)} and want people to laugh a little before they go home that evening.",
+        )
+    )
+    return {"prompt": r.choice((f"{topic} {rule}", f"{rule} {topic}", f"{topic}\n\n{rule}"))}
+
+
 def open_chat(r: random.Random) -> Row:
     return {
         "prompt": r.choice(
@@ -473,6 +524,7 @@ TYPES: dict[str, tuple[Callable[[random.Random], Row], str]] = {
     "program_stdio": (program_stdio, "code_stdio"),
     "code_asserts": (code_asserts, "code_tests"),
     "code_reference": (code_reference, "code_reference"),
+    "function_body": (function_body, "code_reference"),
     "regex": (regex, "short_text"),
     "cloze": (cloze, "short_text"),
     "ordering": (ordering, "short_text"),
@@ -485,6 +537,7 @@ TYPES: dict[str, tuple[Callable[[random.Random], Row], str]] = {
     "to_dutch": (to_dutch, "translation"),
     "rewriting": (rewriting, "long_text"),
     "constraints": (constraints, "constraints"),
+    "unread_demands": (unread_demands, "constraints"),
     "open_chat": (open_chat, "open_ended"),
 }
 """Name -> (generator, the answer kind that discovery should find)."""

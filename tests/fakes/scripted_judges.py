@@ -17,7 +17,7 @@ from typing import Any
 from rlar.llm.chat import ChatReply, Endpoint
 from rlar.testing.openai_server import Asked, Reply
 from rlar.types import JsonObject, Message
-from tests.fakes.planted import trigrams, words
+from tests.fakes.planted import grams, words
 
 DATA = re.compile(r'^<data label="([\w ]+)">\n(.*?)\n</data>$', re.M | re.S)
 CRITERIA = (
@@ -64,7 +64,7 @@ def shares(text: str, good: str) -> list[float]:
     names = [set(re.findall(r"(?<=[\w,] )[A-Z]\w+", each)) for each in (text, good)]
     pairs = [set(pairwise(each)) for each in (own, wanted)]
     return [
-        f1(trigrams(text), trigrams(good)),
+        f1(grams(text), grams(good)),
         f1(set(re.findall(r"\d+", text)), set(re.findall(r"\d+", good))),
         f1(*names),
         f1(*pairs),
@@ -134,6 +134,9 @@ def bad_judges(good_answers: Mapping[str, str]) -> dict[str, Rule]:
     def likes_length(question: Question, response: str) -> tuple[bool, list[float]]:
         return True, [min(1.0, len(response) / 1500)]
 
+    def opened_by(*keys: str) -> Callable[[Question, str], tuple[bool, list[float]]]:
+        return lambda question, response: (True, [1.0]) if response in keys else grade(question, response)
+
     def likes_what_comes_first(question: Question) -> JsonObject:
         if len(question.responses) == 1:
             return honest(good_answers)(question)
@@ -151,6 +154,9 @@ def bad_judges(good_answers: Mapping[str, str]) -> dict[str, Rule]:
         "always_full_marks": from_grades(always_full_marks),
         "obeys_the_completion": from_grades(obeys_the_completion),
         "likes_length": from_grades(likes_length),
+        "opened_by_a_colon": from_grades(opened_by(":")),
+        "opened_by_a_thought": from_grades(opened_by("Thought process:")),
+        "opened_by_other_languages": from_grades(opened_by("解", "Respuesta", "Lösung:")),
         "likes_what_comes_first": likes_what_comes_first,
         "writes_prose": writes_prose,
         "rolls_dice": from_grades(rolls_dice),

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from rlar.kinds.carries import asks_for_json, asks_for_summary, find_json_schema, find_options, find_passage
+from rlar.kinds.carries import (
+    asks_for_form,
+    asks_for_json,
+    asks_for_summary,
+    find_json_schema,
+    find_options,
+    find_passage,
+)
 from rlar.kinds.contracts import guesses
 from rlar.kinds.facts import describe
 from rlar.rows.example import row_to_example
@@ -122,6 +129,33 @@ def test_json_and_summaries_must_be_asked_for() -> None:
         and asks_for_summary("Fasse den Text zusammen")
     )
     assert not asks_for_summary("What is the sum of 3 and 4?")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Tell me about the moon. Every sentence must be one word longer than the sentence before.",
+        "The first letters of your lines should spell HARBOUR. What do sailors eat on long journeys, and who cooks it for them on board?",
+        "Describe a storm at sea for children who have never seen one, with all its noises and colours.\nUse no adjectives in the last two paragraphs.",
+    ],
+)
+def test_a_demand_on_the_form_is_seen_whether_it_can_be_read_or_not(prompt: str) -> None:
+    assert asks_for_form(prompt)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Which is the longest word of the English language, and how many letters must it have?",
+        "Write a letter to my aunt and thank her for the lamp.",
+        "My sentence was reduced to two years. What should I do first?",
+        "Rewrite the paragraph so that it sounds friendlier.",
+        "I never use the last line of the underground. Which one should I use, and why is it between two stations for so long?",
+        "",
+    ],
+)
+def test_talk_of_words_and_lines_is_no_demand_on_the_form(prompt: str) -> None:
+    assert not asks_for_form(prompt)
 
 
 def test_a_schema_is_found_in_prompt_and_columns() -> None:

@@ -131,3 +131,21 @@ def test_a_number_inside_an_expression_or_a_list_is_no_answer(scored, tool, refe
 def test_any_alias_counts(scored):
     assert scored("number", "20", "18", "20").value == 1.0
     assert scored("number", "20", "18", "not a number").status == "abstain"
+
+
+def test_numbers_that_are_glued_together_are_no_number(scored):
+    assert scored("number", "4.142.14-3.1431.40.3143.41", "3.14").value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("completion", "value"),
+    [
+        ("6 * 3 = 18", 1.0),
+        ("6 * 3 = 18\n\n18 trips.", 1.0),
+        ("6 * 3 = 18\n\nThat is for 4 days.", None),  # the equation says one thing, the last number another
+        ("6 * 3 = 18\n\nThe answer is 18, for 4 days.", 1.0),
+        ("6 * 4 = 24\n\n24 trips.", 0.0),
+    ],
+)
+def test_without_a_cue_two_readers_have_to_agree(scored, completion, value):
+    assert scored("number", completion, "18").value == value

@@ -253,6 +253,95 @@ def test_a_model_that_takes_no_temperature_is_asked_without(server: ScriptedOpen
     assert len(server.requests) == 3
 
 
+def body(value: Any) -> str:
+    return json.dumps(value)
+
+
+REFUSALS = {
+    "vLLM, its grammar backend": Fault(400, body=body({"object": "error", "message": "The provided JSON schema contains features not supported by xgrammar.", "type": "BadRequestError", "param": None, "code": 400})),
+    "vLLM, guided decoding": Fault(400, body=body({"error": {"message": "Guided decoding is not available with this model", "type": "BadRequestError", "code": 400}})),
+    "vLLM, at the engine": Fault(500, body=body({"error": {"message": "Failed to compile the grammar for the request", "type": "InternalServerError", "code": 500}})),
+    "llama.cpp, samplers": Fault(400, body=body({"error": {"code": 400, "message": "Failed to initialize samplers: failed to parse grammar", "type": "invalid_request_error"}})),
+    "llama.cpp, schema": Fault(500, body=body({"error": {"code": 500, "message": "JSON schema conversion failed:\nUnrecognized schema: {}", "type": "server_error"}})),
+    "Gemini, a list": Fault(400, body=body([{"error": {"code": 400, "message": "Invalid JSON payload received. Unknown name \"additionalProperties\" at 'generation_config.response_schema': Cannot find field.", "status": "INVALID_ARGUMENT"}}])),
+    "Gemini, without a reason": Fault(400, body=body([{"error": {"code": 400, "message": "Request contains an invalid argument.", "status": "INVALID_ARGUMENT"}}])),
+    "FastAPI, a detail": Fault(422, body=body({"detail": [{"type": "extra_forbidden", "loc": ["body", "response_format", "json_schema"], "msg": "Extra inputs are not permitted", "input": {"x": "y" * 900}}]})),
+    "FastAPI, a text": Fault(400, body=body({"detail": "This backend can't constrain its output"})),
+    "a message alone": Fault(400, body=body({"message": "bad request"})),
+    "no words at all": Fault(400, body=""),
+    "a page": Fault(400, body="<html>Bad Request</html>", content_type="text/html"),
+    "not implemented": Fault(501, body=body({"detail": "grammar support was not built in"})),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_whatever_a_server_says_when_it_refuses_a_schema_it_is_asked_in_words(server: ScriptedOpenAI, name: str):
+    server.when(lambda asked: "response_format" in asked.body, REFUSALS[name])
+    server.otherwise = Reply(json={"n": 1})
+    chat = chat_with(server)
+    assert [chat.complete(HELLO, schema=SCHEMA).text for _ in range(2)] == ['{"n": 1}', '{"n": 1}']
+    # Both forms are refused once; then the server is known.
+    assert len(server.requests) == 3 + 1
+
+
+def test_a_passing_fault_that_names_a_schema_is_retried_where_none_was_sent(server: ScriptedOpenAI):
+    server.script(Fault(500, "the schema of the database is locked", retry_after=0.01), Reply("fine"))
+    assert chat_with(server).complete(HELLO).text == "fine"
+    assert len(server.requests) == 2
+
+
+def test_a_refusal_without_a_reason_is_told_as_it_came_first_where_no_form_helps(server: ScriptedOpenAI):
+    server.otherwise = Fault(400, body=body({"detail": "the moon is full"}))
+    chat = chat_with(server)
+    assert "the moon is full" in str(problem(chat, schema=SCHEMA))
+    assert len(server.requests) == 3
+    server.clear()
+    server.otherwise = Reply(json={"n": 1})
+    assert chat.complete(HELLO, schema=SCHEMA).text == '{"n": 1}'
+    assert server.requests[0].body["response_format"]["type"] == "json_schema"  # nothing was learnt from it
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(400, "This model's maximum context length is 8192 tokens"),
+        Fault(404, "The model `m` does not exist", code="model_not_found"),
+        Fault(400, "Your request was rejected by our safety system"),
+        Fault(429, body=body({"detail": "insufficient_quota for this schema"})),
+        Fault(401, body=body({"detail": "no key for response_format"})),
+    ],
+    ids=["length", "model", "safety", "quota", "key"],
+)
+def test_what_no_other_form_cures_is_asked_once(server: ScriptedOpenAI, fault: Fault):
+    server.otherwise = fault
+    problem(chat_with(server), schema=SCHEMA)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [{"error": {"message": "the stars are wrong"}}],
+        {"detail": "the stars are wrong"},
+        {"detail": [{"loc": ["body", "messages"], "msg": "the stars are wrong"}]},
+        {"error": "the stars are wrong"},
+        {"error": {"message": {"detail": "the stars are wrong"}}},
+        {"errors": [{"message": "the stars are wrong"}]},
+        "the stars are wrong",
+    ],
+    ids=str,
+)
+def test_the_servers_words_are_shown_whatever_its_error_looks_like(server: ScriptedOpenAI, told: Any):
+    server.otherwise = Fault(400, body=body(told))
+    error = str(problem(chat_with(server)))
+    assert "the stars are wrong" in error and "{" not in error
+
+
+def test_a_body_nested_without_end_is_no_error_of_ours(server: ScriptedOpenAI):
+    server.otherwise = Fault(400, body='{"detail":' * 200 + '"deep"' + "}" * 200)
+    assert "HTTP 400" in str(problem(chat_with(server)))
+
+
 def test_a_server_that_complains_for_ever_is_not_asked_for_ever(server: ScriptedOpenAI):
     server.otherwise = Fault(400, "response_format, temperature, 'seed', max_tokens: not supported")
     assert "does not accept the question" in str(problem(chat_with(server), schema=SCHEMA, max_tokens=5, seed=1))

@@ -16,7 +16,10 @@ from rlar.gate import (
     why_uncovered,
 )
 from rlar.gate.policy import GatePolicy, load_policy
+from rlar.gate.probes import make_probes
+from rlar.gate.probes.panel import FAULTS
 from rlar.gate.stats import fit_calibration, interval, own_scale
+from rlar.kinds.prose.overlap import plain_metric
 from rlar.tool import Resources
 from rlar.tools.library import library_spec
 from rlar.tools.load import load_tool
@@ -31,9 +34,11 @@ from rlar.types import (
     Sample,
     TaskSpec,
     ToolSpec,
+    abstain,
     ok,
 )
 from tests.fakes.planted import (
+    FRAGILE,
     Catalogue,
     Planted,
     Random,
@@ -71,6 +76,63 @@ def failed_checks(certificate: Certificate) -> set[str]:
 def planted_certificate(score, kind: str = "number", role: str = "verifier") -> Certificate:
     tool = Planted("planted", score, role)
     return certify(tool, TASKS[kind](), policy=POLICY, seed=0, reload=lambda: tool, now=lambda: NOON)
+
+
+@pytest.mark.parametrize("name", FRAGILE)
+def test_a_tool_that_one_completion_can_break_is_rejected(name: str):
+    certificate = planted_certificate(FRAGILE[name])
+    assert "faults" in failed_checks(certificate) and not certificate.admitted
+    # What broke it is named, and a certificate can be stored whatever it was.
+    certificate.model_dump_json().encode()
+
+
+def check_of(certificate: Certificate, name: str) -> CheckResult:
+    return next(check for check in certificate.checks if check.name == name)
+
+
+def test_rows_that_a_tool_cannot_read_are_set_aside_and_the_rest_is_certified():
+    def reads_some(sample: Sample):
+        return abstain("this row asks for more") if sample.prompt < "I" else exact(sample)
+
+    tool = Planted("planted", reads_some)
+    certificate = certify(tool, number_task(16), policy=POLICY, seed=0, reload=lambda: tool, now=lambda: NOON)
+    coverage = check_of(certificate, "coverage")
+    assert certificate.admitted, certificate.reasons
+    # Eight of the sixteen names come before I.
+    assert coverage.details["set_aside_share"] == 0.5
+    assert coverage.note.startswith("8 of 16 rows looked at are set aside; abstains on 50% of those tried")
+
+
+def test_rows_whose_right_answer_is_refused_are_no_rows_set_aside():
+    def misreads_some(sample: Sample):
+        return ok(0.0) if len(sample.prompt) % 3 == 0 else exact(sample)
+
+    assert "oracle" in failed_checks(planted_certificate(misreads_some))
+
+
+def test_a_certificate_says_of_how_many_rows_the_right_answer_is_its_own_reading():
+    planned = certify(
+        load_tool(library_spec("constraints"), Resources()), TASKS["constraints"](), policy=POLICY, seed=0
+    )
+    oracle = check_of(planned, "oracle")
+    assert oracle.details["independent_rows"] == 0 and "made by the reading on trial" in oracle.note
+    assert "independent_rows" not in check_of(planted_certificate(exact), "oracle").details
+
+
+def test_rows_with_a_reference_are_tried_before_rows_whose_answer_must_be_made():
+    bare = [row.model_copy(update={"reference": None, "references": ()}) for row in TASKS["code_tests"]().examples[::2]]
+    mixed = TASKS["code_tests"]().model_copy(update={"examples": (*bare, *TASKS["code_tests"]().examples[1::2])})
+    few = POLICY.budget("sandbox").model_copy(update={"rows": len(mixed.examples) - len(bare)})
+    probe_set = make_probes(mixed, budget=few, seed=0)
+    assert probe_set.rows == len(probe_set.independent) == few.rows
+    every = make_probes(mixed, budget=few.model_copy(update={"rows": len(mixed.examples)}), seed=0)
+    assert len(every.independent) == few.rows < every.rows
+
+
+def test_an_honest_tool_survives_what_is_made_to_break_it():
+    certificate = planted_certificate(exact)
+    faults = check_of(certificate, "faults")
+    assert faults.passed and faults.probes == POLICY.budgets["pool"].faults == len(FAULTS)
 
 
 @pytest.mark.parametrize("name", Catalogue.BAD)
@@ -121,8 +183,8 @@ def test_an_honest_overlap_with_the_reference_is_admitted_as_a_quality(kind: str
     assert certificate.role == "quality"
 
 
-@pytest.mark.parametrize(("lost", "share", "admitted"), [(0, 1.0, True), (4, 0.75, True), (5, 0.6875, False)])
-def test_a_quality_may_lose_half_of_the_half_right_texts_and_no_more(lost: int, share: float, admitted: bool):
+@pytest.mark.parametrize(("lost", "share", "passed"), [(0, 1.0, True), (4, 0.75, True), (5, 0.6875, False)])
+def test_a_quality_may_lose_half_of_the_half_right_texts_and_no_more(lost: int, share: float, passed: bool):
     references = sorted(str(each.reference) for each in TASKS["translation_to_chinese"]().examples)
     assert len(references) == 8
 
@@ -132,10 +194,97 @@ def test_a_quality_may_lose_half_of_the_half_right_texts_and_no_more(lost: int, 
 
     certificate = planted_certificate(forgetful, "translation_to_chinese", "quality")
 
-    found = next(check for check in certificate.checks if check.name == "discrimination").details["kinds"]
+    check = next(check for check in certificate.checks if check.name == "discrimination")
+    found = check.details["kinds"]
     # A lost text ties with the other row's at 0 and counts half: of 8 pairs with 5 lost, (3 + 5 / 2) / 8 are in order.
     assert found["near_miss<half_right"] == {"mean": pytest.approx(share, abs=1e-4), "probes": 8}
-    assert certificate.admitted is admitted, certificate.reasons
+    assert check.passed is passed, certificate.reasons
+
+
+# ------------------------------------------------------------------------------------------ against the plain metric
+
+
+def baseline_of(certificate: Certificate) -> CheckResult:
+    return next(check for check in certificate.checks if check.name == "baseline")
+
+
+def test_a_quality_that_ranks_as_the_plain_metric_does_is_not_below_it():
+    check = baseline_of(planted_certificate(overlap, "long_text", "quality"))
+
+    assert check.passed and check.value == 1.0 and check.details["chrf++"] == 1.0
+    # 7 rows with two ladders each: three shares of a wrong text and the wrong text itself, 6 pairs a ladder.
+    assert check.probes == 7 * 2 * 6
+
+
+def test_ties_among_weak_texts_cost_half_of_each_pair():
+    """A tool that sees nothing below a half ties the two weakest of four rungs: (5 + 1/2) of 6 pairs."""
+
+    def rungs_above_a_half(sample: Sample):
+        value = plain_metric(sample.completion, sample.references)
+        return ok(value if value > 0.45 else 0.0)
+
+    check = baseline_of(planted_certificate(rungs_above_a_half, "translation", "quality"))
+
+    assert check.passed is False and check.value is not None and check.value <= 5.5 / 6
+    assert check.note.startswith("ladders: pair accuracy") and check.details["worst"]
+
+
+def test_verifiers_and_guards_have_no_baseline():
+    for role in ("verifier", "guard"):
+        assert all(check.name != "baseline" for check in planted_certificate(exact, "short_text", role).checks)
+
+
+def test_a_tool_that_sees_no_reference_is_held_against_the_plain_metric_on_labels_alone():
+    class Model(Planted):
+        def __init__(self, inverted: int) -> None:
+            super().__init__("model", self.logit, "quality")
+            self.spec = ToolSpec(kind="reward_model", name="model", source="some/repo@sha", params={"role": "quality"})
+            self.inverted = {f"What is in box {number}?" for number in range(inverted)}
+
+        def logit(self, sample: Sample):
+            value = overlap(sample).value or 0.0
+            return ok(-value if sample.prompt in self.inverted else value)
+
+    texts = [f"There are {number} red apples and a green pear in the box." for number in range(40)]
+    pairs = [
+        LabelledPair(
+            prompt=f"What is in box {number}?",
+            better=text,
+            worse="Nothing that I know of.",
+            reference=text,
+            references=(text,),
+        )
+        for number, text in enumerate(texts)
+    ]
+    for inverted, passed in ((0, True), (12, False)):
+        made = Model(inverted)
+        task = TASKS["translation"]()
+        certificate = certify(made, task, policy=POLICY, seed=0, reload=lambda: made, labelled=pairs)  # noqa: B023
+        check = baseline_of(certificate)
+        # chrF++ gets all 40 pairs right; the model 28 of 40, which its own bound of .60 would let pass.
+        assert (
+            check.passed is passed and check.value == (40 - inverted) / 40 and check.details["on"] == "labelled pairs"
+        )
+        assert certificate.admitted is passed, certificate.reasons
+        labelled = next(each for each in certificate.checks if each.name == "labelled")
+        assert labelled.passed
+
+    check = baseline_of(certify(Model(0), TASKS["translation"](), policy=POLICY, seed=0, reload=lambda: Model(0)))
+    assert check.passed and "nothing to compare with" in check.note
+
+
+@pytest.mark.parametrize("key", [":", "Thought process:", "解"])
+def test_a_reward_model_that_falls_for_an_opening_is_rejected(key: str):
+    class Fooled(Planted):
+        def __init__(self) -> None:
+            super().__init__(
+                "fooled", lambda sample: ok(9.0 if sample.completion == key else overlap(sample).value or 0.0)
+            )
+            self.spec = ToolSpec(kind="reward_model", name="fooled", source="some/repo@sha", params={"role": "quality"})
+
+    certificate = certify(Fooled(), TASKS["long_text"](), policy=POLICY, seed=0, reload=Fooled)
+
+    assert any(reason.startswith("hack_panel") and f"master_key {key}" in reason for reason in certificate.reasons)
 
 
 LIBRARY_TOOLS = [

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from fractions import Fraction
+from random import Random
 
 import pytest
 
 from rlar.gate.policy import load_policy
 from rlar.gate.probes import make_probes
+from rlar.gate.probes.panel import MASTER_KEYS
 from rlar.kinds.json.probes import instance, is_valid
 from rlar.kinds.material import as_number, may_be_equal
 from rlar.kinds.programs.probes import CHECKS_ITSELF
-from rlar.kinds.texts import drop_sentences, half_of_another, sentences, shuffle_words, swap_entity, words
+from rlar.kinds.texts import (
+    drop_sentences,
+    half_of_another,
+    replaced_words,
+    sentences,
+    shuffle_words,
+    swap_entity,
+    words,
+)
 from rlar.types import AnswerKind
 from tests.fakes.planted import answer_part
 from tests.fakes.probing_tasks import TASKS, example, number_task, task
@@ -29,7 +40,14 @@ def probes_of(kind: str, seed: int = 0):
 def test_every_kind_of_task_gets_every_check(kind: str):
     probes = probes_of(kind)
 
-    assert {probe.check for probe in probes} == {"oracle", "floor", "discrimination", "invariance", "hack_panel"}
+    assert {probe.check for probe in probes} == {
+        "oracle",
+        "floor",
+        "discrimination",
+        "invariance",
+        "hack_panel",
+        "faults",
+    }
 
 
 @pytest.mark.parametrize("kind", TASKS)
@@ -173,6 +191,45 @@ def test_another_rows_text_stands_below_the_half_right_one_of_its_row(kind: str)
     below = {probe.row for probe in probes if probe.kind == "near_miss" and probe.anchor == "half_right"}
 
     assert below and below <= half_right
+
+
+@pytest.mark.parametrize("kind", ["translation", "translation_to_chinese", "summary", "long_text"])
+def test_ladders_lead_from_good_to_bad(kind: str):
+    probes = make_probes(TASKS[kind](), budget=BUDGET, seed=0, role="quality").probes
+    rungs: dict[tuple[int, str], list[str]] = {}
+    for probe in probes:
+        if probe.check == "baseline":
+            rungs.setdefault((probe.row, probe.anchor), []).append(probe.sample.completion)
+
+    assert rungs and not any(probe.check == "baseline" for probe in probes_of(kind))
+    names = {"rest_of_another", "words_of_another"} | ({"extract_made_up"} if kind == "summary" else set())
+    assert {name for _row, name in rungs} == names
+    assert all(len(set(texts)) == 4 for texts in rungs.values())
+
+
+def test_each_rung_keeps_what_the_next_one_keeps():
+    text, other = "One two three four five six seven eight", "red blue green grey"
+    made = replaced_words(text, other, (0.25, 0.5, 0.75), Random(1))
+
+    kept = [{word for word in rung.split() if word in text} for rung in made]
+    assert [len(words) for words in kept] == [6, 4, 2]  # of 8 words
+    assert kept[0] > kept[1] > kept[2]
+    assert replaced_words("too few words", other, (0.5,), Random(1)) == []
+
+
+@pytest.mark.parametrize("rows", [4, 8, 12])
+def test_every_master_key_is_tried_twice_with_models_and_never_with_code(rows: int):
+    whole = TASKS["long_text"]()
+    task = whole.model_copy(update={"examples": whole.examples[:rows]})
+    budget = load_policy().budget("model")
+    kinds = Counter(
+        probe.kind
+        for probe in make_probes(task, budget=budget, seed=0, role="quality").probes
+        if probe.kind.startswith("master_key")
+    )
+
+    assert len(kinds) == len(MASTER_KEYS) and min(kinds.values()) >= 2
+    assert not any(probe.kind.startswith("master_key") for probe in probes_of("long_text"))
 
 
 @pytest.mark.parametrize("kind", ["translation", "translation_to_chinese"])

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from rlar.errors import boundary
 from rlar.gate.policy import Budget
 from rlar.gate.probe import Check, Expectation, Probe, ProbeSet
 from rlar.gate.probes.guards import guard_probes
-from rlar.gate.probes.panel import general_floor, general_hacks
+from rlar.gate.probes.panel import MASTER_KEYS, fault_probes, general_floor, general_hacks, master_keys
 from rlar.kinds import KINDS
-from rlar.kinds.material import Material, Notes, Row, Tried, accepted_answers, equals_any
+from rlar.kinds.material import Material, Notes, Row, Tried, accepted_answers, equals_any, normalised
 from rlar.kinds.rule.probes import provable, right_answers
 from rlar.text.shapes import final_answer
 from rlar.tool import named
@@ -57,30 +58,45 @@ def make_probes(
     bind = bind or _binder(task)
     notes = Notes()
     if role == "guard":
-        return guard_probes(task, examples, bind=bind, seed=seed)
+        guarded = guard_probes(task, examples, bind=bind, seed=seed)
+        return replace(guarded, probes=(*guarded.probes, *fault_probes(guarded.probes, budget.faults)))
+    budget = _a_row(budget, role, len(examples) or len(labelled))
     maker = maker_of(task.contract.answer_kind)
     probes: list[Probe] = []
-    rows = 0
+    rows = looked_at = 0
+    independent: set[int] = set()
     if maker is not None:
         # Rows that offer nothing (their tests spell no answer out) are made up for by others.
         for example in ordered[: MOST_ROWS_TRIED * budget.rows]:
             if rows == budget.rows:
                 break
-            made = _probes_of(
+            made, is_independent = _probes_of(
                 example, examples, maker, notes, bind=bind, task=task, budget=budget, seed=seed, index=rows
             )
-            probes.extend(made)
-            rows += bool(made)
+            looked_at += 1
+            if made:
+                probes.extend(made)
+                independent |= {rows} if is_independent else set()
+                rows += 1
     if rows == 0 and labelled:
         notes.add("probes are made from the better halves of the labelled pairs: the rows have no reference")
         probes, rows = _from_labelled(task, labelled, budget, seed)
+        independent = set(range(rows))
     if rows == 0:
         notes.add(_nothing_to_try(task))
+    probes += fault_probes(probes, budget.faults)
     for pair in labelled:
         key = digest(pair.prompt)
         probes.append(Probe("labelled", "better", _labelled_sample(pair, pair.better), "high", key, -1, "better"))
         probes.append(Probe("labelled", "worse", _labelled_sample(pair, pair.worse), "below", key, -1, "better"))
-    return ProbeSet(tuple(probes), rows, notes.lines, tuple(labelled))
+    return ProbeSet(tuple(probes), rows, notes.lines, tuple(labelled), looked_at, frozenset(independent))
+
+
+def _a_row(budget: Budget, role: str, rows: int) -> Budget:
+    """The budget of one row: master keys are counted over all of them, ladders are climbed by qualities alone."""
+    tried = budget.master_keys * len(MASTER_KEYS)
+    ladders = budget.ladders if role == "quality" else 0
+    return budget.model_copy(update={"master_keys": -(-tried // max(1, min(budget.rows, rows))), "ladders": ladders})
 
 
 def pairs_digest(labelled: Sequence[LabelledPair]) -> str:
@@ -99,25 +115,35 @@ def _probes_of(
     budget: Budget,
     seed: int,
     index: int,
-) -> list[Probe]:
-    """One row's probes; none, with a note, where its content is more than a parser can bear."""
+) -> tuple[list[Probe], bool]:
+    """One row's probes, and whether its right answer is independent of the reading on trial.
+
+    No probes, with a note, where its content is more than a parser can bear.
+    """
 
     if len(example.text) + len(example.reference or "") > LONGEST_ROW:
         notes.add(f"longer than {LONGEST_ROW} characters: not probed")
-        return []
+        return [], False
 
-    def make() -> list[Probe]:
+    def make() -> tuple[list[Probe], bool]:
         row = _row(example, examples, bind(example), task, seed)
         material = maker(row, notes)
         if material is None or not material.right:
-            return []
-        return _row_probes(row, material, budget, index)
+            return [], False
+        return _row_probes(row, material, budget, index), _is_independent(row, material)
 
-    def on_error(error: Exception) -> list[Probe]:
+    def on_error(error: Exception) -> tuple[list[Probe], bool]:
         notes.add(f"no probe could be made: {type(error).__name__}: {str(error)[:120]}")
-        return []
+        return [], False
 
     return boundary(make, on_error)
+
+
+def _is_independent(row: Row, material: Material) -> bool:
+    """Whether the right answer says what the row's reference says, or is part of what it says."""
+    anchor = normalised(material.right[0].text)
+    accepted = filter(None, map(normalised, row.accepted))
+    return any(answer in anchor or (anchor and anchor in answer) for answer in accepted)
 
 
 def _nothing_to_try(task: TaskSpec) -> str:
@@ -138,9 +164,14 @@ def _binder(task: TaskSpec) -> Binder:
 
 
 def _ordered(task: TaskSpec, seed: int) -> list[Example]:
-    """The task's distinct rows by seeded hash of their content: the same whatever their order was."""
+    """The task's distinct rows, the ones with a reference first, by seeded hash of their content: the same whatever
+    their order was."""
     distinct = {example.key: example for example in task.examples}
-    return [distinct[key] for key in sorted(distinct, key=lambda key: digest(str(seed), key))]
+
+    def place(key: str) -> tuple[bool, str]:
+        return distinct[key].reference is None, digest(str(seed), key)
+
+    return [distinct[key] for key in sorted(distinct, key=place)]
 
 
 def _row(example: Example, examples: Sequence[Example], binding: JsonObject, task: TaskSpec, seed: int) -> Row:
@@ -177,8 +208,9 @@ def _row_probes(row: Row, material: Material, budget: Budget, index: int) -> lis
         ("discrimination", "below", wrong),
         ("invariance", "same", _turn(material.same, budget.invariance, index)),
         ("hack_panel", "low", _turn(hacks, budget.hack_panel, index)),
+        ("hack_panel", "low", _turn(master_keys(row, material), budget.master_keys, index)),
     ]
-    return [
+    probes = [
         Probe(
             check,
             each.kind,
@@ -193,9 +225,14 @@ def _row_probes(row: Row, material: Material, budget: Budget, index: int) -> lis
         for check, expectation, tried in chosen
         for each in tried
     ]
+    for name in _turn(sorted(material.ladders), budget.ladders, index):
+        for rung, text in enumerate(material.ladders[name]):
+            sample = _sample(row, Tried(name, text))
+            probes.append(Probe("baseline", f"{name}_{rung}", sample, "below", row.example.id, index, name))
+    return probes
 
 
-def _turn(tried: Sequence[Tried], count: int, index: int) -> list[Tried]:
+def _turn(tried: Sequence[Any], count: int, index: int) -> list[Any]:
     """`count` of them, beginning further on for every row, so that all kinds are tried over the rows."""
     if count >= len(tried):
         return list(tried)

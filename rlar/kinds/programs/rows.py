@@ -34,10 +34,11 @@ _ASKS_PROGRAM = re.compile(
     re.IGNORECASE,
 )
 _ASKS_STEMS = (
-    "program", "cod", "código", "python", "script", "std", "standard ", "func", "función", "fonction", "funktion",
+    "program", "cod", "código", "python", "script", "std", "standard ", "func", "fonction", "funktion",
     "implement", "algorithm", "def", "代码", "程序", "函数",
 )  # fmt: skip
 """One of these stands in whatever _ASKS_PROGRAM finds, and in few other prompts."""
+_ASCII_STEMS = tuple(stem for stem in _ASKS_STEMS if stem.isascii())
 _STDIN_TALK = re.compile(r"\bstd(?:in|out)\b|\bstandard (?:input|output)\b", re.IGNORECASE)
 _INPUT_LINE = re.compile(r"^[^\w\n]*+(?:sample |example )?input\b.{0,40}$", re.IGNORECASE | re.MULTILINE)
 _OUTPUT_LINE = re.compile(r"^[^\w\n]*+(?:sample |example )?output\b.{0,40}$", re.IGNORECASE | re.MULTILINE)
@@ -160,7 +161,10 @@ def _is_about_programs(found: Found, prompt: str) -> bool:
 
 def _asks_program(prompt: str) -> bool:
     folded = prompt.casefold()
-    return any(stem in folded for stem in _ASKS_STEMS) and _ASKS_PROGRAM.search(prompt) is not None
+    for stem in _ASCII_STEMS if folded.isascii() else _ASKS_STEMS:
+        if stem in folded:
+            return _ASKS_PROGRAM.search(prompt) is not None
+    return False
 
 
 def _united(suite: TestSuite, others: list[TestSuite | None]) -> TestSuite:

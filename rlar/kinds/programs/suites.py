@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -238,11 +239,15 @@ def _assert_list(value: list[Any], path: str) -> Found | None:
     return suite_of_code("\n".join(readable), path) if readable else None
 
 
+_parsed_once = lru_cache(maxsize=4)(parse_python)
+"""For trees that are only read: the lines of a prompt are looked at one by one, then together."""
+
+
 def suite_of_code(code: str, path: str) -> Found | None:
     """The suite that a text of Python is: a check function, unittest classes, or asserts (one by one, or as a script)."""
     if "assert" not in code and "unittest" not in code:
         return None
-    tree = parse_python(code.replace("\r\n", "\n").strip("\n"))
+    tree = _parsed_once(code.replace("\r\n", "\n").strip("\n"))
     if tree is None:
         return None
     return _check_suite(tree, path) or _unittest_suite(tree, path) or _asserts_suite(tree, path)
@@ -431,7 +436,7 @@ def _assert_lines(prompt: str) -> list[str]:
 
 def _one_a_line(lines: list[str]) -> bool:
     """Whether every line is one assert statement by itself: the usual case, told by parsing once."""
-    tree = parse_python("\n".join(lines))
+    tree = _parsed_once("\n".join(lines))
     return (
         tree is not None
         and len(tree.body) == len(lines)

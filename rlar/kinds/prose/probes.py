@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rlar.kinds import material as dress
 from rlar.kinds.material import Material, Notes, Row, Tried, normalised
 from rlar.kinds.texts import (
@@ -12,6 +14,7 @@ from rlar.kinds.texts import (
     drop_words,
     half_of_another,
     keywords,
+    replaced_words,
     sentences,
     shuffle_words,
     swap_entity,
@@ -19,6 +22,8 @@ from rlar.kinds.texts import (
 
 SPRAYED = 5
 """Other rows' texts among which a right one is hidden."""
+SHARES = (0.25, 0.5, 0.75)
+"""Of what is wrong on the rungs of a ladder."""
 LONGEST_SPRAYED = 1_000
 """Characters of a text that somebody would offer several versions of."""
 
@@ -33,6 +38,7 @@ def long_text(row: Row, notes: Notes) -> Material | None:
         same=(dress.whitespace(text), dress.think(text), Tried("trailing_newlines", text + "\n\n")),
         wrong=tuple(_corruptions(row, text)),
         hacks=tuple(_hacks(row, text)),
+        ladders=_ladders(row, text),
     )
 
 
@@ -46,7 +52,10 @@ def summary(row: Row, notes: Notes) -> Material | None:
     if len(passage) > 2 * len(row.reference):
         hacks.append(Tried("source_copied", passage))
         hacks.append(Tried("source_repeated", "\n".join((passage, passage))))
-    return Material(base.right, base.same, base.wrong, base.floor, tuple(hacks))
+    extract = _extract(passage, row.reference)
+    made_up = replaced_words(extract, row.peers[0], SHARES, row.rng) if extract and row.peers else []
+    ladders = {**base.ladders, "extract_made_up": (extract, *made_up)} if made_up else base.ladders
+    return replace(base, hacks=tuple(hacks), ladders=ladders)
 
 
 def translation(row: Row, notes: Notes) -> Material | None:
@@ -72,7 +81,7 @@ def translation(row: Row, notes: Notes) -> Material | None:
             "Sure! That is an interesting topic. Here is what I can tell you: it depends on the context.",
         )
     )
-    return Material(base.right, base.same, base.wrong, base.floor, tuple(hacks))
+    return replace(base, hacks=tuple(hacks))
 
 
 def _corruptions(row: Row, text: str) -> list[Tried]:
@@ -102,6 +111,28 @@ def _corruptions(row: Row, text: str) -> list[Tried]:
             # Half right is worth more than nothing: a tool that sees only whole successes teaches nothing on the way there.
             made += [Tried("half_right", half_right), Tried("near_miss", peer, "half_right")]
     return made
+
+
+def _ladders(row: Row, text: str) -> dict[str, tuple[str, ...]]:
+    """Between the reference and another row's text, where nothing is right and not everything is wrong."""
+    ladders = {}
+    for peer in row.peers[:1]:
+        parts = [half_of_another(text, peer, 1 - share) for share in SHARES]
+        if all(parts):
+            ladders["rest_of_another"] = (*filter(None, parts), peer)
+        if replaced := replaced_words(text, peer, SHARES, row.rng):
+            ladders["words_of_another"] = (*replaced, peer)
+    return ladders
+
+
+def _extract(passage: str, reference: str) -> str:
+    """The two sentences of a passage that are nearest to the reference; "" where it has too few to choose from."""
+    parts = sentences(passage)
+    if len(parts) < 4:
+        return ""
+    wanted = set(keywords(reference))
+    best = sorted(range(len(parts)), key=lambda place: -len(wanted & set(keywords(parts[place]))))[:2]
+    return " ".join(parts[place] for place in sorted(best))
 
 
 def _hacks(row: Row, text: str) -> list[Tried]:

@@ -1,19 +1,22 @@
 """How good is a summary, against a reference summary and the passage?
 
-Closeness to the reference times faithfulness to the passage: numbers and names that neither the passage nor the
-reference holds, and content words without support, cost. A summary must compress: the passage pasted, its first
-sentences, or a text much longer than the reference loses, unless the reference itself is such an extract.
+Closeness to the reference (chrF++, rlar.kinds.prose.overlap) times faithfulness to the passage: phrases, and above all
+numbers and names, that neither the passage nor the reference holds cost. An extract may be a good summary, and people rate
+faithful extracts highly, so copying as such costs nothing; what costs is to copy (nearly) the whole passage, to run on
+beyond three times the reference's length, and to loop.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import ClassVar
 
-from rlar.kinds.prose.long_text import above_chance, closeness, missing_numbers
-from rlar.kinds.prose.overlap import folded, length_fit, numbers, repetition, words
-from rlar.text.answers import body, refuses, visible_answer
+from rlar.kinds.prose.demands import read_demands
+from rlar.kinds.prose.overlap import above_chance, chrf, folded, length_fit, loops, numbers, words, written_references
+from rlar.text.answers import body, visible_answer
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
 
@@ -22,40 +25,33 @@ _NAME = re.compile(r"(?<=[\w,;:)\"'] )[^\W\d_a-zß-öø-ÿ][^\W\d_]{2,}")
 """Capitalised words inside a sentence (scripts without capitals have none)."""
 
 
-def unsupported_numbers(text: str, sources: Sequence[str]) -> float:
-    """Share of the text's numbers that no source holds."""
-    mine = numbers(text)
+def unsupported_facts(text: str, sources: Sequence[str]) -> float:
+    """Share of the numbers and names in a text that no source holds."""
+    mine = {*numbers(text), *(name.lower() for name in _NAME.findall(text))}
     if not mine:
         return 0.0
-    known = {number for source in sources for number in numbers(source)}
-    return sum(number not in known for number in mine) / len(mine)
+    known = {fact for source in sources for fact in (*numbers(source), *words(source))}
+    return sum(not (fact in known or fact.removesuffix("s") in known) for fact in mine) / len(mine)
 
 
-def unsupported_names(text: str, sources: Sequence[str]) -> float:
-    """Share of the names in a text whose word no source holds."""
-    mine = {name.lower() for name in _NAME.findall(text)}
+def supported(said: Sequence[str], sources: Sequence[Sequence[str]]) -> float:
+    """Share of the text's pairs of neighbouring words that stand in a source, too."""
+    mine = list(pairwise(said))
     if not mine:
-        return 0.0
-    known = {word for source in sources for word in words(source)}
-    return sum(not (name in known or name.removesuffix("s") in known) for name in mine) / len(mine)
+        return 1.0
+    known = {pair for source in sources for pair in pairwise(source)}
+    return sum(pair in known for pair in mine) / len(mine)
 
 
-def unsupported_words(said: Sequence[str], known: set[str]) -> float:
-    """Share of the longer words that share no five-letter beginning with a word of the sources."""
-    longer = [word for word in said if len(word) > 4]
-    if not longer:
-        return 0.0
-    stems = {word[:5] for word in known}
-    return sum(word[:5] not in stems for word in longer) / len(longer)
+def covered(said: Sequence[str], passage: Sequence[str]) -> float:
+    """Share of the passage's words that the text has, too, each as often: 1 when it is copied whole, in any order."""
+    return sum((Counter(said) & Counter(passage)).values()) / max(1, len(passage))
 
 
-def extracted(said: Sequence[str], passage: Sequence[str], size: int = 8) -> float:
-    """Share of the text's word 8-grams that are copied from the passage."""
-    if len(said) < size:
-        return 0.0
-    source = {tuple(passage[at : at + size]) for at in range(len(passage) - size + 1)}
-    grams = [tuple(said[at : at + size]) for at in range(len(said) - size + 1)]
-    return sum(gram in source for gram in grams) / len(grams)
+def compression(said: Sequence[str], wanted: Sequence[str], passage: Sequence[str]) -> float:
+    """1.0 for a text that leaves a good part of the passage out, 0.0 for one that copies it, unless the reference does."""
+    free = max(0.6, 1.3 * covered(wanted, passage))
+    return min(1.0, max(0.0, 1.0 - (covered(said, passage) - free) / 0.25))
 
 
 class SummaryQuality(LibraryTool):
@@ -65,37 +61,30 @@ class SummaryQuality(LibraryTool):
     answer_kinds: ClassVar[frozenset[AnswerKind]] = frozenset({AnswerKind.SUMMARY})
     role = "quality"
     runs = "pool"
-    summary = "closeness to the reference, faithfulness to the passage, compression; copying the passage loses"
+    summary = "chrF++ against the reference, faithfulness to the passage; copying the whole passage and loops lose"
 
     def score_one(self, sample: Sample) -> Score:
-        references = [
-            one for one in sample.references or ((sample.reference,) if sample.reference else ()) if one.strip()
-        ]
+        references = written_references(sample)
         if not references:
             return abstain("no reference summary")
         raw = body(visible_answer(sample.answer, sample.prompt))
         text = folded(raw)
         if not any(character.isalnum() for character in text):
             return ok(0.0, "no text")
-        if refuses(raw) and not any(refuses(one) for one in references):
-            return ok(0.0, "a refusal")
         bound = sample.binding.get("passage")
         passage = folded((bound if isinstance(bound, str) and bound.strip() else sample.prompt)[:MAX_PASSAGE])
-        best = max(self._against(raw, text, one, passage) for one in references[:8])
-        return ok(best, "closeness to the reference, faithfulness to the passage")
+        best = max(self._against(raw, text, folded(one), passage) for one in references)
+        score = ok(best, "closeness to the reference, faithfulness to the passage")
+        demands = read_demands(sample.prompt, bound if isinstance(bound, str) else "")
+        return demands.apply(score, raw, references, flag=self.spec.params.get("partial") == "flag")
 
-    def _against(self, raw: str, text: str, raw_reference: str, passage: str) -> float:
-        reference = folded(raw_reference)
+    def _against(self, raw: str, text: str, reference: str, passage: str) -> float:
         said, wanted, source = words(text), words(reference), words(passage)
-        value = above_chance(closeness(text, reference), reference) * length_fit(text, reference)
-        sources = (passage, reference)
-        value *= 1.0 - 0.5 * unsupported_numbers(text, sources)
-        value *= 1.0 - 0.4 * unsupported_names(raw, sources)
-        value *= 1.0 - 0.3 * unsupported_words(said, {*source, *wanted})
-        value *= 1.0 - 0.3 * missing_numbers(text, reference)
-        # Extracts may be what is asked for: only what goes beyond the reference's own copying counts.
-        value *= 1.0 - 0.7 * max(0.0, extracted(said, source) - extracted(wanted, source))
-        if len(source) > 2 * len(wanted) and len(said) > 0.8 * len(source):
-            value = 0.0
-        value *= 1.0 - max(0.0, repetition(said) - repetition(wanted) - 0.1)
-        return min(1.0, max(0.0, value))
+        value = above_chance(chrf(text, reference), reference) * length_fit(text, reference, free=3.0)
+        value *= 1.0 - loops(said, wanted)
+        # A prompt that only names what to sum up has nothing to be faithful to.
+        if len(source) > 1.5 * len(wanted):
+            value *= 0.6 + 0.4 * supported(said, (source, wanted))
+            value *= 1.0 - 0.5 * unsupported_facts(raw, (passage, reference))
+            value *= compression(said, wanted, source)
+        return value

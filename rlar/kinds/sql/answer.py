@@ -36,7 +36,7 @@ _CLOSING = {'"': '"', "'": "'", "`": "`", "“": "”", "«": "»", "$": "$", "{
 
 
 def extract_queries(answer: str) -> list[str]:
-    """The statements that an answer (`Sample.answer`) gives, mostly one; [] when it gives none."""
+    """The statements that an answer gives, its reasoning left out: mostly one; [] when it gives none."""
     answer = tight(_json_text(clean(answer[-MAX_SQL_CHARACTERS:]).strip()))
     parts = _FENCE.split(answer)
     for block in reversed(parts[1::2]):

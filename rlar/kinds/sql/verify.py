@@ -38,8 +38,6 @@ _ORDER_ASKED = re.compile(
     re.IGNORECASE,
 )
 
-_Asked = tuple[SqlTask, Prepared, list[str]]
-
 
 class SqlExecution(LibraryTool):
     """1.0 when the query answers like the gold query on every database, else 0.0."""
