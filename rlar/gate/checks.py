@@ -349,7 +349,7 @@ def coverage(measured: Measured) -> CheckResult:
     wrong = [
         index
         for index, probe in enumerate(measured.probes)
-        if probe.row in covered and probe.check in {"floor", "discrimination", "hack_panel"}
+        if probe.row in covered and probe.check in {"floor", "discrimination", "hack_panel"} and not probe.may_abstain
     ]
     on_wrong = mean([float(abstained(index)) for index in wrong])
     share = len(abstained_rows) / len(rows)

@@ -26,6 +26,8 @@ class Probe:
     """Kind of the probe that it is compared with (baseline: its ladder, whose probes stand from good to bad)."""
     may_loop: bool = False
     """May run into the tool's time limit: tried once, neither timed nor repeated."""
+    may_abstain: bool = False
+    """Asks what a good tool may not be able to read: no number is as good as a low one."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Own prompts with demands that no rule was written for, each with a response that meets it and one that does not.
 
-Every second prompt was left unlooked-at until the reading was done: `TUNED` and `HELD_OUT`.
+Every second prompt (`HELD_OUT`) was looked at only after the reading held on the others: 5 of 13 full marks were wrong then,
+and the reading was mended once more, so that neither half is blind any longer.
 """
 
 from __future__ import annotations

@@ -220,6 +220,7 @@ def _row_probes(row: Row, material: Material, budget: Budget, index: int) -> lis
             index,
             each.below or anchor,
             each.may_loop,
+            may_abstain=bool(each.prompt),
         )
         for check, expectation, tried in chosen
         for each in tried

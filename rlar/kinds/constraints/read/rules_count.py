@@ -168,7 +168,7 @@ def _plain_count(doc: Doc, clause: Clause, match: re.Match[str]) -> Iterator[Con
         r"\b(?:first|last|next|every|each|these|those|following|top|of|my|per|previous|other|the)\s++$", before
     ) and not match.group("compare"):
         return
-    if unit == "line" and re.search(r"\b(?:new|blank|empty)\b", match.group()):
+    if unit == "line" and (re.search(r"\b(?:new|blank|empty)\b", match.group()) or re.match(r"\s*+breaks?\b", tail)):
         return
     r = read_range(match, negated=clause.negated_before(match.start(), 40), after=match.group("behind"))
     if r.style == "bare" and _LIMITED_TO.search(before) is not None:
