@@ -130,3 +130,10 @@ def test_keywords_are_whole_words_unless_the_official_reading_is_asked_for(promp
 )  # fmt: skip
 def test_what_two_careful_readers_count_differently_is_left_open(prompt, completion, met):
     assert {1.0: True, 0.0: False, None: None}[score(prompt, completion).value] is met
+
+
+def test_what_is_not_to_be_forgotten_is_asked_for():
+    prompt = "Write about snow. Don't forget to include the keywords sledge and ice."
+    assert unread(prompt) == []
+    assert score(prompt, "A sledge glides on ice.").value == 1.0
+    assert (score(prompt, "It is cold.").value or 0.0) < 1.0

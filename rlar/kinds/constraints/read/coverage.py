@@ -92,7 +92,7 @@ _EXAMPLE = re.compile(
 )
 _ZONE_ENDS = (
     r"in\s++(?:which|exactly|at\s++least|at\s++most|less|fewer|more|under|no|all|the\s++(?:form|style|voice)|lower|upper|capital|alphabetical|ascending|descending|reverse|\d|one|two|three|four|five|six|seven|eight|nine|ten|only|title|json|markdown|bold|italics?)|"
-    r"with|using|without|where|whose|while|so\s++that|such\s++that|and\s++\w++\s++(?:at\s++least|exactly|no|every|each|the\s++(?:word|letter|phrase))|but|must|should|that\s++(?:is|are|has|have|contains?|uses?|starts?|begins?|ends?|does|do)|"
+    r"with|using|without|where|whose|while|so\s++that|such\s++that|and\s++\w++\s++(?:at\s++least|exactly|no|every|each|the\s++(?:word|letter|phrase))|but|must|should|that\s++(?:is|are|has|have|contains?|uses?|starts?|begins?|ends?|does|do|doesn't|don't|isn't|aren't|cannot|can't)|"
     r"mit|ohne|con|sin|avec|sans|in\s++genau|en\s++exactamente|every|each|no\s++word|at\s++(?:least|most)|exactly|mindestens|höchstens"
 )
 _TOPIC = re.compile(
@@ -110,6 +110,8 @@ _IMPERATIVE_NEGATION = re.compile(
     r"\bwithout\b|\bavoid\w*\b|(?:^|\band|\bbut|[,;])\s*+(?:please\s++)?(?:do\s++not|don't|never)\b"
 )
 _UNIT = re.compile(rf"\b(?:{'|'.join(UNITS.values())})\b")
+_REMINDER = re.compile(r"\b(?:do\s++not|don't|never)\s++forget\b")
+"""A denial that denies nothing: "don't forget to include" asks to include."""
 _NEUTRAL = word_set(
     "separate separated individual full complete whole total main text markdown such of the different distinct word-long key more new possible individual bullet other single english"
 )
@@ -342,7 +344,7 @@ def _spent(doc: Doc, clause: Clause, findings: Sequence[Constraint], content: bo
     def spend(start: int, end: int) -> None:
         spent[start:end] = b"\1" * (end - start)
 
-    for pattern in (_EXAMPLE, _MATERIAL, _TOPIC, *((_PURPOSE,) if content else ())):
+    for pattern in (_EXAMPLE, _MATERIAL, _TOPIC, _REMINDER, *((_PURPOSE,) if content else ())):
         for match in pattern.finditer(text):
             spend(*match.span())
     lead = _FOREIGN_LEAD.match(text)

@@ -39,7 +39,7 @@ FILLER = word_set(
     " poem poems story stories essay essays article articles email emails e-mail song songs lyrics tweet tweets post posts blog blogs summary summaries description descriptions "
     "review reviews speech script scripts report dialogue dialog limerick limericks haiku haikus riddle riddles joke jokes rap raps slogan slogans advertisement ad ads "
     "proposal resume pitch plan itinerary caption diary entry memo notice recipe rubric template play monologue obituary ode fable tale biography bio invitation toast "
-    "document documents paper passage copy version versions explanation translation list"
+    "document documents paper passage copy version versions explanation explanations translation list advice page file deck thread conversation forget basically"
     # German, Spanish, French, Italian, Portuguese.
     " der die das den dem des ein eine einen einem einer eines und auch bitte ist sind sein soll sollte sollen sollst muss müssen darf dürfen kann du dein deine deiner deinen deinem ihre in im am auf aus "
     "mit von für es sie ich antwort antworte schreibe schreib verwende benutze gib enthalten enthält enthalte vorkommen kommen nutze bestehen besteht über zu zum zur insgesamt lang dass geschrieben sollen werden wird ganze gesamte stelle sicher erkläre "
@@ -75,7 +75,7 @@ _WORDS: dict[str, str] = {
     "exclude": rf"{_KEY_NOUNS}|or|and|any|ever|even|use|usage|other|negative|etc",
     "no_characters": r"(?:punctuation|quotation)?\s*+(?:marks?|characters?|symbols?|signs?)|punctuation|any|single|all|or|at\s++all|contractions?|use|usage|numbers?|digits?|numerals?|kind|sort|type|other|even|ever",
     "characters": r"marks?|characters?|symbols?|at\s++least|one",
-    "case": r"(?:all|only|every|each)(?:\s++(?:of\s++)?(?:the|your))?\s++(?:single\s++)?(?:letters?|words?|characters?)|all|only|lower|upper|lower[\s-]?cased?|upper[\s-]?cased?|small|capitals?|capitali[sz](?:e|ed|ing|ation)|caps|lock|letters?|block|title|cased?|everything|just|other|any|fully|"
+    "case": r"lowercases|uppercases|single|(?:all|only|every|each)(?:\s++(?:of\s++)?(?:the|your))?\s++(?:single\s++)?(?:letters?|words?|characters?)|all|only|lower|upper|lower[\s-]?cased?|upper[\s-]?cased?|small|capitals?|capitali[sz](?:e|ed|ing|ation)|caps|lock|letters?|block|title|cased?|everything|just|other|any|fully|"
     r"words?(?=\W++(?:in|must|should|are|be)\b)|the\s++first\s++letter\s++of\s++(?:each|every)\s++word|(?:each|every)\s++word\s++(?:starts?|begins?)|starts?|begins?|nothing|kleinbuchstaben|großbuchstaben|nur|min[úu]sculas?|may[úu]sculas?|majuscules?|maiuscol[eo]|minuscol[eo]",
     "language": r"languages?|(?:and\s++)?no\s++other\s++languages?(?:\s++(?:is|are|should\s++be|may\s++be)?\s*+(?:allowed|used|permitted|acceptable)?)?|outside\s++of|only|sprache|auf|idioma|langue|lingua|língua|proper|fluent|standard|plain|pure|native|speak(?:ing)?|language's|all|other\s++languages?|nothing\s++else|english\s++only",
     "starts_with": r"reads?|(?:start|begin|open)(?:s|ing|ning)?|very|first|opening|exact|phrases?|words?|sentences?|lines?|quotes?|expression|greeting|beginn\w*|empie\w+|comien\w+|commenc\w+|inizi\w+|comec\w+|anfang\w*|satz|wort|palabra|mot|literal|statement|or|either",
@@ -100,7 +100,7 @@ _WORDS: dict[str, str] = {
 _UNIT_WORDS: dict[str, str] = {
     "highlight": r"highlight(?:ed|s|ing)?|italic(?:s|i[sz]e[ds]?)?|bold(?:ed|face)?|emphasi[sz]ed?|sections?|text|phrases?|parts?|passages?|words?|pieces?|portions?|terms?|points?|items?|keywords?|ideas?|markdown|asteri\w+|symbol|each\s++of\s++them|by|single|double|start(?:s|ing)?|end(?:s|ing)?|surround\w*|wrap\w*|indicat\w+|denot\w+|titles?|hervor\w+|stellen|abschnitte|kursiv\w*|fett\w*|resalt\w+|destac\w+|negrita|cursiva|surlign\w+|gras|italique|parties|secciones|important|key|names?",
     "capital_word": r"words?|with|all|capitals?|capitali[sz]ed|letters?|caps|upper[\s-]?case|fully|stress|emphasi[sz]e|such|only",
-    "placeholder": r"square|brackets?|represented|bracketed|template|fields?|platzhaltern?|eckigen|klammern|corchetes|crochets",
+    "placeholder": r"wrapped|enclosed|surrounded|written|square|brackets?|represented|bracketed|template|fields?|platzhaltern?|eckigen|klammern|corchetes|crochets",
     "bullet": r"bullets?|bulleted|points?|items?|lists?|markdown|below|entries|indicat\w+|denot\w+|dots?|asterisks?",
     "numbered": r"numbered|lists?|items?|points?|entries",
     "paragraph": r"separated?|new|between|blank|empty|lines?|new[\s-]?lines?|line\s++breaks?|two|divided?|double|markdown|divider|other",
