@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import random
-import re
 import sqlite3
 import time
 from typing import Any
@@ -163,7 +162,6 @@ def _add_functions(connection: sqlite3.Connection) -> None:
         ("mod", 2, lambda one, other: None if one is None or not other else one % other),
         ("if", 3, lambda condition, yes, no: yes if condition else no),
         ("len", 1, lambda text: None if text is None else len(str(text))),
-        ("regexp", 2, lambda pattern, text: None if text is None else int(re.search(pattern, str(text)) is not None)),
         ("mid", 3, lambda text, start, count: None if text is None else str(text)[int(start) - 1 :][: int(count)]),
         ("concat_ws", -1, lambda mark, *parts: str(mark).join(str(part) for part in parts if part is not None)),
         ("quarter", 1, lambda day: None if day is None else (int(str(day)[5:7]) + 2) // 3),
