@@ -131,9 +131,10 @@ def short_text(row: Row, notes: Notes) -> Material | None:
             )
         )
         wrong.append(Tried("negated", f"The answer is not {answer}; it is {other.text}."))
-    if not wrong:
+    if wrong:
+        wrong += _not_said(answer)
+    else:
         notes.add("no other answer to confuse this one with")
-    wrong += _not_said(answer)
     material = _exact(row, answer, wrong, extra_right=(dress.last_line(answer),))
     aliases = [
         Tried("alias", alias)

@@ -66,6 +66,9 @@ _RANGE = re.compile(
 _BETWEEN = re.compile(r"\b(?:between\s+(\d{1,4})\s+and|from\s+(\d{1,4})(?=\s*-))\s*(\d{0,4})", re.I)
 _COUNTED = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*[(（]?\s*([\u3400-\u9fff]{1,3})[)）]?\Z")
 """A number with its Chinese or Japanese measure word."""
+_BEFORE_NUMBER = frozenset(
+    ["a", "an", "the", "about", "around", "approximately", "roughly", "nearly", "some", "over", "almost", "exactly"]
+)
 _ANY_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _MONTHS = {
     name: index
@@ -106,6 +109,12 @@ def ranges(text: str) -> str:
     return _BETWEEN.sub(lambda match: f"{match[1]}-{match[3]}" if match[1] else match[2], text)
 
 
+def _opens_number(answer: str) -> bool:
+    """Whether an answer begins with its number: "Building Nine" is a name."""
+    words = [word for word in answer.split() if word.casefold() not in _BEFORE_NUMBER]
+    return bool(words) and (any(map(str.isdigit, words[0])) or read_reference(words[0]) is not None)
+
+
 def without_article(words: tuple[str, ...]) -> tuple[str, ...]:
     return words[1:] if len(words) > 1 and words[0] in _ARTICLES else words
 
@@ -138,7 +147,9 @@ class _Target:
         self.text = tidy(answer)
         self.words = without_article(tokens(self.text))
         self.literal = "".join(fold(self.text).split())
-        self.number = read_reference(answer) if len(answer) <= 60 and len(self.words) <= 4 else None
+        self.number = (
+            read_reference(answer) if len(answer) <= 60 and len(self.words) <= 4 and _opens_number(answer) else None
+        )
         self.dates = dates(self.text)
         self.numerals = {word for word in self.words if word[0].isdigit()}
         self.symbols = bool(_SYMBOL.search(self.text))

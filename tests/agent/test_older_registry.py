@@ -23,13 +23,13 @@ from rlar.tools.generated import Running, generated_spec
 from rlar.tools.library import library_spec
 from rlar.tools.load import load_tool
 from rlar.tools.outdated import renewed, what_is_outdated
-from rlar.types import ToolKind, ToolSpec
+from rlar.types import JsonObject, ToolKind, ToolSpec
 from tests.agent.test_build import small_mix, write_rows
 
 ADVICE = "tools were certified with other code: run `rlar agent build-tools` on their rows or `rlar tools test --store`"
 
 
-def earlier_spec(name: str) -> ToolSpec:
+def earlier_spec(name: str, _params: JsonObject | None = None) -> ToolSpec:
     """A library tool as the first release wrote it."""
     source = f"{'.'.join(('rlar', 'tools', 'library', name))}:{LIBRARY[name].split(':')[1]}"
     return ToolSpec(kind=ToolKind.LIBRARY, name=name, source=source, code_hash="0" * 16, provenance={"library": "rlar"})

@@ -40,6 +40,9 @@ class FakeScorer:
             for example in examples
         ]
 
+    def formatted(self, examples: Sequence[Example]) -> list[Example]:
+        return list(examples)
+
     def standing(self, fingerprint: str) -> Standing:
         if fingerprint[-1] == "c":
             return Standing(recipe=None, reason="nothing admitted")

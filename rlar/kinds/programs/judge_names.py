@@ -8,14 +8,35 @@ not bind, so that no name of its own changes its meaning.
 from __future__ import annotations
 
 import ast
-import importlib
+import bisect
+import collections
+import copy
+import datetime
+import functools
+import heapq
+import io
+import itertools
+import json
+import math
+import operator
+import random
+import re
+import statistics
+import string
+import sys
+import typing
 from functools import cache
 
 from rlar.text.python import free_names, parse_python
 
-_MODULES = ("string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics", "itertools",
-            "functools", "operator", "io", "sys", "json", "typing")  # fmt: skip
-"""In the order of the published `from ... import *`: a later module's name wins."""
+_LOADED = {
+    module.__name__: module
+    for module in (
+        string, re, datetime, collections, heapq, bisect, copy, math, random, statistics, itertools, functools, operator, io,
+        sys, json, typing,
+    )
+}  # fmt: skip
+"""By name, in the order of the published `from ... import *`: a later module's name wins."""
 _FIRST = ("collections", "functools", "math")
 """Whose names win over others of the same name: `Counter` is a class first, a type second."""
 _ALIASES = {"np": "import numpy as np", "numpy": "import numpy", "pd": "import pandas as pd"}
@@ -26,11 +47,11 @@ _DEEP = "import sys as _sys; _sys.setrecursionlimit(50000); del _sys"
 def _import_lines() -> dict[str, str]:
     """Name -> the statement that brings it."""
     found: dict[str, str] = {}
-    for module in (*_MODULES, *_FIRST):
-        names = vars(importlib.import_module(module))
+    for module in (*_LOADED, *_FIRST):
+        names = vars(_LOADED[module])
         public = names.get("__all__") or [name for name in names if not name.startswith("_")]
         found |= {name: f"from {module} import {name}" for name in public}
-    return found | {module: f"import {module}" for module in _MODULES} | _ALIASES
+    return found | {module: f"import {module}" for module in _LOADED} | _ALIASES
 
 
 def missing_names(code: str) -> set[str]:
