@@ -54,6 +54,7 @@ _SELECTS = re.compile(
     r"\b(?:i|we|i'd|i'll|would|will|must|let's)\s+(?:\w+\s+){0,2}?(?:choose|chose|select|selected|pick|picked|go\s+(?:for|with)|opt\s+for|settle\s+(?:on|for))\b(?:\s+that)?|"
     r"\b(?:correct|right|best|true|chosen|selected)\s+(?:answer|option|choice|one|statement|label|letter|class)?[ \t*_`]{0,8}(?:is|must\s+be|would\s+be|should\s+be|[:：])|"
     r"^[\W_]{0,8}(?:my\s+|the\s+|final\s+){0,2}(?:choice|option|selection|pick|verdict|label|classification|category|class|sentiment|decision|conclusion|prediction|auswahl|choix|elección|scelta|escolha)[ \t*_`]{0,8}(?:is|[:：=])|"
+    r"\b(?:that|this|which)\s+(?:only\s+|just\s+)?leaves?\b(?:\s+(?:us|me)\s+with)?|"
     r"(?:选择|選擇|选|應選|应选)[ \t]*(?:是|[:：])?",
     re.I | re.M,
 )

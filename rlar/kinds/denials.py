@@ -40,6 +40,7 @@ _AUXILIARY = r"(?:is|was|were|are|did|does|do|has|had|have|would|could|can|shoul
 _AFTER = re.compile(
     rf"[\s*_\"'”’»)]*(?:"
     rf"{_AUXILIARY}(?:\s+(?:{_AUXILIARY}|also|clearly|certainly|definitely|simply|probably|therefore|really|actually|thus))*\s*(?:n['’]t\b|(?:not|never|hardly|scarcely|unlikely|incorrect|wrong|false|invalid|untrue|impossible|ruled\s+out|eliminated|excluded|out)\b)(?!\s+(?:only|just|merely)\b)"
+    rf"|(?:is|was|would\s+be|may\s+be)\s+(?:an?|the)\s+(?:(?:common|frequent|usual|tempting|typical|classic|obvious|popular)\s+){{1,2}}(?:wrong\s+\w+|mistakes?|misconception|error|trap|confusion|guess|distractor)\b"
     rf"|(?:isn|wasn|aren|weren|didn|doesn|don|hasn|hadn|wouldn|couldn|can|won|shouldn)['’]t\b|cannot\b|never\b|hardly\b|(?:has|had|have)\s+nothing\b"
     rf"|(?:ist|war|hat|wird|kann|sind|waren|stimmt)\b[^.,;!?\n]{{0,30}}?\b(?:nicht|nie|kein\w*|falsch)\b|n['’](?:est|était|a|y)\s+(?:pas|jamais|plus)\b|ne\s+\w+\s+(?:pas|jamais)\b|(?:no|nunca|jamás)\s+(?:es|fue|era|son|está|lo|la|ha)\b"
     rf"|non\s+(?:è|era|fu|ha|sono)\b|(?:não|nunca)\s+(?:é|foi|era|são|está)\b|(?:is|was|heeft)\s+(?:het\s+)?niet\b|är\s+inte\b|nie\s+(?:jest|był|była)\b|не\s+\w+|değil"

@@ -111,7 +111,7 @@ _CHINESE = re.compile(r"[零〇一二两三四五六七八九十百千万亿]{1,
 _MINUS_WORD = re.compile(r"(?:\bminus|\bnegative)\s*\W{0,2}$", re.I)
 _NOT = re.compile(
     r"(?:\b(?:not|cannot|never|hardly|scarcely|barely|neither|nor|no longer|anything but|instead of|rather than|nicht|kein\w{0,2}|niemals|pas|jamais"
-    r"|nunca|jamás|não|niet|nie|inte|ikke|не)\b|(?<!no )(?<!,)(?<!^)\bno(?= (?:es|son)\b)|n['’]t\b|不是|不等于|并非|绝非|ではなく|아니라)"
+    r"|nunca|jamás|não|niet|nie|inte|ikke|не)\b|(?<!no )(?<!,)(?<!^)\bno(?= (?:es|son)\b)|(?:,|\by|\be|\bet)\s+(?:no|non)\b|n['’]t\b|不是|不等于|并非|绝非|ではなく|아니라)"
     r"\s*(?:(?:be|been|equal|equals|think|believe|suppose|say|that|it|it's|it’s|answer|to|exactly|really|simply|just|the|number|value|get|got|is|are|quite|even|an?|about|have|has|had|es|son|find|reach|come|give|yield|possibly|well|really)\s+){0,4}"
     r"[^\w\n]{0,3}(?:\\?[a-zA-Z]{1,8}\s?=\s?)?(?:[$€£¥₹]\s?)?$",
     re.I,
@@ -127,7 +127,7 @@ _DENIED = re.compile(
 """Before and after a number: it is denied ("not exactly 18", "18 is wrong")."""
 _DENIES = re.compile(
     r"\b(?:not|can|never|hardly|scarcely|barely|neither|nor|anything|longer|wrong|incorrect|false|impossible|ruled|too|fails|nicht|kein|niemals|falsch|pas|jamais"
-    r"|nunca|jamás|não|niet|nie|inte|ikke|no|es|faux|instead|rather|не)|n['’]t|cannot|不|并非|绝非|错|ではなく|아니라|は[違間]",
+    r"|nunca|jamás|não|niet|nie|inte|ikke|no|non|es|faux|instead|rather|не)|n['’]t|cannot|不|并非|绝非|错|ではなく|아니라|は[違間]",
     re.I,
 )
 """Whether either of them may match at all."""
@@ -766,6 +766,8 @@ class NumberMatch(LibraryTool):
         verdict = all_equal(numbers, targets)
         if verdict is None:
             return abstain("the same number, of other things or in another unit than the one asked for")
+        if any(all_equal([number], targets) for number in results_of_last_sentence(text, sample.prompt)):
+            return abstain("the last sentence gives several numbers", readers_disagree=True)
         result = claimed_number(second_reading(text)) or ()
         if len(result) == 1 and result[0].values and all_equal(result, targets) != verdict:
             return abstain("the last equation and the last number differ", readers_disagree=True)
@@ -787,6 +789,30 @@ def asked_unit(prompt: str) -> Unit | None:
     question = re.split(r"(?<=[.!?])\s", prompt[-1000:].rstrip())[-1]
     units = {unit for match in _ASKED_UNIT.finditer(question) if (unit := read_unit(match[1] or match[2]))}
     return units.pop() if len(units) == 1 else None
+
+
+_SEVERAL_RESULTS = re.compile(
+    r"\b(?:leav(?:es?|ing)|while|whereas|keep(?:s|ing)?|remaining|th(?:e|ose)\s+(?:other|rest)|übrig|quedan?|restent?)\b",
+    re.I,
+)
+"""What may stand between two results that a sentence gives."""
+_REMAINDER = re.compile(r"(?:that|this|it|which|he|she|they|the\s+(?:remaining|other|rest))\b", re.I)
+"""How a sentence begins that goes on from the result before it."""
+_SENTENCE_BREAK = re.compile(r"(?<=[.!?])\s+(?=\S)")
+
+
+def results_of_last_sentence(text: str, prompt: str) -> list[Number]:
+    """The numbers of a last sentence without cue, box or equation that gives two or more which the prompt does not hold."""
+    found = claims(text)
+    if found.boxed or found.final or found.cued or found.bold:
+        return []
+    sentences = _SENTENCE_BREAK.split(plain(text[-TAIL:].strip()))[-2:]
+    sentence = " ".join(sentences if _REMAINDER.match(sentences[-1]) else sentences[-1:])
+    if "=" in sentence or _SEVERAL_RESULTS.search(sentence) is None or re.search(r"\bso\b", sentence):
+        return []
+    given = {one.number.values for one in _find(plain(prompt[-4000:]))}
+    stated = [one.number for one in _find(sentence)[:16] if one.number.values not in given]
+    return stated if len({number.values for number in stated}) > 1 else []
 
 
 def said_numbers(text: str, prompt: str = "") -> list[Number]:

@@ -263,14 +263,24 @@ class _Target:
             text = text.casefold()
         for place in islice(self.spelled.finditer(text), 8):
             start, end = place.span()
-            if denied(text, start, end) or attributed(text, start):
-                return False
             before = text[max(0, start - 60) : start]
+            if denied(text, start, end) or attributed(text, start) or _BESIDE.search(before):
+                return False
+            if _COMPOUND.match(text, end):
+                return False  # "Portuguese-speaking"
             if not self.lists and (_PAIRED.match(text, end) or (_joins(before) and _PAIRED_BEFORE.search(before))):
                 return False
             if fragment and re.match(r"['’]s?\s+\w", text[end : end + 4]):
                 return False  # "X's castle" is another thing than X
         return True
+
+    def may_be_said(self, claim: str, asked: frozenset[str]) -> bool:
+        """Does a sentence hold this answer, undenied, with words of the question or such as link? It may say it, and more."""
+        if self.spelled is None or len(claim) > MAX_CLAIM or self.spelled.search(claim) is None:
+            return False
+        words = tokens(tidy(claim))
+        linking = sum(word in _LINKING or word in asked for word in words)
+        return linking >= 3 and not _ALTERNATIVES.search(claim) and self._is_said(claim, fragment=False)
 
     def is_contrasted(self, claim: str) -> bool:
         """Does a claim that meets this answer go on with "but" and another name?"""
@@ -389,7 +399,8 @@ class ShortTextMatch(LibraryTool):
         def meets(claim: str) -> bool:
             said = pieces(claim[:MAX_CLAIM], dotted)[:1]
             first = said[0] if said and said[0] != claim else ""
-            return any(target.meets(claim, asked) or (first and target.meets(first, asked)) for target in targets)
+            told = dict.fromkeys(filter(None, (claim, first, *(_main_clause(piece) for piece in (claim, first)))))
+            return any(target.meets(piece, asked) for piece in told for target in targets)
 
         def score(verdict: bool, claimed: Sequence[str]) -> Score:
             if verdict and all(any(target.is_contrasted(claim) for target in targets) for claim in claimed):
@@ -404,7 +415,32 @@ class ShortTextMatch(LibraryTool):
         if verdict and len(parts) > 1 and not meets(parts[-1]) and any(map(_CORRECTS.match, parts[1:])):
             # Cue first: the opening sentence; structure first: the one that ends the text.
             return abstain("the first sentence names an accepted answer, a later one another", readers_disagree=True)
+        if not verdict and any(target.may_be_said(part, asked) for part in {parts[0], parts[-1]} for target in targets):
+            return abstain("an accepted answer stands in a sentence that says more", readers_disagree=True)
         return score(verdict, [part for part in parts if meets(part)] or [text])
+
+
+_BESIDE = re.compile(
+    r"\b(?:before|after|(?<!other\s)than|along\s+with|together\s+with|alongside|(?:credited|attributed|moved|compared)\s+to|followed\s+by|dated|unlike)\s+"
+    r"(?:the\s+|a\s+)?[\"'“‘]?\Z",
+    re.I,
+)
+"""Before a name: it is what something else is set beside."""
+_COMPOUND = re.compile(r"-[^\W\d_]{2}")
+_LED_BY = re.compile(
+    r"\A\s*(?:since|as\s+of|while|although|though|because|when|if|according\s+to|in)\b[^,.;\n]{1,120},\s+(?=\S)", re.I
+)
+_FOLLOWED_BY = re.compile(
+    r",\s+(?:which|who|whose|where|when|after|before|although|though|while|with|exactly|commissioned|followed|on|in)\b[^\n]{0,300}\Z",
+    re.I,
+)
+
+
+def _main_clause(sentence: str) -> str:
+    """A sentence without a clause that leads it in and one that follows it; "" where it has neither."""
+    sentence = sentence.strip()
+    main = _FOLLOWED_BY.sub("", _LED_BY.sub("", sentence, count=1), count=1)
+    return main if main != sentence else ""
 
 
 def uncued(text: str, found: Claims, meets: Callable[[str], bool], parts: Sequence[str] | None = None) -> bool:

@@ -272,12 +272,22 @@ def claims(text: str, prompt: str = "") -> Claims:
 _RESULT = re.compile(r"=\s*([^=\n]{1,80})(?:=\s*)?$", re.M)
 
 
+_CONCLUDES = re.compile(
+    r"(?:\A|[.!?;\n])\s*(?:so|thus|therefore|hence|in\s+total|altogether|overall|consequently|accordingly|as\s+a\s+result"
+    r"|also|somit|daher|insgesamt|por\s+lo\s+tanto|por\s+tanto|entonces|así|donc|ainsi|au\s+total|quindi|dunque|portanto|logo|итого|значит|所以|因此|したがって)\b",
+    re.I,
+)
+"""A sentence that begins so says itself what the equations before it come to."""
+
+
 def second_reading(text: str) -> str:
     """What the last equation of a text comes to, for a second reader; "" where a cue decides or no equation stands."""
     if "=" not in text or "\\boxed" in text or "####" in text or _CUED.search(text) or _FINAL.search(text):
         return ""
-    results = _RESULT.findall(text[-4000:])
-    return results[-1].strip() if results else ""
+    results = list(_RESULT.finditer(text[-4000:]))
+    if not results or _CONCLUDES.search(text[-4000:], results[-1].start()):
+        return ""
+    return results[-1][1].strip()
 
 
 _OPENING = re.compile(

@@ -1,5 +1,10 @@
 import pytest
 
+from rlar.kinds import library_class
+from rlar.tool import Resources
+from rlar.tools.library import library_spec
+from rlar.types import Sample
+
 REFERENCE = (
     "Tides rise and fall because the moon pulls the oceans towards it. The sun adds a smaller pull. When both line up, "
     "around new and full moon, the range is largest; these are called spring tides and come about every 14 days."
@@ -184,3 +189,63 @@ def test_a_guard_takes_the_bound_language(scored):
     german = "Die Gezeiten entstehen, weil der Mond die Ozeane anzieht, und die Sonne hilft ein wenig dabei mit."
     assert scored("guards", german, prompt=PROMPT, language="de").status == "abstain"
     assert scored("guards", REFERENCE, prompt=PROMPT, language="de").value == 0.0
+
+
+NATURAL = [
+    # tool, prompt, reference, what gives it, what does not
+    (
+        "short_text",
+        "Which sea lies between Italy and Croatia?",
+        "Adriatic",
+        [
+            "Since it reaches north to Venice, the sea between Italy and Croatia is the Adriatic.",
+            "The sea between Italy and Croatia is the Adriatic, which is an arm of the Mediterranean.",
+        ],
+        [
+            "The sea between Italy and Croatia is the Ionian, which is larger than the Adriatic.",
+            "It is the Tyrrhenian, followed by the Adriatic.",
+            "It is the Adriatic-facing gulf of Trieste.",
+        ],
+    ),
+    (
+        "number",
+        "Tom picks 7 baskets of 12 pears and gives 30 away. How many does he keep?",
+        "54",
+        ["He picks 7 × 12 = 84 pears. Therefore he keeps 54 pears.", "Se queda con 54 peras, no con 84."],
+        ["Se queda con 84 peras, no 54.", "Il garde 84 poires, et non 54.", "Tiene 84 pere, non 54."],
+    ),
+    (
+        "math",
+        "What are the roots of the polynomial?",
+        "x = -4 or x = 6",
+        ["The roots are x = 6 and x = -4.", "So the roots are x = -4 or x = 6."],
+        ["The roots are x = 6 and x = 4.", "The root is x = 6."],
+    ),
+    (
+        "math",
+        "How large is the surface?",
+        "18\\pi",
+        ["It is 18π.", "The surface is 18π square inches.", "18π cm²"],
+        ["It is not 18π.", "It is 9π.", "The surface is 81π square inches."],
+    ),
+]
+
+
+@pytest.mark.parametrize(("tool", "prompt", "reference", "gives", "does_not"), NATURAL)
+def test_a_plain_sentence_is_read_or_left_open_but_not_misread(tool, prompt, reference, gives, does_not):
+    verifier = library_class(tool)(library_spec(tool), Resources())
+
+    def values(completions):
+        samples = [Sample(prompt=prompt, completion=each, reference=reference) for each in completions]
+        return dict(zip(completions, (score.value for score in verifier.score(samples)), strict=True))
+
+    assert 0.0 not in values(gives).values(), values(gives)
+    assert 1.0 not in values(does_not).values(), values(does_not)
+    assert list(values(gives).values()).count(1.0) * 2 >= len(gives)
+
+
+def test_two_results_in_one_sentence_are_left_open():
+    prompt = "A shop has 90 lamps and sells two thirds. How many does it sell?"
+    verifier = library_class("number")(library_spec("number"), Resources())
+    for completion in ("It sells 60 lamps, leaving 30.", "It sells 30 lamps, leaving 60."):
+        assert verifier.score([Sample(prompt=prompt, completion=completion, reference="60")])[0].status == "abstain"

@@ -238,7 +238,7 @@ def _denied_claim(claim: str) -> bool:
 
 _LABEL = re.compile(r"\A\s?(?:the )?(?:final )?(?:answer|ans|result|solution) ?(?:[:=]|\bis\b)\s{0,2}", re.I)
 _LINK = re.compile(
-    r"(?:\b(?:is|are|was|were|equals?|be|becomes|gives?|yields?|get|obtain|have|find|ist|es|est|son|sind)\b|[:：]|是|为|等于)"
+    r"(?:\b(?:is|are|was|were|equals?|be|becomes|gives?|yields?|get|obtain|have|find|ist|es|est|son|sind)\b|(?<!\d)[:：]|是|为|等于)"
     r"\s*(?:(?:then|therefore|thus|simply|just|exactly|approximately|about|equal\s+to|given\s+by|also)\s+)?(?=[\x00\d(+-]|\\|[a-zA-Z]\s?[=(\d]|[a-zA-Z][.\s]*$)"
 )
 _CONCLUSION = re.compile(r"\b(?:so|therefore|thus|hence)\b", re.I)
@@ -292,6 +292,11 @@ _TIME = re.compile(r"(?<![\d:])\d{1,2}:[0-5]\d(?![\d:])(?:\s*[aApP]\.?\s?[mM]\b\
 _MATHLIKE = re.compile(r"[\d$\\=^]|\b[a-zA-Z]\b\s*[-+*/]")
 
 
+def _in_words(text: str) -> bool:
+    """Do two words of prose stand side by side?"""
+    return re.search(r"(?<![^\W\d_])[^\W\d_]{3,}+\s+[^\W\d_]{3}", re.sub(r"\\[a-zA-Z]+", "", text)) is not None
+
+
 def _uncued(found: Claims, text: str) -> list[str]:
     line = _LEAD.sub("", _ROUNDED.sub("", found.last_line))
     if not _MATHLIKE.search(line):
@@ -311,7 +316,10 @@ def _uncued(found: Claims, text: str) -> list[str]:
     bare = tidy(line)
     if len(times := set(_TIME.findall(bare))) == 1:
         return [canonical(times.pop().strip())]
-    if len(bare) <= 60 and not re.search(r"(?<![^\W\d_])[^\W\d_]{3,}+\s+[^\W\d_]{3}", re.sub(r"\\[a-zA-Z]+", "", bare)):
+    stated = expression(bare)
+    if stated != bare and _MATHLIKE.search(stated) and not _in_words(stated):
+        return [canonical(stated)]  # "The solutions are x = 3 and x = -2."
+    if len(bare) <= 60 and not _in_words(bare):
         lines = [tidy(one) for one in text.split("\n") if one.strip()]
         short = [one for one in lines[-32:] if len(one) <= 24 and "=" not in one]
         # Several bare lines are several guesses.
