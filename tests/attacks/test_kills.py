@@ -99,8 +99,11 @@ def test_one_build_killed_again_and_again(run: Run, built: tuple[Path, float]):
 def test_lock_files_killed_while_they_are_written(run: Run, built: tuple[Path, float]):
     whole, _ = built
     expected = whole / "rlar.lock"
-    seconds, status = run("lock", whole, LONG)
-    assert status == 0
+    runs = [run("lock", whole, LONG) for _once in range(2)]
+    assert [status for _seconds, status in runs] == [0, 0]
+    seconds = min(
+        seconds for seconds, _status in runs
+    )  # one may have been slow by chance, and no kill would come in time
     text, kills = expected.read_text(), 0
     for part in range(10):
         expected.unlink(missing_ok=True)

@@ -40,7 +40,7 @@ def app(scorer: Scorer) -> Any:
     return create_app(ServeSettings(max_body_mb=1, batch_window_ms=0), scorer=scorer)
 
 
-ROUTES = ("/score", "/get_reward", "/rm", "/verify", "/healthz", "/readyz", "/metrics")
+ROUTES = ("/score", "/get_reward", "/rm", "/verify", "/prompts", "/healthz", "/readyz", "/metrics")
 
 
 @pytest.mark.skipif(
@@ -51,8 +51,8 @@ ROUTES = ("/score", "/get_reward", "/rm", "/verify", "/healthz", "/readyz", "/me
 def test_no_body_gives_a_500_or_an_answer_that_is_not_described(app: Any, route: str, mode: str):
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers={"host": "127.0.0.1"})
     assert set(schema) == set(ROUTES)
-    operation = schema[route]["POST" if route in ROUTES[:4] else "GET"]
-    if mode == "negative" and route in ROUTES[4:]:
+    operation = schema[route]["POST" if route in ROUTES[:5] else "GET"]
+    if mode == "negative" and route in ROUTES[5:]:
         pytest.skip("there is nothing to get wrong")
     seen = []
 
@@ -92,7 +92,7 @@ OBJECTS = st.recursive(
 )
 
 
-@pytest.mark.parametrize("route", ROUTES[:4])
+@pytest.mark.parametrize("route", ROUTES[:5])
 def test_our_own_words_in_any_place_never_give_a_500(app: Any, route: str):
     web = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
 
@@ -107,6 +107,7 @@ def test_our_own_words_in_any_place_never_give_a_500(app: Any, route: str):
             "/get_reward": {"query": ["x"], **extra},
             "/rm": {"response": "4", **extra},
             "/verify": {"responses_create_params": row, "response": extra, **extra},
+            "/prompts": {"rows": [{"prompt": "What is 2 + 2?", **row}]},
         }[route]
         if route == "/score":
             base["rows"][0].pop("completions" if "completion" in row else "", None)  # type: ignore[union-attr]
