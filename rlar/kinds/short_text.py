@@ -415,7 +415,9 @@ class ShortTextMatch(LibraryTool):
         if verdict and len(parts) > 1 and not meets(parts[-1]) and any(map(_CORRECTS.match, parts[1:])):
             # Cue first: the opening sentence; structure first: the one that ends the text.
             return abstain("the first sentence names an accepted answer, a later one another", readers_disagree=True)
-        if not verdict and any(target.may_be_said(part, asked) for part in {parts[0], parts[-1]} for target in targets):
+        if not verdict and any(
+            target.may_be_said(part, asked) for part in {*parts[:1], *parts[-1:]} for target in targets
+        ):
             return abstain("an accepted answer stands in a sentence that says more", readers_disagree=True)
         return score(verdict, [part for part in parts if meets(part)] or [text])
 

@@ -273,8 +273,8 @@ _RESULT = re.compile(r"=\s*([^=\n]{1,80})(?:=\s*)?$", re.M)
 
 
 _CONCLUDES = re.compile(
-    r"(?:\A|[.!?;\n])\s*(?:so|thus|therefore|hence|in\s+total|altogether|overall|consequently|accordingly|as\s+a\s+result"
-    r"|also|somit|daher|insgesamt|por\s+lo\s+tanto|por\s+tanto|entonces|así|donc|ainsi|au\s+total|quindi|dunque|portanto|logo|итого|значит|所以|因此|したがって)\b",
+    r"(?:\A|[.!?;\n])[ \t]{0,4}(?:so|thus|therefore|hence|in total|altogether|overall|consequently|accordingly|as a result"
+    r"|also|somit|daher|insgesamt|por lo tanto|por tanto|entonces|así|donc|ainsi|au total|quindi|dunque|portanto|logo|итого|значит|所以|因此|したがって)\b",
     re.I,
 )
 """A sentence that begins so says itself what the equations before it come to."""
