@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rlar.kinds.json.prose import rules_beside
 from rlar.kinds.json.verify import found_values, normal, same
+from rlar.text.answers import clean
 
 ROME = {"name": "forecast", "arguments": {"city": "Rome", "days": 3}}
 OSLO = {"name": "forecast", "arguments": {"city": "Oslo", "days": 3}}
