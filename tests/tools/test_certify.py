@@ -156,6 +156,7 @@ def test_a_planted_bad_tool_is_rejected_by_the_right_check(name: str):
     assert any(reason.startswith(case.caught_by) for reason in certificate.reasons)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("name", [name for name in Catalogue.BAD if name not in GREEDY])
 def test_no_seed_lets_a_bad_tool_through(name: str, seed: int):
