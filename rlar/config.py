@@ -142,7 +142,8 @@ class BuildConfig(BaseModel):
     """How completions have to end: keep takes rows as they are; suggest names a format for each task in the report; add
     puts it into the recipe, where the gate found it safe.
 
-    A policy is then asked for it in the prompt (training, export, server), and what misses it is worth 0."""
+    A policy is then asked for it in the prompt (training, export, server), and what misses it is worth 0. It stays when a
+    later build meets the task again."""
     prompt_column: Annotated[str | None, Option()] = None
     """Column of the prompt, if it has an unusual name."""
     reference_column: Annotated[str | None, Option()] = None

@@ -458,8 +458,12 @@ def register_task(
     policy = load_policy(config.policy)
     recipe = build_recipe(task, certificates, policy)
     answer_format: dict[str, Any] | None = None
-    if recipe is not None and config.answer_format != "keep":
-        recipe, answer_format = _with_answer_format(bench, config, task, recipe, tools, certificates)
+    # What an earlier build added stays: another file of the same task is no reason to take it out.
+    earlier = registry.recipe(task.fingerprint)
+    has_format = earlier is not None and earlier.answer_format is not None
+    if recipe is not None and (config.answer_format != "keep" or has_format):
+        adds = config.answer_format == "add" or has_format
+        recipe, answer_format = _with_answer_format(bench, config, task, recipe, tools, certificates, adds=adds)
     registry.put_outcome(task, tools=tools, certificates=certificates, recipe=recipe)
     llm = bench.llm(config)
     spent = llm.spent(task.fingerprint) if llm is not None else Spent()
@@ -489,6 +493,8 @@ def _with_answer_format(
     recipe: Recipe,
     tools: list[ToolSpec],
     certificates: list[Certificate],
+    *,
+    adds: bool,
 ) -> tuple[Recipe, dict[str, Any] | None]:
     """The recipe, with the answer format of its kind where that is wanted and safe, and what was found out about it."""
     name = KINDS[task.contract.answer_kind].format_for(task.contract)
@@ -506,12 +512,12 @@ def _with_answer_format(
         seed=config.seed,
     )
     sentence = sentence_of(name, task.examples[0].text if task.examples else "")
-    is_added = config.answer_format == "add" and check.passed is True
+    is_added = adds and check.passed is True
     if check.passed:
         tried = f"the strict reader passed {check.probes} probes"
         told = f'answer format {name} {"added" if is_added else "suggested"}: "{sentence}"; {tried}'
     else:
-        told = f"answer format {name} not {config.answer_format}ed: {check.note}"
+        told = f"answer format {name} not {'added' if adds else 'suggested'}: {check.note}"
     body = {"name": name, "sentence": sentence, "added": is_added, "check": check.model_dump(mode="json"), "note": told}
     return (recipe.model_copy(update={"answer_format": name}) if is_added else recipe), body
 
