@@ -61,10 +61,12 @@ def load_rows(
     max_prompt_tokens: int,
     seed: int,
     strict: bool,
+    unjudged: str | None = None,
 ) -> TrainData:
     """Read, route and encode the rows; hold out a share of each task.
 
     Args:
+        unjudged: the task of rows that no tool of the registry judges, where something else does; None leaves them out.
         strict: a row of an unknown or uncovered task is an error instead of left out.
 
     Raises:
@@ -79,7 +81,7 @@ def load_rows(
     for example, as_asked, assignment in zip(examples, asked, scorer.assign(examples), strict=True):
         fingerprint = assignment.fingerprint
         recipe = scorer.standing(fingerprint).recipe if fingerprint is not None else None
-        if fingerprint is None or recipe is None:
+        if (fingerprint is None or recipe is None) and unjudged is None:
             reason = "unknown" if fingerprint is None else "uncovered"
             if strict:
                 raise DatasetError(
@@ -93,7 +95,7 @@ def load_rows(
         if not 0 < len(ids) <= max_prompt_tokens:
             left_out["too_long"] += 1
             continue
-        rows.append(TrainRow(example, fingerprint, ids))
+        rows.append(TrainRow(example, fingerprint or str(unjudged), ids))
     if not rows:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items() if count)
         ways = ["`rlar tasks list` says what is covered and why the rest is not"]

@@ -14,6 +14,7 @@ from typing import Any
 from rlar.errors import ConfigError, DatasetError, RegistryError, RlarError, StorageError, boundary
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.distributed import Launch
+from rlar.trainer.environments import judge_of
 
 
 def run_training(
@@ -56,7 +57,8 @@ def run_training(
         torch.set_num_threads(config.threads)
     with contextlib.ExitStack() as stack:
         scorer = stack.enter_context(Scorer(config.registry, workers=max(1, default_workers() // launch.size)))
-        if not any(scorer.standing(task.fingerprint).recipe for task in scorer.tasks()):
+        needs_tools = judged_by_registry(config)
+        if needs_tools and not any(scorer.standing(task.fingerprint).recipe for task in scorer.tasks()):
             raise RegistryError(
                 f"{config.registry} covers no task; `rlar tasks list --registry {config.registry}` says why"
             )
@@ -98,6 +100,8 @@ def check_settings(config: TrainConfig, processes: int) -> None:
     """What can be said before torch is imported and a model loaded. Raises as `run_training`."""
     from rlar.registry.registry import Registry
 
+    if not Registry.exists(config.registry) and not judged_by_registry(config):
+        Registry.open(config.registry, create=True).close()  # of no tasks, for the lock files of checkpoints
     if not Registry.exists(config.registry):
         raise RegistryError(
             f"no registry at {config.registry}; make one with "
@@ -111,6 +115,11 @@ def check_settings(config: TrainConfig, processes: int) -> None:
         )
     if config.wandb is not None and importlib.util.find_spec("wandb") is None:
         raise ConfigError("wandb is not installed: pip install 'rlar[wandb]', or leave the setting out")
+
+
+def judged_by_registry(config: TrainConfig) -> bool:
+    """Whether rewards come from the registry's tools. Raises ConfigError for an environment that is none."""
+    return config.environment is None or judge_of(config.environment) == "registry"
 
 
 def check_files(config: TrainConfig) -> None:
