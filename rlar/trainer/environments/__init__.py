@@ -8,10 +8,11 @@ New environment: a file here and a line in ENVIRONMENTS, or "module:Class" in th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from rlar.errors import ConfigError, boundary
-from rlar.tool import named
+from rlar.tool import Resources, named
 
 if TYPE_CHECKING:
     from rlar.trainer.config import EnvironmentConfig
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 ENVIRONMENTS: dict[str, str] = {
     "calculator": "rlar.trainer.environments.calculator:Calculator",
     "gridworld": "rlar.trainer.environments.gridworld:Gridworld",
+    "search": "rlar.trainer.environments.search:Search",
+    "python": "rlar.trainer.environments.python:Python",
+    "sql": "rlar.trainer.environments.sql:Sql",
 }
 
 
@@ -46,3 +50,17 @@ def environment_class(name: str) -> type[Environment]:
 def judge_of(config: EnvironmentConfig) -> Literal["registry", "environment"]:
     """Who judges its episodes. Raises ConfigError where there is no such environment."""
     return config.reward or environment_class(config.name).reward
+
+
+def environment_maker(config: EnvironmentConfig, resources: Resources) -> Callable[[], Environment]:
+    """A function that makes a fresh environment; one is made now. Raises ConfigError where that cannot be done."""
+    made = environment_class(config.name)
+
+    def make() -> Environment:
+        return made(resources, **config.settings)
+
+    try:
+        make().close()
+    except (TypeError, ValueError, OSError) as error:
+        raise ConfigError(f"environment {config.name!r} with {config.settings}: {error}") from error
+    return make

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import torch
 
-from rlar.errors import ConfigError, RlarError, boundary
+from rlar.errors import RlarError, boundary
 from rlar.tool import Resources
 from rlar.tools.slots import Slots
 from rlar.trainer.config import EnvironmentConfig
 from rlar.trainer.data import TrainRow
-from rlar.trainer.environments import environment_class, judge_of
+from rlar.trainer.environments import environment_maker, judge_of
 from rlar.trainer.environments.base import Environment, Step, checked_messages, checked_step
 from rlar.trainer.model.policy import Policy
 from rlar.trainer.rollout import Rollouts, Sampler, cut_at_stop, with_episodes
@@ -261,17 +261,3 @@ def _answer(episode: _Episode) -> str:
 
     own = None if episode.status == "timeout" else boundary(episode.environment.answer, broke)
     return own if isinstance(own, str) else episode.turns[-1].text if episode.turns else ""
-
-
-def environment_maker(config: EnvironmentConfig, resources: Resources) -> Callable[[], Environment]:
-    """A function that makes a fresh environment; one is made now. Raises ConfigError where that cannot be done."""
-    made = environment_class(config.name)
-
-    def make() -> Environment:
-        return made(resources, **config.settings)
-
-    try:
-        make().close()
-    except (TypeError, ValueError, OSError) as error:
-        raise ConfigError(f"environment {config.name!r} with {config.settings}: {error}") from error
-    return make
