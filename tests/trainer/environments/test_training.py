@@ -140,6 +140,8 @@ def test_a_gridworld_trains_from_a_file_of_settings_without_a_registry(tmp_path:
     assert summary["steps"] == 2
     rows_of_log = read_metrics(tmp_path / "out")
     assert "environment gridworld" in rows_of_log[0]["eval"]
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "How episodes ended" in page and "Turns of an episode" in page
     Registry.open(tmp_path / "none.db", readonly=True).close()
 
 
