@@ -83,6 +83,14 @@ class WarmupConfig(_Table):
     learning_rate: float = Field(default=2e-3, gt=0)
 
 
+class RewardConfig(_Table):
+    """What pays: where the number comes from that all rollouts of a row are compared by, beside the signals."""
+
+    source: Literal["registry", "none"] = "registry"
+    """registry: the tools that were admitted for the row's task. none: nothing but the signals; tools still look on (the
+    log and the evaluation say what they think), and their rewards are not read by any update."""
+
+
 class TrainConfig(_Table):
     """One training run."""
 
@@ -140,8 +148,9 @@ class TrainConfig(_Table):
 
     signals: dict[str, float] = Field(default_factory=dict)
     """Rewards from the policy or the group, by name with their weight (see rlar.trainer.signals)."""
-    unknown: Literal["skip", "error"] = "skip"
-    """Rows of unknown or uncovered tasks: left out and counted, or an error."""
+    reward: RewardConfig = RewardConfig()
+    unknown: Literal["skip", "error", "train"] = "skip"
+    """Rows of unknown or uncovered tasks: left out and counted, an error, or trained on with what needs no tool."""
 
     seed: Annotated[int, Option(default="hidden")] = 0
     """Seed of everything random."""
@@ -178,6 +187,15 @@ class TrainConfig(_Table):
             raise ValueError(f"score_chunks ({self.score_chunks}) exceeds prompts_per_step ({self.prompts_per_step})")
         if not self.dataset:
             raise ValueError("dataset is empty: name at least one file")
+        signals = [name for name, weight in self.signals.items() if weight]
+        if self.reward.source == "none" and not signals:
+            raise ValueError(
+                'reward.source = "none" leaves nothing to learn from: give a signal a weight, as [signals] does'
+            )
+        if self.unknown == "train" and self.reward.source == "registry" and not signals:
+            raise ValueError(
+                'unknown = "train" needs something that pays rows without tools: a signal, as [signals] does'
+            )
         if self.sampler_url is not None and self.loss.importance_cap is None:
             raise ValueError(
                 "sampler_url needs loss.importance_cap (2.0, say): a server's probabilities differ from the trainer's"

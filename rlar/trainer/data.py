@@ -20,8 +20,10 @@ class TrainRow:
     """One row with its task and its prompt as tokens."""
 
     example: Example
-    fingerprint: str
+    fingerprint: str | None
     prompt_ids: tuple[int, ...]
+    has_tools: bool = True
+    """Whether its task has a recipe; without one it is there because `unknown = "train"`."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,13 @@ def load_rows(
     max_prompt_tokens: int,
     seed: int,
     strict: bool,
+    without_tools: bool = False,
 ) -> TrainData:
     """Read, route and encode the rows; hold out a share of each task.
 
     Args:
         strict: a row of an unknown or uncovered task is an error instead of left out.
+        without_tools: such a row is kept, to be trained on and never held out.
 
     Raises:
         DatasetError: nothing is left to train on, or (strict) a row has no reward.
@@ -79,21 +83,21 @@ def load_rows(
     for example, as_asked, assignment in zip(examples, asked, scorer.assign(examples), strict=True):
         fingerprint = assignment.fingerprint
         recipe = scorer.standing(fingerprint).recipe if fingerprint is not None else None
-        if fingerprint is None or recipe is None:
+        if fingerprint is None and not strict and len(unrouted) < UNROUTED_KEPT:
+            unrouted.append(example)
+        if recipe is None and not without_tools:
             reason = "unknown" if fingerprint is None else "uncovered"
             if strict:
                 raise DatasetError(
                     f"{example.origin}: {reason} task; build its tools first, or train with unknown = 'skip'"
                 )
             left_out[reason] += 1
-            if fingerprint is None and len(unrouted) < UNROUTED_KEPT:
-                unrouted.append(example)
             continue
         ids = tuple(encode(as_asked))
         if not 0 < len(ids) <= max_prompt_tokens:
             left_out["too_long"] += 1
             continue
-        rows.append(TrainRow(example, fingerprint, ids))
+        rows.append(TrainRow(example, fingerprint, ids, has_tools=recipe is not None))
     if not rows:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items() if count)
         ways = ["`rlar tasks list` says what is covered and why the rest is not"]
@@ -115,11 +119,13 @@ def _hold_out(rows: Sequence[TrainRow], wanted: int, seed: int) -> set[int]:
 
     All rows of a prompt go together, and which prompts go does not depend on what other rows there are.
     """
-    by_task: dict[str, dict[str, list[int]]] = {}
+    by_task: dict[str | None, dict[str, list[int]]] = {}
+    without_tools = {row.example.prompt_key for row in rows if not row.has_tools}
     for index, row in enumerate(rows):
-        by_task.setdefault(row.fingerprint, {}).setdefault(row.example.prompt_key, []).append(index)
+        if row.example.prompt_key not in without_tools:
+            by_task.setdefault(row.fingerprint, {}).setdefault(row.example.prompt_key, []).append(index)
     held: set[int] = set()
-    each = -(-wanted // len(by_task)) if wanted else 0
+    each = -(-wanted // len(by_task)) if wanted and by_task else 0
     for prompts in by_task.values():
         room = min(each, sum(map(len, prompts.values())) // 5)
         for key in sorted(prompts, key=lambda key: digest(str(seed), key)):

@@ -16,7 +16,7 @@ from torch import Tensor
 from rlar.errors import ConfigError
 from rlar.trainer.model.batch import token_mask
 from rlar.trainer.model.policy import Policy
-from rlar.trainer.sampling.draw import draw_tokens
+from rlar.trainer.sampling.draw import certainty_as_drawn, draw_tokens
 from rlar.trainer.sampling.stopping import StopStrings
 
 
@@ -44,6 +44,9 @@ class Rollouts:
     turns_N_T: Tensor | None = None
     """Long, the policy's turn in which it wrote a token, from 0; -1 for an environment's tokens and padding. None: one
     turn, all of it the policy's."""
+    certainty_N_T: Tensor | None = None
+    """Float32, `self_certainty` of the distribution that a token was drawn from; 0 where the policy drew nothing. None: not
+    recorded."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -146,15 +149,19 @@ class Sampler(Protocol):
 class LocalSampler:
     """Samples with the policy's own weights."""
 
-    def __init__(self, policy: Policy, *, cache_bytes: int = 1 << 30, leave_below: float = 0.85) -> None:
+    def __init__(
+        self, policy: Policy, *, cache_bytes: int = 1 << 30, leave_below: float = 0.85, certainty: bool = False
+    ) -> None:
         """
         Args:
+            certainty: record it (`Rollouts.certainty_N_T`), for a few percent of the draw.
             cache_bytes: limit of the key-value cache; more prompts than fit are decoded one lot after the other.
             leave_below: finished rows leave once the share of running ones falls below this.
         """
         self.policy = policy
         self.cache_bytes = cache_bytes
         self.leave_below = leave_below
+        self.certainty = certainty
         self._stops: StopStrings | None = None
 
     @torch.inference_mode()
@@ -175,6 +182,7 @@ class LocalSampler:
         count, device = len(prompts) * group_size, self.policy.device
         ids_N_T = torch.full((count, max_new_tokens), self.policy.pad_id, device=device)
         logprobs_N_T = torch.zeros(count, max_new_tokens, device=device)
+        certainty_N_T, known = torch.zeros_like(logprobs_N_T) if self.certainty else None, len(self.policy.tokenizer)
         lengths_N = torch.full((count,), max_new_tokens, device=device)
         finished_N = torch.zeros(count, dtype=torch.bool, device=device)
         stops = self._stop_strings(stop)
@@ -189,6 +197,9 @@ class LocalSampler:
                 tokens, logprobs = draw_tokens(logits, temperature=temperature, top_p=top_p, generator=generator)
                 ids_N_T[rows_B, t] = torch.where(alive_B, tokens, self.policy.pad_id)
                 logprobs_N_T[rows_B, t] = torch.where(alive_B, logprobs, 0.0)
+                if certainty_N_T is not None:
+                    certainty = certainty_as_drawn(logits, tokens, logprobs, temperature=temperature, known=known)
+                    certainty_N_T[rows_B, t] = torch.where(alive_B, certainty, 0.0)
                 ended = torch.isin(tokens, eos)
                 if stops is not None:
                     ended |= stops.reached(ids_N_T[:, : t + 1], rows_B, tokens, alive_B & ~ended)
@@ -221,6 +232,7 @@ class LocalSampler:
                 group_size=group_size,
                 temperature=temperature,
                 max_new_tokens=max_new_tokens,
+                certainty_N_T=None if certainty_N_T is None else certainty_N_T[:, :width].clone(),
             )
 
     def _stop_strings(self, stop: Sequence[str]) -> StopStrings | None:

@@ -56,7 +56,8 @@ def run_training(
         torch.set_num_threads(config.threads)
     with contextlib.ExitStack() as stack:
         scorer = stack.enter_context(Scorer(config.registry, workers=max(1, default_workers() // launch.size)))
-        if not any(scorer.standing(task.fingerprint).recipe for task in scorer.tasks()):
+        is_covered = any(scorer.standing(task.fingerprint).recipe for task in scorer.tasks())
+        if not is_covered and config.unknown != "train":
             raise RegistryError(
                 f"{config.registry} covers no task; `rlar tasks list --registry {config.registry}` says why"
             )
@@ -66,7 +67,7 @@ def run_training(
             lambda: make_policy(config, resume=resume, emit=emit, device=device, linear=linear, warms_up=ranks.is_first)
         )
         ranks.copy_from_first(policy.model.parameters())
-        sampler: Sampler = LocalSampler(policy)
+        sampler: Sampler = LocalSampler(policy, certainty="certainty" in config.signals)
         if config.sampler_url is not None:
             from rlar.trainer.sampling.server import HttpSampler
 
@@ -98,6 +99,8 @@ def check_settings(config: TrainConfig, processes: int) -> None:
     """What can be said before torch is imported and a model loaded. Raises as `run_training`."""
     from rlar.registry.registry import Registry
 
+    if not Registry.exists(config.registry) and config.unknown == "train":
+        Registry.open(config.registry, create=True).close()
     if not Registry.exists(config.registry):
         raise RegistryError(
             f"no registry at {config.registry}; make one with "

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -47,6 +48,17 @@ class Update:
     """Between sampler and trainer, where a server samples."""
 
 
+class Advantages(NamedTuple):
+    """What a batch teaches."""
+
+    tokens_N_T: Tensor
+    counted_N: Tensor
+    """Bool: rows in the loss's denominator. Something that pays speaks of them and of another of their group; a rollout whose
+    reward is missing (failed, timed out, abstained) is left out whatever the signals say of it."""
+    signals: dict[str, float | None]
+    """Mean of every signal."""
+
+
 class Updater:
     """The optimiser, and what turns a batch with rewards into a step of it; the same in every process."""
 
@@ -68,8 +80,8 @@ class Updater:
         config, ranks, started = self.config, self.ranks, time.perf_counter()
         if not bool(batch.rollouts.logprobs_N_T.isfinite().all()):
             raise self._diverged(step, "the policy's log-probabilities are not finite", batch)
-        advantages_N_T, signals = self.advantages(batch)
-        share = _Share.of(batch.rollouts, advantages_N_T, counted_rollouts(batch.rewards_P_G), config, ranks)
+        advantages_N_T, counted_N, signals = self.advantages(batch)
+        share = _Share.of(batch.rollouts, advantages_N_T, counted_N, config, ranks)
         rate = learning_rate(config, step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -89,20 +101,27 @@ class Updater:
                 old = trainer_logprobs
         return Update(stats, signals, norm, rate, time.perf_counter() - started, mismatch)
 
-    def advantages(self, batch: RolloutBatch) -> tuple[Tensor, dict[str, float | None]]:
-        """(N, T) advantages of the rewards plus those of the signals, each normalised in its group; the signals' means."""
+    def advantages(self, batch: RolloutBatch) -> Advantages:
+        """What pays, each source normalised in its group and weighed, summed; see `Advantages`."""
         rewards_P_G, turns_N_T = batch.rewards_P_G, batch.rollouts.turn_of_N_T.cpu()
         group_size = batch.rollouts.group_size
+        paid_P = torch.tensor([row.has_tools and self.config.reward.source != "none" for row in batch.rows])
+        outcome_N = rewards_P_G.masked_fill(~paid_P[:, None], float("nan")).flatten()
+        unpaid_N = outcome_N.isnan() & paid_P.repeat_interleave(group_size)
         advantages_N_T = token_advantages(
-            Credit(rewards_P_G.flatten()), turns_N_T, group_size=group_size, estimator=self.config.estimator
+            Credit(outcome_N), turns_N_T, group_size=group_size, estimator=self.config.estimator
         )
+        speaks_N = ~outcome_N.isnan()
         context = Context(batch.rollouts, rewards_P_G, self.policy, self.config.tokens_per_pass)
         means: dict[str, float | None] = {}
         for name, (measure, weight) in self.signals.items():
-            credit = _of_scored(measure(context), rewards_P_G)
+            credit = _without(measure(context), unpaid_N)
             means[name] = credit.mean()
-            advantages_N_T = advantages_N_T + weight * token_advantages(credit, turns_N_T, group_size=group_size)
-        return advantages_N_T, means
+            if weight:
+                advantages_N_T = advantages_N_T + weight * token_advantages(credit, turns_N_T, group_size=group_size)
+                speaks_N = speaks_N | ~credit.values.isnan().view(len(speaks_N), -1).all(1)
+        counted_N = counted_rollouts(torch.where(speaks_N, 0.0, float("nan")).view_as(rewards_P_G))
+        return Advantages(advantages_N_T, counted_N, means)
 
     def _step(self, stats: LossStats, step: int, batch: RolloutBatch) -> float:
         """Apply the gradients of all processes; their norm."""
@@ -122,11 +141,10 @@ class Updater:
         return TrainingDiverged(f"step {step}: {what}; no update was made of rows {ids}. {way_out(self.config)}")
 
 
-def _of_scored(credit: Credit, rewards_P_G: Tensor) -> Credit:
-    """The credit of scored rollouts, on the CPU; NaN for the others."""
+def _without(credit: Credit, rows_N: Tensor) -> Credit:
+    """The credit on the CPU; NaN for these rows."""
     values = credit.values.cpu()
-    unscored_N = rewards_P_G.isnan().flatten()
-    return replace(credit, values=values.masked_fill(unscored_N.view(-1, *[1] * (values.dim() - 1)), float("nan")))
+    return replace(credit, values=values.masked_fill(rows_N.view(-1, *[1] * (values.dim() - 1)), float("nan")))
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:

@@ -31,6 +31,7 @@ from rlar.trainer.record.checkpoint import (
     save_checkpoint,
     set_aside,
 )
+from rlar.trainer.record.collapse import signs_of_collapse
 from rlar.trainer.record.drift import DriftWatch
 from rlar.trainer.record.evaluate import audit, evaluation, task_labels
 from rlar.trainer.record.metrics import MetricsLog, read_metrics
@@ -102,6 +103,8 @@ class Run:
         self.emit({"event": "training", "step": first, "steps": self.config.steps, "train": len(self.data.train),
                    "held_out": len(self.data.held_out), "left_out": self.data.left_out,
                    "parameters": sum(each.numel() for each in self.policy.parameters())})  # fmt: skip
+        for text in self._warnings():
+            self.emit({"event": "note", "text": text})
         self.ranks.first(self._open_auditor)
         self.ranks.first(self._open_watch)
         return first
@@ -138,6 +141,10 @@ class Run:
 
         found, self.drifted = self.ranks.first(look)
         self.record("drift", found)
+        every, done = self.config.drift_every, row["step"] + 1
+        if every and done % every == 0 and self.config.reward.source == "none":
+            signs = self.ranks.first(lambda: signs_of_collapse(read_metrics(self.folder), every=every))
+            self.record("collapse", {"step": done, "collapse": [vars(sign) for sign in signs]} if signs else {})
 
     def save(self, step: int) -> None:
         """A checkpoint after `step` updates; weights that are not finite are refused."""
@@ -211,6 +218,19 @@ class Run:
             self.watch.evolved(row)
             self.watch.renew(self.labels)
 
+    def _warnings(self) -> list[str]:
+        """What somebody who starts such a run should know."""
+        config, texts = self.config, []
+        without_tools = sum(not row.has_tools for row in self.data.train)
+        paid = ", ".join(sorted(name for name, weight in config.signals.items() if weight))
+        if without_tools:
+            texts.append(f"{without_tools:,} rows have no tool: what they learn from is {paid}")
+        if config.reward.source == "none":
+            texts.append(f"no tool pays in this run, only {paid}; tools look on")
+        if "certainty" in paid and config.loss.beta == 0:
+            texts.append("certainty without a KL term collapses sooner or later: set loss.beta, to 0.005 for a start")
+        return texts
+
     def _recipes(self) -> dict[str, int | None]:
         """The version of the recipe that is served, by task."""
         standing = {task.fingerprint: self.scorer.standing(task.fingerprint) for task in self.scorer.tasks()}
@@ -218,7 +238,7 @@ class Run:
 
     def _name(self) -> str:
         """A digest of what must be the same in all processes."""
-        rows = (row.example.id + row.fingerprint for row in (*self.data.train, *self.data.held_out))
+        rows = (row.example.id + str(row.fingerprint) for row in (*self.data.train, *self.data.held_out))
         return digest(self.config.model_dump_json(), *rows)
 
     def _open_log(self, first: int) -> None:
@@ -279,6 +299,7 @@ def read_data(config: TrainConfig, policy: Policy, scorer: Scorer, *, strict: bo
         max_prompt_tokens=prompt_limit(config, policy),
         seed=config.seed,
         strict=strict,
+        without_tools=config.unknown == "train",
     )
 
 

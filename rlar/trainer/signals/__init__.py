@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rlar.errors import ConfigError
 from rlar.trainer.context import Context
 from rlar.trainer.signals.brevity import brevity
+from rlar.trainer.signals.certainty import certainty
 from rlar.trainer.signals.variety import variety
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Signal = Callable[[Context], "Credit"]
 
-SIGNALS: dict[str, Signal] = {"brevity": brevity, "variety": variety}
+SIGNALS: dict[str, Signal] = {"brevity": brevity, "certainty": certainty, "variety": variety}
 
 
 def signal(name: str) -> Signal:
