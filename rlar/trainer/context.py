@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rlar.trainer.model.logprob import TokenStatistic
     from rlar.trainer.model.policy import Policy
     from rlar.trainer.rollout import Rollouts
+    from rlar.trainer.turns import Episode
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,16 @@ class Context:
     policy: Policy
     token_budget: int = 8192
     """Tokens in one forward."""
+
+    @property
+    def episodes(self) -> tuple[Episode, ...]:
+        """The turns of every rollout: their token spans, writers, texts and rewards; one turn where nothing answered."""
+        return self.rollouts.all_episodes()
+
+    @property
+    def turn_rewards_N_K(self) -> Tensor:
+        """(N, K) what the environment gave for each turn of the policy; NaN where it gave nothing."""
+        return self.rollouts.turn_rewards_N_K()
 
     def over_logits(self, statistic: TokenStatistic) -> Tensor:
         """(N, T) a number from the policy's distribution at each token that it wrote, without gradient; 0 elsewhere.

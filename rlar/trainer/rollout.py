@@ -18,6 +18,7 @@ from rlar.trainer.model.batch import token_mask
 from rlar.trainer.model.policy import Policy
 from rlar.trainer.sampling.draw import certainty_as_drawn, draw_tokens
 from rlar.trainer.sampling.stopping import StopStrings
+from rlar.trainer.turns import Episode, Turn
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,8 @@ class Rollouts:
     certainty_N_T: Tensor | None = None
     """Float32, `self_certainty` of the distribution that a token was drawn from; 0 where the policy drew nothing. None: not
     recorded."""
+    episodes: tuple[Episode, ...] | None = None
+    """What an environment made of each row; None: there was none."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -71,6 +74,23 @@ class Rollouts:
         """Tokens that the policy wrote."""
         return self.lengths_N if self.turns_N_T is None else self.action_mask_N_T.sum(1)
 
+    def all_episodes(self) -> tuple[Episode, ...]:
+        """`episodes`, or what they would be without an environment: one turn of the policy each, without a reward."""
+        if self.episodes is not None:
+            return self.episodes
+        lengths = zip(self.lengths_N.tolist(), self.texts, strict=True)
+        return tuple(Episode((Turn("policy", 0, length, text),)) for length, text in lengths)
+
+    def turn_rewards_N_K(self) -> Tensor:
+        """(N, K) double, what the environment gave for each turn of the policy; NaN where it gave nothing or broke."""
+        rewards = [
+            [float("nan") if turn.reward is None or episode.broke else turn.reward for turn in episode.policy_turns]
+            for episode in self.all_episodes()
+        ]
+        width = max(map(len, rewards), default=0)
+        padded = [row + [float("nan")] * (width - len(row)) for row in rewards]
+        return torch.tensor(padded, dtype=torch.float64).view(len(rewards), width)
+
     def _tensors(self) -> dict[str, Any]:
         """The fields with a value a row, by name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
@@ -88,6 +108,7 @@ class Rollouts:
             self,
             prompts=[self.prompts[group] for group in chosen],
             texts=[self.texts[row] for row in rows],
+            episodes=None if self.episodes is None else tuple(self.episodes[row] for row in rows),
             **{name: value[index] for name, value in self._tensors().items()},
         )
 
@@ -100,6 +121,9 @@ def join_rollouts(parts: Sequence[Rollouts]) -> Rollouts:
         assert same, "rollouts of different settings cannot be joined"
     if any(part.turns_N_T is not None for part in parts):
         parts = [replace(part, turns_N_T=part.turn_of_N_T) for part in parts]
+    episodes = None
+    if any(part.episodes is not None for part in parts):
+        episodes = tuple(episode for part in parts for episode in part.all_episodes())
     width = max(part.completion_ids_N_T.shape[1] for part in parts)
 
     def joined(name: str) -> Tensor:
@@ -115,8 +139,18 @@ def join_rollouts(parts: Sequence[Rollouts]) -> Rollouts:
         prompts=[prompt for part in parts for prompt in part.prompts],
         texts=[text for part in parts for text in part.texts],
         max_new_tokens=max(part.max_new_tokens for part in parts),
+        episodes=episodes,
         **tensors,
     )
+
+
+def with_episodes(rollouts: Rollouts, episodes: Sequence[Episode]) -> Rollouts:
+    """The rollouts with these episodes, one a row, and `turns_N_T` from their spans."""
+    turns_N_T = torch.full_like(rollouts.completion_ids_N_T, -1)
+    for row, episode in enumerate(episodes):
+        for number, turn in enumerate(episode.policy_turns):
+            turns_N_T[row, turn.start : turn.end] = number
+    return replace(rollouts, turns_N_T=turns_N_T, episodes=tuple(episodes))
 
 
 class Sampler(Protocol):
