@@ -75,7 +75,7 @@ def accuracies(seed: int, *, is_fixed: bool, ways: dict) -> Iterator[tuple[str, 
     for name, (settings, beta) in ways.items():
         policy.model.load_state_dict(warm)
         curve: list[float] = []
-        options = {"steps": STEPS, "max_new_tokens": 5, "learning_rate": 2e-4, "loss": {"beta": beta}, **settings}
+        options = {"steps": STEPS, "max_new_tokens": 5, "learning_rate": 5e-4, "loss": {"beta": beta}, **settings}
         toys.train_on(
             policy, rows, toys.is_reference, seed=seed, each=lambda _, to=curve: to.append(accuracy()), **options
         )

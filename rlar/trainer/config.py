@@ -91,6 +91,29 @@ class RewardConfig(_Table):
     log and the evaluation say what they think), and their rewards are not read by any update."""
 
 
+class SignalConfig(BaseModel):
+    """A signal with options of its own; they are checked by the signal (rlar.trainer.signals, rlar.trainer.companions)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    weight: float = 1.0
+    """Of its normalised credit in the sum. 0 only records it."""
+
+
+Signals = dict[str, float | SignalConfig]
+"""By name; a number is short for a table with nothing but this weight."""
+
+
+class PhaseConfig(_Table):
+    """Some steps with settings of their own; what is left out is as in the rest of the file."""
+
+    steps: int = Field(ge=1)
+    dataset: tuple[str, ...] | None = None
+    signals: Signals | None = None
+    reward: RewardConfig | None = None
+    learning_rate: float | None = Field(default=None, gt=0)
+
+
 class TrainConfig(_Table):
     """One training run."""
 
@@ -146,9 +169,11 @@ class TrainConfig(_Table):
     resample_limit: int = Field(default=0, ge=0)
     """DAPO: draw up to so many more batches in place of groups whose rewards are all equal."""
 
-    signals: dict[str, float] = Field(default_factory=dict)
-    """Rewards from the policy or the group, by name with their weight (see rlar.trainer.signals)."""
+    signals: Signals = Field(default_factory=dict)
+    """Rewards from the policy, the group or a companion, by name with their weight (see rlar.trainer.signals)."""
     reward: RewardConfig = RewardConfig()
+    phases: tuple[PhaseConfig, ...] = ()
+    """Phases one after the other, each with its own signals, reward, steps, rows, and a fresh optimiser; none: one phase."""
     unknown: Literal["skip", "error", "train"] = "skip"
     """Rows of unknown or uncovered tasks: left out and counted, an error, or trained on with what needs no tool."""
 
@@ -181,13 +206,70 @@ class TrainConfig(_Table):
         """`token_budget`, or what suits the device."""
         return self.token_budget or (16_384 if self.model.device.startswith("cuda") else 600)
 
+    @property
+    def signal_weights(self) -> dict[str, float]:
+        """Weight by name."""
+        signals = self.signals.items()
+        return {name: entry.weight if isinstance(entry, SignalConfig) else entry for name, entry in signals}
+
+    @property
+    def records_certainty(self) -> bool:
+        """Whether a phase asks for it, so that it is recorded while drawing."""
+        return any(
+            "certainty" in (signals or ()) for signals in (self.signals, *(each.signals for each in self.phases))
+        )
+
+    def signal_options(self, name: str) -> dict[str, Any]:
+        """What the table of a signal holds beside its weight."""
+        entry = self.signals[name]
+        return dict(entry.model_extra or {}) if isinstance(entry, SignalConfig) else {}
+
+    def phase_at(self, step: int) -> tuple[int, TrainConfig]:
+        """The first step of the phase that a step lies in, and the settings in it, with the phase's own number of steps."""
+        first = 0
+        for phase in self.phases:
+            if step < first + phase.steps or phase is self.phases[-1]:
+                changed = {name: value for name, value in phase if value is not None}
+                return first, self.model_copy(update={**changed, "phases": ()})
+            first += phase.steps
+        return 0, self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_of_phases(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not values.get("phases"):
+            return values
+        phases = [
+            each if isinstance(each, PhaseConfig) else PhaseConfig.model_validate(each) for each in values["phases"]
+        ]
+        steps = sum(phase.steps for phase in phases)
+        if values.get("steps", steps) != steps:
+            raise ValueError(
+                f"the phases have {steps} steps together, so steps = {values['steps']} cannot be: leave it out"
+            )
+        return {**values, "phases": tuple(phases), "steps": steps}
+
     @model_validator(mode="after")
     def _consistent(self) -> TrainConfig:
         if self.score_chunks > self.prompts_per_step:
             raise ValueError(f"score_chunks ({self.score_chunks}) exceeds prompts_per_step ({self.prompts_per_step})")
         if not self.dataset:
             raise ValueError("dataset is empty: name at least one file")
-        signals = [name for name, weight in self.signals.items() if weight]
+        if self.phases:
+            for first in range(len(self.phases)):
+                start = sum(phase.steps for phase in self.phases[:first])
+                self.phase_at(start)[1]._is_paid()
+        else:
+            self._is_paid()
+        if self.sampler_url is not None and self.loss.importance_cap is None:
+            raise ValueError(
+                "sampler_url needs loss.importance_cap (2.0, say): a server's probabilities differ from the trainer's"
+            )
+        return self
+
+    def _is_paid(self) -> None:
+        """Raises ValueError where nothing pays some rows."""
+        signals = [name for name, weight in self.signal_weights.items() if weight]
         if self.reward.source == "none" and not signals:
             raise ValueError(
                 'reward.source = "none" leaves nothing to learn from: give a signal a weight, as [signals] does'
@@ -196,11 +278,6 @@ class TrainConfig(_Table):
             raise ValueError(
                 'unknown = "train" needs something that pays rows without tools: a signal, as [signals] does'
             )
-        if self.sampler_url is not None and self.loss.importance_cap is None:
-            raise ValueError(
-                "sampler_url needs loss.importance_cap (2.0, say): a server's probabilities differ from the trainer's"
-            )
-        return self
 
 
 def read_train_config(path: str | Path | None, overrides: dict[str, Any]) -> TrainConfig:

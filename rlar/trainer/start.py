@@ -67,7 +67,7 @@ def run_training(
             lambda: make_policy(config, resume=resume, emit=emit, device=device, linear=linear, warms_up=ranks.is_first)
         )
         ranks.copy_from_first(policy.model.parameters())
-        sampler: Sampler = LocalSampler(policy, certainty="certainty" in config.signals)
+        sampler: Sampler = LocalSampler(policy, certainty=config.records_certainty)
         if config.sampler_url is not None:
             from rlar.trainer.sampling.server import HttpSampler
 
@@ -118,7 +118,8 @@ def check_settings(config: TrainConfig, processes: int) -> None:
 
 def check_files(config: TrainConfig) -> None:
     """Raises DatasetError or ConfigError for files that are not there."""
-    for path in (*config.dataset, *((config.warmup.dataset,) if config.warmup is not None else ())):
+    rows = [path for phase in config.phases for path in phase.dataset or ()]
+    for path in (*config.dataset, *rows, *((config.warmup.dataset,) if config.warmup is not None else ())):
         if not Path(path).exists():
             raise DatasetError(f"{path}: no such file")
     name = config.model.name

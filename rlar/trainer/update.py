@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
-from rlar.errors import RlarError
+from rlar.errors import ConfigError, RlarError
 from rlar.trainer.advantage import counted_rollouts
 from rlar.trainer.collect import RolloutBatch
+from rlar.trainer.companions import COMPANIONS, Companion
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.context import Context
 from rlar.trainer.credit import Credit, token_advantages
@@ -26,6 +27,7 @@ from rlar.trainer.model.policy import Policy
 from rlar.trainer.record.checkpoint import latest_checkpoint
 from rlar.trainer.rollout import Rollouts
 from rlar.trainer.sampling.server import Mismatch, sampler_mismatch
+from rlar.trainer.signals import SIGNALS, Signal
 from rlar.trainer.signals import signal as find_signal
 
 
@@ -63,17 +65,34 @@ class Updater:
     """The optimiser, and what turns a batch with rewards into a step of it; the same in every process."""
 
     def __init__(self, config: TrainConfig, policy: Policy, ranks: Ranks = ALONE) -> None:
-        self.config = config
         self.policy = policy
         self.ranks = ranks
-        self.signals = {name: (find_signal(name), weight) for name, weight in config.signals.items()}
-        self.optimiser = ranks.adamw(
-            policy.parameters(),
+        self.reference = policy.reference() if config.loss.beta > 0 else None
+        self.signals: dict[str, tuple[Signal | Companion, float]] = {}
+        self.begin(*config.phase_at(0))
+
+    def begin(self, first: int, config: TrainConfig) -> None:
+        """Begin a phase at this step: its signals, and an optimiser that remembers no gradient of the phase before."""
+        self.close()
+        self.first, self.config = first, config
+        weights = config.signal_weights
+        self.signals = {name: (_signal(name, config, self.policy), weight) for name, weight in weights.items()}
+        self.optimiser = self.ranks.adamw(
+            self.policy.parameters(),
             sharded=config.shard_optimizer,
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        self.reference = policy.reference() if config.loss.beta > 0 else None
+
+    def close(self) -> None:
+        """End what the signals of the phase have opened."""
+        for signal, _weight in self.signals.values():
+            getattr(signal, "close", lambda: None)()
+
+    @property
+    def companions(self) -> dict[str, Companion]:
+        """The signals of the phase that learn."""
+        return {name: cast("Companion", made) for name, (made, _weight) in self.signals.items() if name in COMPANIONS}
 
     def update(self, batch: RolloutBatch, step: int) -> Update:
         """`config.updates_per_batch` passes over the batch. Raises TrainingDiverged, then without an update."""
@@ -82,7 +101,7 @@ class Updater:
             raise self._diverged(step, "the policy's log-probabilities are not finite", batch)
         advantages_N_T, counted_N, signals = self.advantages(batch)
         share = _Share.of(batch.rollouts, advantages_N_T, counted_N, config, ranks)
-        rate = learning_rate(config, step)
+        rate = learning_rate(config, step - self.first)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         mismatch, trainer_logprobs = None, None
@@ -112,13 +131,16 @@ class Updater:
             Credit(outcome_N), turns_N_T, group_size=group_size, estimator=self.config.estimator
         )
         speaks_N = ~outcome_N.isnan()
-        context = Context(batch.rollouts, rewards_P_G, self.policy, self.config.tokens_per_pass)
+        budget, registry = self.config.tokens_per_pass, self.config.registry
+        context = Context(batch.rollouts, rewards_P_G, self.policy, budget, batch.rows, registry)
         means: dict[str, float | None] = {}
         for name, (measure, weight) in self.signals.items():
             credit = _without(measure(context), unpaid_N)
             means[name] = credit.mean()
+            means |= {f"{name}.{key}": value for key, value in getattr(measure, "numbers", {}).items()}
             if weight:
-                advantages_N_T = advantages_N_T + weight * token_advantages(credit, turns_N_T, group_size=group_size)
+                advantages = token_advantages(credit, turns_N_T, group_size=group_size)
+                advantages_N_T = advantages_N_T + weight * credit.trust * advantages
                 speaks_N = speaks_N | ~credit.values.isnan().view(len(speaks_N), -1).all(1)
         counted_N = counted_rollouts(torch.where(speaks_N, 0.0, float("nan")).view_as(rewards_P_G))
         return Advantages(advantages_N_T, counted_N, means)
@@ -139,6 +161,16 @@ class Updater:
     def _diverged(self, step: int, what: str, batch: RolloutBatch) -> TrainingDiverged:
         ids = ", ".join(row.example.id for row in batch.rows[:8]) + (", ..." if len(batch.rows) > 8 else "")
         return TrainingDiverged(f"step {step}: {what}; no update was made of rows {ids}. {way_out(self.config)}")
+
+
+def _signal(name: str, config: TrainConfig, policy: Policy) -> Signal | Companion:
+    """The signal or companion of this name. Raises ConfigError."""
+    options = config.signal_options(name)
+    if name in COMPANIONS:
+        return COMPANIONS[name](policy, options)
+    if name not in SIGNALS:
+        raise ConfigError(f"no signal {name!r}; there are {', '.join(sorted({*SIGNALS, *COMPANIONS}))}")
+    return find_signal(name, options)
 
 
 def _without(credit: Credit, rows_N: Tensor) -> Credit:

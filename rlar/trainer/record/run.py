@@ -27,6 +27,7 @@ from rlar.trainer.record.checkpoint import (
     CheckpointError,
     latest_checkpoint,
     load_checkpoint,
+    load_companion,
     remove_leftovers,
     save_checkpoint,
     set_aside,
@@ -45,8 +46,10 @@ Evolve = Callable[[Sequence[Example], dict[str, str]], bool]
 
 UNLIMITED = 1 << 30
 """Tokens, for a model without a limit."""
-SAME_ON_RESUME = ("dataset", "model", "seed", "prompts_per_step", "group_size", "score_chunks")
+SAME_ON_RESUME = ("dataset", "model", "seed", "prompts_per_step", "group_size", "score_chunks", "phases")
 """Settings that a run may not change half-way: with others it would be another run."""
+ABSENT: dict[str, Any] = {"phases": []}
+"""What checkpoints meant that were written before there were such settings."""
 
 
 class Run:
@@ -83,6 +86,7 @@ class Run:
         """Tools that the agent is to look at, with what was found; the same in all processes."""
         self._opened = contextlib.ExitStack()
         self._opened.callback(self.collector.close)
+        self._opened.callback(self.updater.close)
 
     def __enter__(self) -> Run:
         return self
@@ -108,6 +112,19 @@ class Run:
         self.ranks.first(self._open_auditor)
         self.ranks.first(self._open_watch)
         return first
+
+    def enter(self, step: int) -> None:
+        """Be ready for a step: where a phase begins with it, its rows, signals and a fresh optimiser."""
+        first, phase = self.config.phase_at(step)
+        if first == self.updater.first:
+            return
+        if phase.dataset != self.updater.config.dataset:
+            self.data = self.ranks.agree(
+                lambda: read_data(phase, self.policy, self.scorer, strict=phase.unknown == "error")
+            )
+        self.updater.begin(first, phase)
+        for text in self._warnings():
+            self.emit({"event": "note", "text": f"from step {first} on: {text}"})
 
     def record(self, event: str, row: dict[str, Any]) -> None:
         """Write a row to the log and tell whoever follows; an empty row is nothing."""
@@ -142,7 +159,7 @@ class Run:
         found, self.drifted = self.ranks.first(look)
         self.record("drift", found)
         every, done = self.config.drift_every, row["step"] + 1
-        if every and done % every == 0 and self.config.reward.source == "none":
+        if every and done % every == 0 and self.updater.config.reward.source == "none":
             signs = self.ranks.first(lambda: signs_of_collapse(read_metrics(self.folder), every=every))
             self.record("collapse", {"step": done, "collapse": [vars(sign) for sign in signs]} if signs else {})
 
@@ -174,6 +191,7 @@ class Run:
             },
             keep=self.config.keep_checkpoints,
             extras={"registry.lock": lock},
+            companions={name: companion.state() for name, companion in self.updater.companions.items()},
             describe=self._describe_model,
         )
         self.emit({"event": "checkpoint", "path": str(path), "step": step})
@@ -204,7 +222,8 @@ class Run:
         if changed:
             for tool in quarantined:
                 self.scorer.forgive(tool)
-            self.data = self.ranks.agree(lambda: read_data(self.config, self.policy, self.scorer, strict=False))
+            phase = self.updater.config
+            self.data = self.ranks.agree(lambda: read_data(phase, self.policy, self.scorer, strict=False))
             self.ranks.check_same("settings and rows", self._name())
             self.labels = task_labels(self.scorer.tasks())
             self.ranks.first(self._open_auditor)
@@ -220,9 +239,9 @@ class Run:
 
     def _warnings(self) -> list[str]:
         """What somebody who starts such a run should know."""
-        config, texts = self.config, []
+        config, texts = self.updater.config, []
         without_tools = sum(not row.has_tools for row in self.data.train)
-        paid = ", ".join(sorted(name for name, weight in config.signals.items() if weight))
+        paid = ", ".join(sorted(name for name, weight in config.signal_weights.items() if weight))
         if without_tools:
             texts.append(f"{without_tools:,} rows have no tool: what they learn from is {paid}")
         if config.reward.source == "none":
@@ -260,16 +279,20 @@ class Run:
 
     def _restore(self, path: Path) -> int:
         """Put a checkpoint back; the number of updates it holds. Raises ConfigError for one of another run."""
+        written = int(path.name.removeprefix("step-"))
+        self.enter(max(written - 1, 0))
         step, state = load_checkpoint(path, self.policy.model, self.updater.optimiser)
         now = self.config.model_dump(mode="json")
         before, rows = state.get("config"), state.get("rows")
         if not isinstance(before, dict) or type(rows) is not int:
             raise CheckpointError(f"{path}: holds no settings of a run")
-        changed = [name for name in SAME_ON_RESUME if before.get(name) != now[name]]
+        changed = [name for name in SAME_ON_RESUME if before.get(name, ABSENT.get(name)) != now[name]]
         if changed:
             raise ConfigError(
                 f"{path} was trained with another {', '.join(changed)}; say --fresh to start anew, or use another output"
             )
+        for name, companion in self.updater.companions.items():
+            load_companion(path, name, companion.load)
         if rows != len(self.data.train):
             self.emit({"event": "note", "text": f"{len(self.data.train):,} rows to train on; {rows:,} before"})
         return step
