@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rlar.trainer.companions.trained import Trained
 from rlar.trainer.credit import Credit
-from rlar.trainer.options import Options, checked_options
+from rlar.trainer.signals.options import Options, checked_options
 
 if TYPE_CHECKING:
     from rlar.trainer.context import Context

@@ -3,7 +3,7 @@
 In: a Context. Out: Credit: what was good, per rollout, per turn or per token.
 Leaves out: normalising and weighing it (rlar.trainer.credit).
 
-New signal: a file here and a line in SIGNALS. One with options is a class of `rlar.trainer.options.Options` that is called.
+New signal: a file here and a line in SIGNALS. One with options is a class of `rlar.trainer.signals.options.Options` that is called.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pydantic import BaseModel
 
 from rlar.errors import ConfigError
 from rlar.trainer.context import Context
-from rlar.trainer.options import checked_options
 from rlar.trainer.signals.brevity import brevity
 from rlar.trainer.signals.certainty import certainty
+from rlar.trainer.signals.options import checked_options
 from rlar.trainer.signals.tool import Tool
 from rlar.trainer.signals.variety import variety
 

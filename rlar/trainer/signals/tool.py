@@ -11,7 +11,7 @@ from rlar.errors import ConfigError
 from rlar.kinds.bind import bind
 from rlar.registry.registry import Registry
 from rlar.scoring.runner import Runner
-from rlar.trainer.options import Options
+from rlar.trainer.signals.options import Options
 from rlar.types import Contract, Sample, ToolSpec
 
 if TYPE_CHECKING:
