@@ -16,7 +16,7 @@ from torch import Tensor
 from rlar.errors import ConfigError
 from rlar.trainer.model.batch import token_mask
 from rlar.trainer.model.policy import Policy
-from rlar.trainer.sampling.draw import certainty_as_drawn, draw_tokens
+from rlar.trainer.sampling.decode import Ending, decode
 from rlar.trainer.sampling.stopping import StopStrings
 from rlar.trainer.turns import Episode, Turn
 
@@ -196,7 +196,7 @@ class LocalSampler:
         self.cache_bytes = cache_bytes
         self.leave_below = leave_below
         self.certainty = certainty
-        self._stops: StopStrings | None = None
+        self._ending: Ending | None = None
 
     @torch.inference_mode()
     def sample(
@@ -216,42 +216,22 @@ class LocalSampler:
         count, device = len(prompts) * group_size, self.policy.device
         ids_N_T = torch.full((count, max_new_tokens), self.policy.pad_id, device=device)
         logprobs_N_T = torch.zeros(count, max_new_tokens, device=device)
-        certainty_N_T, known = torch.zeros_like(logprobs_N_T) if self.certainty else None, len(self.policy.tokenizer)
-        lengths_N = torch.full((count,), max_new_tokens, device=device)
+        certainty_N_T = torch.zeros_like(logprobs_N_T) if self.certainty else None
+        lengths_N = torch.zeros(count, dtype=torch.long, device=device)
         finished_N = torch.zeros(count, dtype=torch.bool, device=device)
-        stops = self._stop_strings(stop)
-        eos = torch.tensor(self.policy.eos_ids, dtype=torch.long, device=device)
+        ending = self.ending(stop)
         members = torch.arange(group_size, device=device)
-        for part in self._lots(prompts, group_size, max_new_tokens):
+        for part in self.lots(prompts, group_size, max_new_tokens):
             rows_B = (torch.tensor(part, device=device)[:, None] * group_size + members).flatten()
-            alive_B = torch.ones(len(rows_B), dtype=torch.bool, device=device)
             decoder = self.policy.network.decoder([prompts[i] for i in part], group_size, max_new_tokens)
-            logits = decoder.start()
-            for t in range(max_new_tokens):
-                tokens, logprobs = draw_tokens(logits, temperature=temperature, top_p=top_p, generator=generator)
-                ids_N_T[rows_B, t] = torch.where(alive_B, tokens, self.policy.pad_id)
-                logprobs_N_T[rows_B, t] = torch.where(alive_B, logprobs, 0.0)
-                if certainty_N_T is not None:
-                    certainty = certainty_as_drawn(logits, tokens, logprobs, temperature=temperature, known=known)
-                    certainty_N_T[rows_B, t] = torch.where(alive_B, certainty, 0.0)
-                ended = torch.isin(tokens, eos)
-                if stops is not None:
-                    ended |= stops.reached(ids_N_T[:, : t + 1], rows_B, tokens, alive_B & ~ended)
-                ended &= alive_B
-                lengths_N[rows_B[ended]] = t + 1
-                finished_N[rows_B[ended]] = True
-                alive_B = alive_B & ~ended
-                if t == max_new_tokens - 1:
-                    break
-                if t % 4 == 3 or len(rows_B) <= 64:  # asking costs a synchronisation on a GPU
-                    running = int(alive_B.sum())
-                    if running == 0:
-                        break
-                    if running < self.leave_below * len(rows_B):
-                        index = alive_B.nonzero().squeeze(1)
-                        rows_B, alive_B, tokens = rows_B[index], alive_B[index], tokens[index]
-                        decoder.keep(index)
-                logits = decoder.step(tokens)
+            drawn = decode(
+                decoder, decoder.start(), ending, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p,
+                generator=generator, known=len(self.policy.tokenizer) if self.certainty else None,
+            )  # fmt: skip
+            ids_N_T[rows_B], logprobs_N_T[rows_B] = drawn.ids_B_T, drawn.logprobs_B_T
+            lengths_N[rows_B], finished_N[rows_B] = drawn.lengths_B, drawn.finished_B
+            if certainty_N_T is not None and drawn.certainty_B_T is not None:
+                certainty_N_T[rows_B] = drawn.certainty_B_T
         width = int(lengths_N.max()) if count else 0
         texts = self._texts(ids_N_T, lengths_N, stop)
         # out of inference mode, so that a loss may use them
@@ -269,15 +249,15 @@ class LocalSampler:
                 certainty_N_T=None if certainty_N_T is None else certainty_N_T[:, :width].clone(),
             )
 
-    def _stop_strings(self, stop: Sequence[str]) -> StopStrings | None:
-        """Kept from call to call: reading the whole vocabulary takes a while."""
-        if not stop:
-            return None
-        if self._stops is None or self._stops.stop != tuple(stop):
-            self._stops = StopStrings(self.policy.tokenizer, stop, self.policy.vocabulary)
-        return self._stops
+    def ending(self, stop: Sequence[str]) -> Ending:
+        """When rows end. Kept from call to call: reading the whole vocabulary for stop strings takes a while."""
+        if self._ending is None or self._ending.stop != tuple(stop):
+            strings = StopStrings(self.policy.tokenizer, stop, self.policy.vocabulary) if stop else None
+            eos = torch.tensor(self.policy.eos_ids, dtype=torch.long, device=self.policy.device)
+            self._ending = Ending(eos, self.policy.pad_id, strings, self.leave_below)
+        return self._ending
 
-    def _lots(self, prompts: Sequence[list[int]], group_size: int, max_new_tokens: int) -> list[list[int]]:
+    def lots(self, prompts: Sequence[list[int]], group_size: int, max_new_tokens: int) -> list[list[int]]:
         """Prompts that are decoded together: of like length, and not more than the cache may hold."""
         per_token = self.policy.network.cache_bytes_per_token() * group_size
         lots: list[list[int]] = []
