@@ -46,7 +46,7 @@ def judged_by(judge: Policy) -> Signal:
     return offline
 
 
-def accuracies(seed: int, *, is_fixed: bool, ways: dict) -> Iterator[tuple[str, list[float]]]:
+def accuracies(seed: int, *, is_fixed: bool, ways: dict, steps: int = STEPS) -> Iterator[tuple[str, list[float]]]:
     """Of every way of training, the share of right answers at the start and every 20 updates."""
     rng = random.Random(seed)
 
@@ -75,7 +75,7 @@ def accuracies(seed: int, *, is_fixed: bool, ways: dict) -> Iterator[tuple[str, 
     for name, (settings, beta) in ways.items():
         policy.model.load_state_dict(warm)
         curve: list[float] = []
-        options = {"steps": STEPS, "max_new_tokens": 5, "learning_rate": 5e-4, "loss": {"beta": beta}, **settings}
+        options = {"steps": steps, "max_new_tokens": 5, "learning_rate": 5e-4, "loss": {"beta": beta}, **settings}
         toys.train_on(
             policy, rows, toys.is_reference, seed=seed, each=lambda _, to=curve: to.append(accuracy()), **options
         )

@@ -85,7 +85,7 @@ def run(seed: int) -> dict[str, list[float]]:
     results = {}
     for name, signals in WAYS.items():
         policy.model.load_state_dict(warm)
-        options = {"max_new_tokens": LENGTH, "prompts_per_step": 8}
+        options = {"max_new_tokens": LENGTH, "prompts_per_step": 8, "loss": {"entropy_bonus": 0.05}}
         if signals:
             first = {"reward": {"source": "none"}, "signals": signals, "steps": FIRST}
             toys.train_on(policy, everywhere, reaches, seed=seed, **options, **first)

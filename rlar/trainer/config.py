@@ -86,9 +86,38 @@ class WarmupConfig(_Table):
 class RewardConfig(_Table):
     """What pays: where the number comes from that all rollouts of a row are compared by, beside the signals."""
 
-    source: Literal["registry", "none"] = "registry"
+    source: Literal["registry", "vote", "none"] = "registry"
     """registry: the tools that were admitted for the row's task. none: nothing but the signals; tools still look on (the
-    log and the evaluation say what they think), and their rewards are not read by any update."""
+    log and the evaluation say what they think), and their rewards are not read by any update. vote: 1 for an answer that says
+    the same as the one with most supporters in its group, by the verifier of the row's task; references are not read."""
+    difficulty: tuple[float, float] | None = None
+    """Groups whose mean reward lies outside teach nothing (arXiv:2505.20347: 0.2 to 0.8): drawn again as far as
+    `resample_limit` allows, else left out."""
+
+
+class SelfInstructionConfig(_Table):
+    """Prompts that the policy writes itself, from the rows of the dataset as seeds (arXiv:2505.20347)."""
+
+    every: int = Field(default=125, ge=1)
+    """Steps of an iteration: new prompts are written at its start."""
+    prompts: int = Field(default=2000, ge=1)
+    """Wanted in an iteration."""
+    most_draws: int = Field(default=1000, ge=1)
+    """Of 16 lists each, however few prompts are kept."""
+    share: float = Field(default=1.0, ge=0.0, le=1.0)
+    """Of a step's rows; the others are seeds."""
+    shots: tuple[int, int] = (6, 2)
+    """Seeds and kept prompts that are shown."""
+    instruction: str = "Write more questions of this kind, one a line, numbered.\n"
+    max_new_tokens: int = Field(default=512, ge=1)
+    temperature: float = Field(default=0.8, gt=0)
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    words: tuple[int, int] = (4, 150)
+    """Fewest and most of a prompt."""
+    max_similarity: float = Field(default=0.7, ge=0, le=1)
+    """ROUGE-L F to a seed or a kept prompt, above which one is dropped."""
+    banned: tuple[str, ...] = ("image", "graph", "file", "map", "draw", "plot")
+    """Words of prompts that ask for what no text can give."""
 
 
 class SignalConfig(BaseModel):
@@ -172,6 +201,7 @@ class TrainConfig(_Table):
     signals: Signals = Field(default_factory=dict)
     """Rewards from the policy, the group or a companion, by name with their weight (see rlar.trainer.signals)."""
     reward: RewardConfig = RewardConfig()
+    self_instruction: SelfInstructionConfig | None = None
     phases: tuple[PhaseConfig, ...] = ()
     """Phases one after the other, each with its own signals, reward, steps, rows, and a fresh optimiser; none: one phase."""
     unknown: Literal["skip", "error", "train"] = "skip"
@@ -273,6 +303,10 @@ class TrainConfig(_Table):
         if self.reward.source == "none" and not signals:
             raise ValueError(
                 'reward.source = "none" leaves nothing to learn from: give a signal a weight, as [signals] does'
+            )
+        if self.self_instruction is not None and self.reward.source == "registry":
+            raise ValueError(
+                'prompts of the policy have no references: self_instruction needs reward.source = "vote" or "none"'
             )
         if self.unknown == "train" and self.reward.source == "registry" and not signals:
             raise ValueError(

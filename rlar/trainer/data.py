@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
@@ -26,6 +27,14 @@ class TrainRow:
     """Whether its task has a recipe; without one it is there because `unknown = "train"`."""
 
 
+class PromptSource(Protocol):
+    """Where the rows of a step come from: a function of step, seed and what the source wrote down before."""
+
+    def batch(self, step: int, prompts: int, seed: int) -> list[TrainRow]:
+        """So many rows, the same for the same step whoever asks and how often."""
+        ...
+
+
 @dataclass(frozen=True)
 class TrainData:
     """Rows to train on and rows held out, and what was left out."""
@@ -41,7 +50,7 @@ class TrainData:
         """The prompts of a step: a seeded permutation of the rows a pass, so a resumed run sees what it would have seen."""
         size, chosen = len(self.train), []
         for position in range(step * prompts, (step + 1) * prompts):
-            order = _permutation(size, seed, position // size)
+            order = permutation(size, seed, position // size)
             chosen.append(self.train[order[position % size]])
         return chosen
 
@@ -50,7 +59,8 @@ UNROUTED_KEPT = 2_000
 
 
 @lru_cache(maxsize=2)
-def _permutation(size: int, seed: int, epoch: int) -> np.ndarray:
+def permutation(size: int, seed: int, epoch: int) -> np.ndarray:
+    """A seeded order of so many rows, another in every pass."""
     return np.random.default_rng([seed, epoch]).permutation(size)
 
 

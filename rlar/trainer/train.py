@@ -71,7 +71,7 @@ def train_step(run: Run, step: int) -> dict[str, Any]:
     """One batch, one update (or several passes over it); returns the step's metrics."""
     run.enter(step)
     started = time.perf_counter()
-    batch = run.collector.collect(run.data, step)
+    batch = run.collector.collect(run.source, step)
     update = run.updater.update(batch, step)
     row = step_metrics(step, batch, update, run.labels, seconds=time.perf_counter() - started)
     return {**row, **run.audit(batch, step)}

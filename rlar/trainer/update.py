@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from rlar.errors import ConfigError, RlarError
-from rlar.trainer.advantage import counted_rollouts
+from rlar.trainer.advantage import counted_rollouts, within_difficulty
 from rlar.trainer.collect import RolloutBatch
 from rlar.trainer.companions import COMPANIONS, Companion
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.context import Context
 from rlar.trainer.credit import Credit, token_advantages
+from rlar.trainer.data import TrainRow
 from rlar.trainer.distributed import ALONE, Ranks, share_groups
 from rlar.trainer.loss import LossStats, policy_loss_backward
 from rlar.trainer.model.logprob import completion_logprobs
@@ -124,8 +125,9 @@ class Updater:
         """What pays, each source normalised in its group and weighed, summed; see `Advantages`."""
         rewards_P_G, turns_N_T = batch.rewards_P_G, batch.rollouts.turn_of_N_T.cpu()
         group_size = batch.rollouts.group_size
-        paid_P = torch.tensor([row.has_tools and self.config.reward.source != "none" for row in batch.rows])
-        outcome_N = rewards_P_G.masked_fill(~paid_P[:, None], float("nan")).flatten()
+        paid_P = torch.tensor([self._is_paid(row) for row in batch.rows])
+        teaches_P = within_difficulty(rewards_P_G, self.config.reward.difficulty).cpu()
+        outcome_N = rewards_P_G.masked_fill(~(paid_P & teaches_P)[:, None], float("nan")).flatten()
         unpaid_N = outcome_N.isnan() & paid_P.repeat_interleave(group_size)
         advantages_N_T = token_advantages(
             Credit(outcome_N), turns_N_T, group_size=group_size, estimator=self.config.estimator
@@ -144,6 +146,11 @@ class Updater:
                 speaks_N = speaks_N | ~credit.values.isnan().view(len(speaks_N), -1).all(1)
         counted_N = counted_rollouts(torch.where(speaks_N, 0.0, float("nan")).view_as(rewards_P_G))
         return Advantages(advantages_N_T, counted_N, means)
+
+    def _is_paid(self, row: TrainRow) -> bool:
+        """Whether a rollout of this row without a reward is one whose reward is missing."""
+        source = self.config.reward.source
+        return source == "vote" or (source == "registry" and row.has_tools)
 
     def _step(self, stats: LossStats, step: int, batch: RolloutBatch) -> float:
         """Apply the gradients of all processes; their norm."""

@@ -27,7 +27,7 @@ class NoveltyOptions(Options):
 
     heads: int = 5
     width: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-2
     updates: int = 4
     """Of the heads a step."""
     seed: int = 0

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -18,7 +18,7 @@ from rlar.scoring.lock_file import make_lock
 from rlar.scoring.scorer import Scorer
 from rlar.trainer.collect import Collector, RolloutBatch
 from rlar.trainer.config import TrainConfig
-from rlar.trainer.data import TrainData, load_rows
+from rlar.trainer.data import PromptSource, TrainData, load_rows
 from rlar.trainer.distributed import ALONE, Ranks
 from rlar.trainer.model.policy import Policy
 from rlar.trainer.record.audit import Auditor
@@ -37,6 +37,8 @@ from rlar.trainer.record.drift import DriftWatch
 from rlar.trainer.record.evaluate import audit, evaluation, task_labels
 from rlar.trainer.record.metrics import MetricsLog, read_metrics
 from rlar.trainer.rollout import Sampler
+from rlar.trainer.sources.self_instruction import SelfInstruction
+from rlar.trainer.sources.votes import Votes
 from rlar.trainer.update import TrainingDiverged, Updater, way_out
 from rlar.types import Example, digest
 
@@ -84,6 +86,8 @@ class Run:
         self.watch: DriftWatch | None = None
         self.drifted: dict[str, str] = {}
         """Tools that the agent is to look at, with what was found; the same in all processes."""
+        self.source: PromptSource = data
+        self._begin(0)
         self._opened = contextlib.ExitStack()
         self._opened.callback(self.collector.close)
         self._opened.callback(self.updater.close)
@@ -104,6 +108,7 @@ class Run:
         first = self.ranks.agree(lambda: self._restore(newest) if newest is not None else 0)
         self.ranks.check_same("checkpoint to go on from", first)
         self.ranks.first(lambda: self._open_log(first))
+        self._begin(first)
         self.emit({"event": "training", "step": first, "steps": self.config.steps, "train": len(self.data.train),
                    "held_out": len(self.data.held_out), "left_out": self.data.left_out,
                    "parameters": sum(each.numel() for each in self.policy.parameters())})  # fmt: skip
@@ -114,7 +119,27 @@ class Run:
         return first
 
     def enter(self, step: int) -> None:
-        """Be ready for a step: where a phase begins with it, its rows, signals and a fresh optimiser."""
+        """Be ready for a step: where a phase begins with it, its rows, signals and a fresh optimiser; prompts that are due."""
+        self._enter_phase(step)
+        if isinstance(self.source, SelfInstruction):
+            self.source.before(step)
+
+    def _begin(self, step: int) -> None:
+        """Who pays in this phase, and where its rows come from at a step."""
+        phase, written = self.updater.config, self.config.self_instruction
+        pays = Votes(self.scorer) if phase.reward.source == "vote" else self.scorer
+        self.collector.scorer = cast("Scorer", pays)
+        self.collector.config = phase.model_copy(update={"steps": self.config.steps})
+        self.source = self.data
+        if written is not None:
+            longest = prompt_limit(phase, self.policy)
+            self.source = SelfInstruction(
+                written, self.data, self.policy, self.collector.sampler, self.scorer, self.folder,
+                seed=phase.seed, longest=longest,
+            )  # fmt: skip
+            self.source.resume(step)
+
+    def _enter_phase(self, step: int) -> None:
         first, phase = self.config.phase_at(step)
         if first == self.updater.first:
             return
@@ -123,6 +148,7 @@ class Run:
                 lambda: read_data(phase, self.policy, self.scorer, strict=phase.unknown == "error")
             )
         self.updater.begin(first, phase)
+        self._begin(step)
         for text in self._warnings():
             self.emit({"event": "note", "text": f"from step {first} on: {text}"})
 
@@ -159,7 +185,7 @@ class Run:
         found, self.drifted = self.ranks.first(look)
         self.record("drift", found)
         every, done = self.config.drift_every, row["step"] + 1
-        if every and done % every == 0 and self.updater.config.reward.source == "none":
+        if every and done % every == 0 and self.updater.config.reward.source != "registry":
             signs = self.ranks.first(lambda: signs_of_collapse(read_metrics(self.folder), every=every))
             self.record("collapse", {"step": done, "collapse": [vars(sign) for sign in signs]} if signs else {})
 
@@ -225,6 +251,7 @@ class Run:
             phase = self.updater.config
             self.data = self.ranks.agree(lambda: read_data(phase, self.policy, self.scorer, strict=False))
             self.ranks.check_same("settings and rows", self._name())
+            self._begin(step)
             self.labels = task_labels(self.scorer.tasks())
             self.ranks.first(self._open_auditor)
         told |= {"rows_after": len(self.data.train), "new_recipes": self._recipes() != recipes}
@@ -246,6 +273,8 @@ class Run:
             texts.append(f"{without_tools:,} rows have no tool: what they learn from is {paid}")
         if config.reward.source == "none":
             texts.append(f"no tool pays in this run, only {paid}; tools look on")
+        if config.reward.source == "vote":
+            texts.append("groups vote in this run; tools look on where a row has a reference")
         if "certainty" in paid and config.loss.beta == 0:
             texts.append("certainty without a KL term collapses sooner or later: set loss.beta, to 0.005 for a start")
         return texts
@@ -280,7 +309,7 @@ class Run:
     def _restore(self, path: Path) -> int:
         """Put a checkpoint back; the number of updates it holds. Raises ConfigError for one of another run."""
         written = int(path.name.removeprefix("step-"))
-        self.enter(max(written - 1, 0))
+        self._enter_phase(max(written - 1, 0))
         step, state = load_checkpoint(path, self.policy.model, self.updater.optimiser)
         now = self.config.model_dump(mode="json")
         before, rows = state.get("config"), state.get("rows")
