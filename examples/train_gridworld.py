@@ -68,7 +68,9 @@ def main() -> None:
     run_training(config, resume=False)
     for row in read_metrics(folder / "run"):
         if "eval" in row:
-            print(f"after {row['step']:3d} updates: {row['eval']['environment gridworld']['accuracy']:.2f} of the mazes solved")
+            print(
+                f"after {row['step']:3d} updates: {row['eval']['environment gridworld']['accuracy']:.2f} of the mazes solved"
+            )
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from rlar.scoring.scorer import RoutedSample, Scorer
-from rlar.trainer.advantage import informative_groups
+from rlar.trainer.advantage import informative_groups, within_difficulty
 from rlar.trainer.config import TrainConfig
-from rlar.trainer.data import TrainData, TrainRow
+from rlar.trainer.data import PromptSource, TrainRow
 from rlar.trainer.distributed import ALONE, Ranks
 from rlar.trainer.environments.play import EnvironmentBroke, Player
 from rlar.trainer.model.policy import Policy
@@ -89,20 +89,27 @@ class Collector:
         self.player = player
         self._scoring = ThreadPoolExecutor(1, thread_name_prefix="rlar-score")
 
-    def collect(self, data: TrainData, step: int) -> RolloutBatch:
+    def collect(self, data: PromptSource, step: int) -> RolloutBatch:
         """The batch of a step; groups that teach nothing are drawn again where the settings say so."""
         config = self.config
         batch = self._roll(data.batch(step, config.prompts_per_step, config.seed), (step, 0))
         for extra in range(config.resample_limit):
-            useful = informative_groups(batch.rewards_P_G)
+            useful = self._teaches(batch)
             missing = int((~useful).sum())
             if missing == 0:
                 break
             # rows of batches beyond the last step, so that no step's own rows are used up
             place = config.steps + step * config.resample_limit + extra
             rows = data.batch(place, config.prompts_per_step, config.seed)[:missing]
-            batch = replace_groups(batch, useful, self._roll(rows, (step, extra + 1)))
+            fresh = self._roll(rows, (step, extra + 1))
+            fresh = fresh.groups(self._teaches(fresh).nonzero().flatten().tolist())
+            batch = replace_groups(batch, useful, fresh) if fresh.rows else batch
         return batch
+
+    def _teaches(self, batch: RolloutBatch) -> Tensor:
+        """(P,) bool: rewards that differ, and neither too easy nor too hard."""
+        rewards_P_G = batch.rewards_P_G
+        return informative_groups(rewards_P_G) & within_difficulty(rewards_P_G, self.config.reward.difficulty)
 
     def greedy(self, rows: Sequence[TrainRow]) -> RolloutBatch:
         """The most likely completion of every row."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from rlar.trainer.data import TrainRow
     from rlar.trainer.model.logprob import TokenStatistic
     from rlar.trainer.model.policy import Policy
     from rlar.trainer.rollout import Rollouts
@@ -24,6 +26,10 @@ class Context:
     policy: Policy
     token_budget: int = 8192
     """Tokens in one forward."""
+    rows: Sequence[TrainRow] = ()
+    """The row of each group."""
+    registry: str = ""
+    """Where tools lie."""
 
     @property
     def episodes(self) -> tuple[Episode, ...]:

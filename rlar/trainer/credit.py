@@ -24,6 +24,8 @@ class Credit:
     values: Tensor
     """(N,), (N, K) with K at least the number of turns, or (N, T), as `per` says."""
     per: Literal["rollout", "turn", "token"] = "rollout"
+    trust: float = 1.0
+    """Of a source that learns: what share of its weight it has earned so far."""
 
     def mean(self) -> float | None:
         """The mean of what it has something to say of; None where that is nothing."""

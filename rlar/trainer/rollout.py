@@ -45,6 +45,9 @@ class Rollouts:
     turns_N_T: Tensor | None = None
     """Long, the policy's turn in which it wrote a token, from 0; -1 for an environment's tokens and padding. None: one
     turn, all of it the policy's."""
+    certainty_N_T: Tensor | None = None
+    """Float32, `self_certainty` of the distribution that a token was drawn from; 0 where the policy drew nothing. None: not
+    recorded."""
     episodes: tuple[Episode, ...] | None = None
     """What an environment made of each row; None: there was none."""
 
@@ -180,15 +183,19 @@ class Sampler(Protocol):
 class LocalSampler:
     """Samples with the policy's own weights."""
 
-    def __init__(self, policy: Policy, *, cache_bytes: int = 1 << 30, leave_below: float = 0.85) -> None:
+    def __init__(
+        self, policy: Policy, *, cache_bytes: int = 1 << 30, leave_below: float = 0.85, certainty: bool = False
+    ) -> None:
         """
         Args:
+            certainty: record it (`Rollouts.certainty_N_T`), for a few percent of the draw.
             cache_bytes: limit of the key-value cache; more prompts than fit are decoded one lot after the other.
             leave_below: finished rows leave once the share of running ones falls below this.
         """
         self.policy = policy
         self.cache_bytes = cache_bytes
         self.leave_below = leave_below
+        self.certainty = certainty
         self._ending: Ending | None = None
 
     @torch.inference_mode()
@@ -209,6 +216,7 @@ class LocalSampler:
         count, device = len(prompts) * group_size, self.policy.device
         ids_N_T = torch.full((count, max_new_tokens), self.policy.pad_id, device=device)
         logprobs_N_T = torch.zeros(count, max_new_tokens, device=device)
+        certainty_N_T = torch.zeros_like(logprobs_N_T) if self.certainty else None
         lengths_N = torch.zeros(count, dtype=torch.long, device=device)
         finished_N = torch.zeros(count, dtype=torch.bool, device=device)
         ending = self.ending(stop)
@@ -218,10 +226,12 @@ class LocalSampler:
             decoder = self.policy.network.decoder([prompts[i] for i in part], group_size, max_new_tokens)
             drawn = decode(
                 decoder, decoder.start(), ending, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p,
-                generator=generator,
+                generator=generator, known=len(self.policy.tokenizer) if self.certainty else None,
             )  # fmt: skip
             ids_N_T[rows_B], logprobs_N_T[rows_B] = drawn.ids_B_T, drawn.logprobs_B_T
             lengths_N[rows_B], finished_N[rows_B] = drawn.lengths_B, drawn.finished_B
+            if certainty_N_T is not None and drawn.certainty_B_T is not None:
+                certainty_N_T[rows_B] = drawn.certainty_B_T
         width = int(lengths_N.max()) if count else 0
         texts = self._texts(ids_N_T, lengths_N, stop)
         # out of inference mode, so that a loss may use them
@@ -236,6 +246,7 @@ class LocalSampler:
                 group_size=group_size,
                 temperature=temperature,
                 max_new_tokens=max_new_tokens,
+                certainty_N_T=None if certainty_N_T is None else certainty_N_T[:, :width].clone(),
             )
 
     def ending(self, stop: Sequence[str]) -> Ending:

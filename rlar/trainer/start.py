@@ -57,8 +57,8 @@ def run_training(
         torch.set_num_threads(config.threads)
     with contextlib.ExitStack() as stack:
         scorer = stack.enter_context(Scorer(config.registry, workers=max(1, default_workers() // launch.size)))
-        needs_tools = judged_by_registry(config)
-        if needs_tools and not any(scorer.standing(task.fingerprint).recipe for task in scorer.tasks()):
+        is_covered = any(scorer.standing(task.fingerprint).recipe for task in scorer.tasks())
+        if not is_covered and config.unknown != "train" and judged_by_registry(config):
             raise RegistryError(
                 f"{config.registry} covers no task; `rlar tasks list --registry {config.registry}` says why"
             )
@@ -68,7 +68,7 @@ def run_training(
             lambda: make_policy(config, resume=resume, emit=emit, device=device, linear=linear, warms_up=ranks.is_first)
         )
         ranks.copy_from_first(policy.model.parameters())
-        sampler: Sampler = LocalSampler(policy)
+        sampler: Sampler = LocalSampler(policy, certainty=config.records_certainty)
         if config.sampler_url is not None:
             from rlar.trainer.sampling.server import HttpSampler
 
@@ -100,7 +100,7 @@ def check_settings(config: TrainConfig, processes: int) -> None:
     """What can be said before torch is imported and a model loaded. Raises as `run_training`."""
     from rlar.registry.registry import Registry
 
-    if not Registry.exists(config.registry) and not judged_by_registry(config):
+    if not Registry.exists(config.registry) and (config.unknown == "train" or not judged_by_registry(config)):
         Registry.open(config.registry, create=True).close()  # of no tasks, for the lock files of checkpoints
     if not Registry.exists(config.registry):
         raise RegistryError(
@@ -124,7 +124,8 @@ def judged_by_registry(config: TrainConfig) -> bool:
 
 def check_files(config: TrainConfig) -> None:
     """Raises DatasetError or ConfigError for files that are not there."""
-    for path in (*config.dataset, *((config.warmup.dataset,) if config.warmup is not None else ())):
+    rows = [path for phase in config.phases for path in phase.dataset or ()]
+    for path in (*config.dataset, *rows, *((config.warmup.dataset,) if config.warmup is not None else ())):
         if not Path(path).exists():
             raise DatasetError(f"{path}: no such file")
     name = config.model.name

@@ -67,6 +67,16 @@ def _of_episodes(steps: Sequence[dict[str, Any]], key: str) -> dict[str, Series]
     return {key.replace("_", " "): smooth(points)} if points else {}
 
 
+def per_signal(rows: Sequence[dict[str, Any]]) -> dict[str, Series]:
+    """Mean of every signal over the steps."""
+    curves: dict[str, Series] = {}
+    for row in rows:
+        for name, value in row["signals"].items():
+            if value is not None:
+                curves.setdefault(name, []).append((row["step"], value))
+    return curves
+
+
 def smooth(points: Series, window: int = 9) -> Series:
     """Means over a window that ends at each point."""
     out = []
@@ -122,6 +132,8 @@ def _markdown(
     drifts = drift_lines(rows)
     if drifts:
         lines += ["", "Not as at admission:", "", *(f"- {line}" for line in drifts)]
+    if collapses := collapse_lines(rows):
+        lines += ["", "Signs of collapse:", "", *(f"- {line}" for line in collapses)]
     return "\n".join(lines) + "\n"
 
 
@@ -132,6 +144,11 @@ def drift_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
         for row in rows
         for each in row.get("drift") or ()
     ]
+
+
+def collapse_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Signs that a policy pleases its own signals only, in the order in which they were found."""
+    return [f"after {row['step']} steps: {sign['text']}" for row in rows for sign in row.get("collapse") or ()]
 
 
 def _evolution(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -189,6 +206,7 @@ def _page(
         chart("Tokens of the environment in an episode", _of_episodes(steps, "environment_tokens"), low=0),
         chart("Groups a step", groups, low=0),
         chart("Entropy", single("entropy")),
+        chart("Signals (mean of a step, smoothed)", {name: smooth(curve) for name, curve in per_signal(steps).items()}),
         chart("KL to the reference", single("kl")),
         chart("Repeated words", single("repetition"), low=0),
         chart("Seconds a step", seconds, low=0),
@@ -212,6 +230,7 @@ def _page(
         ),
         Block("Curves", charts=curves, grid=True),
         Block("Not as at admission", drift_lines(rows)),
+        Block("Signs of collapse", collapse_lines(rows)),
         Block("Handed to the agent", _evolution(rows)),
         Block("Completions at the end", columns=columns, rows=examples, texts=("prompt", "completion")),
     ]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rlar.trainer.model.network import Decoder
-from rlar.trainer.sampling.draw import draw_tokens
+from rlar.trainer.sampling.draw import certainty_as_drawn, draw_tokens
 from rlar.trainer.sampling.stopping import StopStrings
 
 
@@ -39,6 +39,8 @@ class Drawn:
     """The end token included."""
     finished_B: Tensor
     """Ended by themselves; the others ran into the limit."""
+    certainty_B_T: Tensor | None = None
+    """`rlar.trainer.model.logprob.self_certainty` of what each token was drawn from, where it was asked for."""
 
 
 def decode(
@@ -50,11 +52,17 @@ def decode(
     temperature: float,
     top_p: float,
     generator: torch.Generator | None,
+    known: int | None = None,
 ) -> Drawn:
-    """At most `max_new_tokens` tokens of each row of `logits` (B, V). Every token but a row's last has been read."""
+    """At most `max_new_tokens` tokens of each row of `logits` (B, V). Every token but a row's last has been read.
+
+    Args:
+        known: tokens of the tokenizer; certainty is recorded then.
+    """
     count, device = len(logits), logits.device
     ids_B_T = torch.full((count, max_new_tokens), ending.pad_id, device=device)
     logprobs_B_T = torch.zeros(count, max_new_tokens, device=device)
+    certainty_B_T = None if known is None else torch.zeros_like(logprobs_B_T)
     lengths_B = torch.full((count,), max_new_tokens, device=device)
     finished_B = torch.zeros(count, dtype=torch.bool, device=device)
     rows_B = torch.arange(count, device=device)
@@ -63,6 +71,9 @@ def decode(
         tokens, logprobs = draw_tokens(logits, temperature=temperature, top_p=top_p, generator=generator)
         ids_B_T[rows_B, t] = torch.where(alive_B, tokens, ending.pad_id)
         logprobs_B_T[rows_B, t] = torch.where(alive_B, logprobs, 0.0)
+        if known is not None and certainty_B_T is not None:
+            certainty = certainty_as_drawn(logits, tokens, logprobs, temperature=temperature, known=known)
+            certainty_B_T[rows_B, t] = torch.where(alive_B, certainty, 0.0)
         ended = torch.isin(tokens, ending.eos)
         if ending.strings is not None:
             ended |= ending.strings.reached(ids_B_T[:, : t + 1], rows_B, tokens, alive_B & ~ended)
@@ -81,4 +92,4 @@ def decode(
                 rows_B, alive_B, tokens = rows_B[index], alive_B[index], tokens[index]
                 decoder.keep(index)
         logits = decoder.step(tokens)
-    return Drawn(ids_B_T, logprobs_B_T, lengths_B, finished_B)
+    return Drawn(ids_B_T, logprobs_B_T, lengths_B, finished_B, certainty_B_T)
