@@ -64,7 +64,8 @@ class Conversation:
         """
         tokenizer = self.policy.tokenizer
         if getattr(tokenizer, "response_template", None) is None:
-            return Completion(text, read_calls(text), finished=finished)
+            whole = self.policy.decode(list(ids))  # a stop string may be the end of a call
+            return Completion(text, read_calls(whole), finished=finished)
 
         def parsed() -> Completion:
             message = tokenizer.parse_response(tokenizer.decode(list(ids), skip_special_tokens=False), prefix="")

@@ -123,6 +123,8 @@ def test_a_tokenizer_that_reads_its_own_calls_is_asked():
     conversation = Conversation(made, message_tokens=5)
     text = 'so <tool_call>{"name": "add", "arguments": {"one": 1}}</tool_call>'
     assert conversation.read(encoded(made, text), text, finished=True).calls[0].name == "add"
+    cut = text.removesuffix("</tool_call>")  # the end of a call as a stop string
+    assert conversation.read(encoded(made, text), cut, finished=True).calls[0].arguments == {"one": 1}
     made.tokenizer.response_template = {"fields": {}}  # of no known shape: what it cannot read is told, never raised
     (call,) = conversation.read(encoded(made, text), text, finished=True).calls
     assert call.problem
