@@ -74,10 +74,12 @@ def load_rows(
     seed: int,
     strict: bool,
     without_tools: bool = False,
+    unjudged: str | None = None,
 ) -> TrainData:
     """Read, route and encode the rows; hold out a share of each task.
 
     Args:
+        unjudged: the task of rows that no tool of the registry judges, where something else does; None leaves them out.
         strict: a row of an unknown or uncovered task is an error instead of left out.
         without_tools: such a row is kept, to be trained on and never held out.
 
@@ -95,7 +97,7 @@ def load_rows(
         recipe = scorer.standing(fingerprint).recipe if fingerprint is not None else None
         if fingerprint is None and not strict and len(unrouted) < UNROUTED_KEPT:
             unrouted.append(example)
-        if recipe is None and not without_tools:
+        if recipe is None and not without_tools and unjudged is None:
             reason = "unknown" if fingerprint is None else "uncovered"
             if strict:
                 raise DatasetError(
@@ -107,7 +109,8 @@ def load_rows(
         if not 0 < len(ids) <= max_prompt_tokens:
             left_out["too_long"] += 1
             continue
-        rows.append(TrainRow(example, fingerprint, ids, has_tools=recipe is not None))
+        has_tools = recipe is not None or unjudged is not None
+        rows.append(TrainRow(example, fingerprint or unjudged, ids, has_tools))
     if not rows:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items() if count)
         ways = ["`rlar tasks list` says what is covered and why the rest is not"]

@@ -62,6 +62,21 @@ def per_signal(rows: Sequence[dict[str, Any]]) -> dict[str, Series]:
     return curves
 
 
+def episode_ends(steps: Sequence[dict[str, Any]]) -> dict[str, Series]:
+    """Share of a step's episodes by how they ended; nothing where there is no environment."""
+    counts = [(row["step"], row["episodes"]["status"]) for row in steps if "episodes" in row]
+    every = {status for _step, count in counts for status in count}
+    return {
+        status: smooth([(step, count.get(status, 0) / sum(count.values())) for step, count in counts])
+        for status in every
+    }
+
+
+def _of_episodes(steps: Sequence[dict[str, Any]], key: str) -> dict[str, Series]:
+    points = [(row["step"], row["episodes"][key]) for row in steps if row.get("episodes", {}).get(key) is not None]
+    return {key.replace("_", " "): smooth(points)} if points else {}
+
+
 def smooth(points: Series, window: int = 9) -> Series:
     """Means over a window that ends at each point."""
     out = []
@@ -168,10 +183,12 @@ def _page(
         for part in ("informative", "zero_variance", "too_few")
     }
     smoothed = {label: smooth(curve) for label, curve in per_task(steps, "tasks", "reward").items()}
+    unit = all(0 <= value <= 1 for curve in smoothed.values() for _step, value in curve)  # an environment's may be any
+    bounds = {"low": 0.0, "high": 1.0} if unit else {}
     curves = [
         chart("Accuracy on held-out rows (greedy)", per_task(evaluations, "eval", "accuracy"), low=0, high=1),
-        chart("Reward by task (training rollouts, smoothed)", smoothed, low=0, high=1),
-        chart("Score by tool", {name: smooth(curve) for name, curve in per_tool(steps).items()}, low=0, high=1),
+        chart("Reward by task (training rollouts, smoothed)", smoothed, **bounds),
+        chart("Score by tool", {name: smooth(curve) for name, curve in per_tool(steps).items()}, **bounds),
         chart("Reward minus audit (a growing gap is reward hacking)", per_task(steps, "audit", "gap")),
         chart(
             "Completion length, tokens",
@@ -184,6 +201,9 @@ def _page(
             low=0,
             high=1,
         ),
+        chart("How episodes ended (share)", episode_ends(steps), low=0, high=1),
+        chart("Turns of an episode", _of_episodes(steps, "turns"), low=0),
+        chart("Tokens of the environment in an episode", _of_episodes(steps, "environment_tokens"), low=0),
         chart("Groups a step", groups, low=0),
         chart("Entropy", single("entropy")),
         chart("Signals (mean of a step, smoothed)", {name: smooth(curve) for name, curve in per_signal(steps).items()}),

@@ -16,10 +16,13 @@ from rlar.registry.registry import Registry
 from rlar.rows.atomic import write_errors, write_text_atomic
 from rlar.scoring.lock_file import make_lock
 from rlar.scoring.scorer import Scorer
+from rlar.tool import Resources
 from rlar.trainer.collect import Collector, RolloutBatch
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.data import PromptSource, TrainData, load_rows
 from rlar.trainer.distributed import ALONE, Ranks
+from rlar.trainer.environments import judge_of
+from rlar.trainer.environments.play import Player
 from rlar.trainer.model.policy import Policy
 from rlar.trainer.record.audit import Auditor
 from rlar.trainer.record.boards import open_boards
@@ -48,7 +51,7 @@ Evolve = Callable[[Sequence[Example], dict[str, str]], bool]
 
 UNLIMITED = 1 << 30
 """Tokens, for a model without a limit."""
-SAME_ON_RESUME = ("dataset", "model", "seed", "prompts_per_step", "group_size", "score_chunks", "phases")
+SAME_ON_RESUME = ("dataset", "model", "seed", "prompts_per_step", "group_size", "score_chunks", "environment", "phases")
 """Settings that a run may not change half-way: with others it would be another run."""
 ABSENT: dict[str, Any] = {"phases": []}
 """What checkpoints meant that were written before there were such settings."""
@@ -76,9 +79,13 @@ class Run:
         self.data = data
         self.emit = emit if ranks.is_first else lambda event: None
         self.ranks = ranks
-        self.labels = task_labels(scorer.tasks())
+        self.labels = self._labels()
         self.updater = Updater(config, policy, ranks)
-        self.collector = Collector(config, policy, sampler, scorer, ranks)
+        self._opened = contextlib.ExitStack()
+        player = None
+        if config.environment is not None:
+            player = Player(config.environment, policy, sampler, self._opened.enter_context(Resources()))
+        self.collector = Collector(config, policy, sampler, scorer, ranks, player)
         self.folder = Path(config.output)
         self.checkpoints = self.folder / "checkpoints"
         self.log: MetricsLog | None = None
@@ -88,7 +95,6 @@ class Run:
         """Tools that the agent is to look at, with what was found; the same in all processes."""
         self.source: PromptSource = data
         self._begin(0)
-        self._opened = contextlib.ExitStack()
         self._opened.callback(self.collector.close)
         self._opened.callback(self.updater.close)
 
@@ -252,12 +258,17 @@ class Run:
             self.data = self.ranks.agree(lambda: read_data(phase, self.policy, self.scorer, strict=False))
             self.ranks.check_same("settings and rows", self._name())
             self._begin(step)
-            self.labels = task_labels(self.scorer.tasks())
+            self.labels = self._labels()
             self.ranks.first(self._open_auditor)
         told |= {"rows_after": len(self.data.train), "new_recipes": self._recipes() != recipes}
         self.record("evolved", {"step": step, "evolved": told})
         self.ranks.first(lambda: self._tell_watch({"evolved": told}))
         self.drifted = {}
+
+    def _labels(self) -> dict[str, str]:
+        """Names of the tasks of the registry, and of the rows that an environment judges."""
+        own = unjudged_task(self.config)
+        return {**({own: own.replace(":", " ", 1)} if own is not None else {}), **task_labels(self.scorer.tasks())}
 
     def _tell_watch(self, row: dict[str, Any]) -> None:
         if self.watch is not None:
@@ -352,7 +363,14 @@ def read_data(config: TrainConfig, policy: Policy, scorer: Scorer, *, strict: bo
         seed=config.seed,
         strict=strict,
         without_tools=config.unknown == "train",
+        unjudged=unjudged_task(config),
     )
+
+
+def unjudged_task(config: TrainConfig) -> str | None:
+    """The task of rows that the environment judges and no tool of the registry; None: the registry judges."""
+    environment = config.environment
+    return f"environment:{environment.name}" if environment and judge_of(environment) == "environment" else None
 
 
 def prompt_limit(config: TrainConfig, policy: Policy) -> int:
