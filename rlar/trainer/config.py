@@ -83,38 +83,6 @@ class WarmupConfig(_Table):
     learning_rate: float = Field(default=2e-3, gt=0)
 
 
-class EnvironmentConfig(BaseModel):
-    """What answers the policy between its turns. Further keys are the environment's own settings."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    name: str
-    """Of `rlar env list`, or "module:Class", whose module is imported: its code runs, like that of a script of yours."""
-    reward: Literal["registry", "environment"] | None = None
-    """Who judges an episode: the registry's tools, by its answer; or the environment, by the sum of what it gave for the
-    turns, and then rows need no tool. None: as the environment prefers."""
-    max_turns: int = Field(default=6, ge=1)
-    """Turns of the policy in an episode."""
-    message_tokens: int = Field(default=256, ge=1)
-    """A longer message of the environment is cut."""
-    max_tokens: int | None = Field(default=None, ge=1)
-    """Tokens of an episode after the prompt, whoever writes them; None: 2,048, or what the model's context leaves."""
-    at_once: int = Field(default=16, ge=1)
-    """Steps that run side by side, in threads."""
-    step_seconds: float = Field(default=30.0, gt=0)
-    """A step that takes longer is a timeout: its episode is left out of the loss."""
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The environment's own."""
-        return dict(self.model_extra or {})
-
-
-def _named(value: object) -> object:
-    """An environment with its usual settings, of its name."""
-    return {"name": value} if isinstance(value, str) else value
-
-
 class RewardConfig(_Table):
     """What pays: where the number comes from that all rollouts of a row are compared by, beside the signals."""
 
@@ -173,6 +141,38 @@ class PhaseConfig(_Table):
     signals: Signals | None = None
     reward: RewardConfig | None = None
     learning_rate: float | None = Field(default=None, gt=0)
+
+
+class EnvironmentConfig(BaseModel):
+    """What answers the policy between its turns. Further keys are the environment's own settings."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+    """Of `rlar env list`, or "module:Class", whose module is imported: its code runs, like that of a script of yours."""
+    reward: Literal["registry", "environment"] | None = None
+    """Who judges an episode: the registry's tools, by its answer; or the environment, by the sum of what it gave for the
+    turns, and then rows need no tool. None: as the environment prefers."""
+    max_turns: int = Field(default=6, ge=1)
+    """Turns of the policy in an episode."""
+    message_tokens: int = Field(default=256, ge=1)
+    """A longer message of the environment is cut."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Tokens of an episode after the prompt, whoever writes them; None: 2,048, or what the model's context leaves."""
+    at_once: int = Field(default=16, ge=1)
+    """Steps that run side by side, in threads."""
+    step_seconds: float = Field(default=30.0, gt=0)
+    """A step that takes longer is a timeout: its episode is left out of the loss."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The environment's own."""
+        return dict(self.model_extra or {})
+
+
+def _named(value: object) -> object:
+    """An environment with its usual settings, of its name."""
+    return {"name": value} if isinstance(value, str) else value
 
 
 class TrainConfig(_Table):

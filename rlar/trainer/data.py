@@ -24,7 +24,7 @@ class TrainRow:
     fingerprint: str | None
     prompt_ids: tuple[int, ...]
     has_tools: bool = True
-    """Whether something judges it; without that it is there because `unknown = "train"`."""
+    """Whether its task has a recipe; without one it is there because `unknown = "train"`."""
 
 
 class PromptSource(Protocol):
@@ -79,9 +79,9 @@ def load_rows(
     """Read, route and encode the rows; hold out a share of each task.
 
     Args:
+        unjudged: the task of rows that no tool of the registry judges, where something else does; None leaves them out.
         strict: a row of an unknown or uncovered task is an error instead of left out.
         without_tools: such a row is kept, to be trained on and never held out.
-        unjudged: the task of such rows where an environment judges them; None: nothing does.
 
     Raises:
         DatasetError: nothing is left to train on, or (strict) a row has no reward.
@@ -109,8 +109,8 @@ def load_rows(
         if not 0 < len(ids) <= max_prompt_tokens:
             left_out["too_long"] += 1
             continue
-        paid = recipe is not None or unjudged is not None
-        rows.append(TrainRow(example, fingerprint or unjudged, ids, has_tools=paid))
+        has_tools = recipe is not None or unjudged is not None
+        rows.append(TrainRow(example, fingerprint or unjudged, ids, has_tools))
     if not rows:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items() if count)
         ways = ["`rlar tasks list` says what is covered and why the rest is not"]

@@ -57,8 +57,8 @@ def run_training(
         torch.set_num_threads(config.threads)
     with contextlib.ExitStack() as stack:
         scorer = stack.enter_context(Scorer(config.registry, workers=max(1, default_workers() // launch.size)))
-        is_covered = any(scorer.standing(task.fingerprint).recipe for task in scorer.tasks())
-        if not is_covered and config.unknown != "train" and judged_by_registry(config):
+        needs_tools = judged_by_registry(config) and config.unknown != "train"
+        if needs_tools and not any(scorer.standing(task.fingerprint).recipe for task in scorer.tasks()):
             raise RegistryError(
                 f"{config.registry} covers no task; `rlar tasks list --registry {config.registry}` says why"
             )

@@ -52,6 +52,16 @@ def per_tool(rows: Sequence[dict[str, Any]]) -> dict[str, Series]:
     return curves
 
 
+def per_signal(rows: Sequence[dict[str, Any]]) -> dict[str, Series]:
+    """Mean of every signal over the steps."""
+    curves: dict[str, Series] = {}
+    for row in rows:
+        for name, value in row["signals"].items():
+            if value is not None:
+                curves.setdefault(name, []).append((row["step"], value))
+    return curves
+
+
 def episode_ends(steps: Sequence[dict[str, Any]]) -> dict[str, Series]:
     """Share of a step's episodes by how they ended; nothing where there is no environment."""
     counts = [(row["step"], row["episodes"]["status"]) for row in steps if "episodes" in row]
@@ -65,16 +75,6 @@ def episode_ends(steps: Sequence[dict[str, Any]]) -> dict[str, Series]:
 def _of_episodes(steps: Sequence[dict[str, Any]], key: str) -> dict[str, Series]:
     points = [(row["step"], row["episodes"][key]) for row in steps if row.get("episodes", {}).get(key) is not None]
     return {key.replace("_", " "): smooth(points)} if points else {}
-
-
-def per_signal(rows: Sequence[dict[str, Any]]) -> dict[str, Series]:
-    """Mean of every signal over the steps."""
-    curves: dict[str, Series] = {}
-    for row in rows:
-        for name, value in row["signals"].items():
-            if value is not None:
-                curves.setdefault(name, []).append((row["step"], value))
-    return curves
 
 
 def smooth(points: Series, window: int = 9) -> Series:

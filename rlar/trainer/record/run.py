@@ -51,16 +51,7 @@ Evolve = Callable[[Sequence[Example], dict[str, str]], bool]
 
 UNLIMITED = 1 << 30
 """Tokens, for a model without a limit."""
-SAME_ON_RESUME = (
-    "dataset",
-    "model",
-    "seed",
-    "prompts_per_step",
-    "group_size",
-    "score_chunks",
-    "phases",
-    "environment",
-)
+SAME_ON_RESUME = ("dataset", "model", "seed", "prompts_per_step", "group_size", "score_chunks", "environment", "phases")
 """Settings that a run may not change half-way: with others it would be another run."""
 ABSENT: dict[str, Any] = {"phases": []}
 """What checkpoints meant that were written before there were such settings."""
@@ -371,8 +362,8 @@ def read_data(config: TrainConfig, policy: Policy, scorer: Scorer, *, strict: bo
         max_prompt_tokens=prompt_limit(config, policy),
         seed=config.seed,
         strict=strict,
-        unjudged=unjudged_task(config),
         without_tools=config.unknown == "train",
+        unjudged=unjudged_task(config),
     )
 
 

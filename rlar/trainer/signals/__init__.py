@@ -18,6 +18,7 @@ from rlar.errors import ConfigError
 from rlar.trainer.context import Context
 from rlar.trainer.signals.brevity import brevity
 from rlar.trainer.signals.certainty import certainty
+from rlar.trainer.signals.information_gain import InformationGain
 from rlar.trainer.signals.options import checked_options
 from rlar.trainer.signals.tool import Tool
 from rlar.trainer.signals.variety import variety
@@ -31,6 +32,7 @@ Signal = Callable[[Context], "Credit"]
 SIGNALS: dict[str, Signal | type[BaseModel]] = {
     "brevity": brevity,
     "certainty": certainty,
+    "information_gain": InformationGain,
     "tool": Tool,
     "variety": variety,
 }
