@@ -159,6 +159,20 @@ def step_of(environment: Environment, text: str) -> Step:
     return checked_step(environment.step(Completion(text, read_calls(text))))
 
 
+class SecondTurn(Echo):
+    """Pays for digits, in the second turn alone."""
+
+    def reset(self, row: Example, seed: int) -> Sequence[Message]:
+        self.turn = 0
+        return row.prompt
+
+    def step(self, completion: Completion) -> Any:
+        self.turn += 1
+        if self.turn == 1:
+            return ["now"], 0.0, False
+        return [], sum(character.isdigit() for character in completion) / 6, True
+
+
 class Hopeless(Echo):
     """Its service is never there."""
 

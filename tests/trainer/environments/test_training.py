@@ -93,6 +93,15 @@ def test_the_rewards_are_the_sums_of_what_the_environment_gave(tmp_path: Path):
     assert row["tasks"]["task a"]["tools"].keys() == {"environment:tests.fakes.environments:Echo"}
 
 
+@pytest.mark.slow
+def test_what_pays_in_a_later_turn_is_learnt(tmp_path: Path):
+    second = {"name": "tests.fakes.environments:SecondTurn", "max_turns": 2}
+    config = config_of(tmp_path, environment=second, steps=40, learning_rate=3e-3, eval_every=0, checkpoint_every=0)
+    run(config, made=made())
+    paid = [row["episodes"]["turn_rewards"][1] for row in read_metrics(tmp_path / "run")]
+    assert sum(paid[-8:]) > 1.5 * sum(paid[:8])  # seen: means of .19 and .36
+
+
 def test_the_registrys_tools_judge_the_last_turn_where_the_settings_say_so(tmp_path: Path):
     scorer = FakeScorer()
     run(config_of(tmp_path, environment={**ECHO, "reward": "registry"}, steps=1, eval_every=0), scorer, made=made())
