@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -68,23 +68,25 @@ class Child:
         environment: Mapping[str, str] | None = None,
         inherits: bool = True,
         pass_fds: tuple[int, ...] = (),
+        command: Sequence[str] = (),
     ) -> None:
         """
         Args:
             environment: variables besides this process's own.
             inherits: whether it gets this process's variables, secrets among them.
             pass_fds: files that it inherits.
+            command: what to run instead of a module: another interpreter, say, which gets none of this one's paths.
         """
-        paths = [path or str(Path.cwd()) for path in sys.path]
+        paths = {} if command else {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, *arguments],
+            [*(command or (sys.executable, "-P", "-m", module)), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             env={
                 **(os.environ if inherits else {}),
-                "PYTHONPATH": os.pathsep.join(paths),
+                **paths,
                 _PARENT: str(os.getpid()),
                 **(environment or {}),
             },

@@ -210,6 +210,7 @@ class ToolKind(StrEnum):
     REWARD_MODEL = "reward_model"
     JUDGE = "judge"
     HTTP = "http"
+    OWN = "own"
 
     @classmethod
     def _missing_(cls, value: object) -> ToolKind | None:
@@ -257,6 +258,8 @@ class Sample(Frozen):
     """What this very row asks for (its tests, constraints, schema, options, languages); see rlar.kinds.bind."""
     missing: str = ""
     """Why nothing was answered, where the completion's own marks say so ("the thought never ends")."""
+    written: str | None = None
+    """The completion as it was written, where that is another text: what a host shows a user's own reward function."""
 
     @cached_property
     def answer(self) -> str:
@@ -283,6 +286,8 @@ class Sample(Frozen):
         prompt = data.get("prompt")
         text, missing = answered(completion, prompt if isinstance(prompt, str) else "")
         text = text if is_visible(text) else ""
+        if text != completion:
+            data = {**data, "written": completion}
         return {**data, "completion": text, "missing": missing} if missing else {**data, "completion": text}
 
 

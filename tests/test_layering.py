@@ -30,7 +30,7 @@ LAYERS = (
     ("report",),
     ("scoring",),
     ("gate",),
-    ("trainer", "agent", "evals", "server", "integrations", "testing"),
+    ("trainer", "agent", "evals", "server", "integrations", "testing", "check"),
     ("cli",),
     ("__init__", "__main__"),
 )

@@ -131,6 +131,14 @@ TOOL_KINDS: dict[ToolKind, KindOfTool] = {
         is_bounded=False,
         relative_tolerance=0.01,
     ),
+    ToolKind.OWN: KindOfTool(
+        load="rlar.tools.own:OwnTool",
+        # One process holds the function, whose calls come one after the other.
+        place="model",
+        budget="pool",
+        role="verifier",
+        unusable="rlar.tools.own:unusable",
+    ),
 }
 
 
