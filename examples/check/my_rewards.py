@@ -1,7 +1,7 @@
 """Two reward functions in TRL's shape: one as it is often written, one that holds. `rlar check` tells them apart.
 
-    rlar check examples/check/my_rewards.py:accuracy_reward --dataset examples/check/rows.jsonl
-    rlar check examples/check/my_rewards.py:final_answer_reward --dataset examples/check/rows.jsonl
+rlar check examples/check/my_rewards.py:accuracy_reward --dataset examples/check/rows.jsonl
+rlar check examples/check/my_rewards.py:final_answer_reward --dataset examples/check/rows.jsonl
 """
 
 import re
@@ -18,7 +18,7 @@ def final_answer_reward(completions, solution, **kwargs):
 
 
 def _final(completion):
-    thought, end, answer = completion.rpartition("</think>")
+    answer = completion.rpartition("</think>")[2]
     if "<think>" in answer:
         return ""  # a thought without an end: nothing was answered
     answer = answer.strip().rpartition("\n")[2]

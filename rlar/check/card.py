@@ -60,6 +60,8 @@ class TaskCard(Frozen):
     reasons: tuple[str, ...] = ()
     scale: tuple[float, float] = (0.0, 1.0)
     """What it gives for nothing, and for a right answer."""
+    ending: str = ""
+    """The only form in which it reads an answer, where it reads one alone: completions were tried with it."""
     checks: tuple[CheckLine, ...] = ()
     lets_through: tuple[Fooled, ...] = ()
     """Wrong completions that it rewards, the shortest first."""
@@ -250,7 +252,8 @@ def _lists(task: TaskCard) -> list[tuple[str, Sequence[Fooled]]]:
 
 def _scale(task: TaskCard) -> str:
     low, high = task.scale
-    return f"gives {low:.4g} for nothing, {high:.4g} for a right answer"
+    reads = f"; reads answers only as {task.ending.format('...')!r}, with which all were tried" if task.ending else ""
+    return f"gives {low:.4g} for nothing, {high:.4g} for a right answer{reads}"
 
 
 def _value(line: CheckLine) -> str:

@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 from rlar._version import __version__
 from rlar.check.card import Card, CheckLine, Fooled, TaskCard
+from rlar.check.endings import Ended, ending_of, written
 from rlar.check.search import search, shrink
 from rlar.discover.discover import discover
 from rlar.errors import ConfigError, ToolError
@@ -165,30 +166,34 @@ class _Own:
         library = best_library(task, self._resources, self._policy, settings.seed)
         role: Role = settings.role or ("quality" if library is not None and library.role == "quality" else "verifier")
         probes = self._probes(task, role)
-        scale = settings.scale or self._learned(probes, role)
+        plain = self._tool((0.0, 1.0), role)
+        ending = "" if settings.as_served else ending_of(plain, probes)
+        scale = settings.scale or _learned(_ended(plain, ending), probes)
+        plain.close()
         tool = self._tool(scale, role)
+        tried = _ended(tool, ending)
         tell(f"{task.label}: {len(probes.probes)} probes")
-        recorder = _Recorder(tool)
+        recorder = _Recorder(tried)
         certificate = certify(
             recorder,
             task,
             policy=self._policy,
             seed=settings.seed,
             role=role,
-            reload=lambda: self._kept(tool.fresh()),
-            elsewhere=_OtherChild(tool),
+            reload=lambda: _ended(self._kept(tool.fresh()), ending),
+            elsewhere=_OtherChild(tool, ending),
         )
-        self._depends = self._depends or _depends_on_others(tool, probes)
+        self._depends = self._depends or _depends_on_others(tried, probes)
         mandatory = self._policy.limits(role, task.contract.answer_kind).mandatory
         beside = _Beside(library, probes, recorder.scores)
         lets_through, refuses = _wrong(probes, recorder.scores, role)
         judged_wrong = beside.judge()
         known = {each.completion for each in (*lets_through, *refuses)}
         if settings.shrink:
-            lets_through = tuple(shrink(each, tool, judged_wrong, _sample_of(each, probes)) for each in lets_through)
+            lets_through = tuple(shrink(each, tried, judged_wrong, _sample_of(each, probes)) for each in lets_through)
         searched = 0
         if settings.search:
-            more, searched = search(tool, probes, judged_wrong, calls=settings.search, seed=settings.seed)
+            more, searched = search(tried, probes, judged_wrong, calls=settings.search, seed=settings.seed)
             lets_through = (*lets_through, *more)
         lets_through = by_kind(lets_through)
         return (
@@ -200,6 +205,7 @@ class _Own:
                 admitted=certificate.admitted,
                 reasons=certificate.reasons,
                 scale=scale,
+                ending=ending,
                 checks=tuple(
                     CheckLine(
                         name=each.name, passed=each.passed, mandatory=each.name in mandatory or each.name == "rows",
@@ -236,24 +242,27 @@ class _Own:
         self._tools.append(tool)
         return tool
 
-    def _learned(self, probes: ProbeSet, role: Role) -> tuple[float, float]:
-        """What the function gives for completions that say nothing, and for right answers: medians of both."""
-        tool = self._tool((0.0, 1.0), role)
-        right = [probe.sample for probe in probes.probes if is_first_right(probe)]
-        nothing = [probe.sample for probe in probes.probes if probe.check == "floor"][: 2 * len(right) or 8]
-        high = [raw for score in tool.score(right) if (raw := score.details.get("raw")) is not None]
-        low = [raw for score in tool.score(nothing) if (raw := score.details.get("raw")) is not None]
-        tool.close()
-        if not high or not low or median(high) <= median(low):
-            # It does not tell them apart: on the usual scale that shows in every check.
-            return (0.0, 1.0)
-        return (median(low), median(high))
+
+def _ended(tool: OwnTool, ending: str) -> RewardTool:
+    return Ended(tool, ending) if ending else tool
+
+
+def _learned(tool: RewardTool, probes: ProbeSet) -> tuple[float, float]:
+    """What a function gives for completions that say nothing, and for right answers: medians of both."""
+    right = [probe.sample for probe in probes.probes if is_first_right(probe)]
+    nothing = [probe.sample for probe in probes.probes if probe.check == "floor"][: 2 * len(right) or 8]
+    high = [raw for score in tool.score(right) if (raw := score.details.get("raw")) is not None]
+    low = [raw for score in tool.score(nothing) if (raw := score.details.get("raw")) is not None]
+    if not high or not low or median(high) <= median(low):
+        # It does not tell them apart: on the usual scale that shows in every check.
+        return (0.0, 1.0)
+    return (median(low), median(high))
 
 
 class _Recorder:
     """A tool, and the first score that it gave for each completion."""
 
-    def __init__(self, tool: OwnTool) -> None:
+    def __init__(self, tool: RewardTool) -> None:
         self._tool = tool
         self.spec = tool.spec
         self.scores: dict[Key, Score] = {}
@@ -268,8 +277,8 @@ class _Recorder:
 class _OtherChild:
     """Another process of the same function, with another hash seed."""
 
-    def __init__(self, tool: OwnTool) -> None:
-        self._tool = tool
+    def __init__(self, tool: OwnTool, ending: str) -> None:
+        self._tool, self._ending = tool, ending
 
     def can_load(self, spec: ToolSpec) -> bool:
         """It is the tool's own."""
@@ -279,7 +288,7 @@ class _OtherChild:
         """One Score per sample, in order."""
         other = self._tool.fresh(hash_seed="1")
         try:
-            return Ran(other.score(samples), 0.0)
+            return Ran(_ended(other, self._ending).score(samples), 0.0)
         finally:
             other.close()
 
@@ -363,7 +372,7 @@ def fooled(probe: Probe, score: float, *, check: str = "") -> Fooled:
     return Fooled(
         check=check or probe.check,
         kind=f"{probe.check}: {probe.kind}",
-        completion=sample.completion if sample.written is None else sample.written,
+        completion=written(sample),
         score=score,
         expected=probe.expectation,
         prompt=sample.prompt,

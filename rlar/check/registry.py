@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rlar.check.card import Fooled
 from rlar.check.check import Settings, by_kind, check_reward, holds_no_reference
+from rlar.check.endings import written
 from rlar.check.search import search
 from rlar.errors import RegistryError
 from rlar.gate.policy import load_policy
@@ -92,7 +93,7 @@ class _Served:
         """One Score per sample, in order."""
         rows = [self._rows.get(group_key(sample)) for sample in samples]
         routed = [
-            RoutedSample(example=row, completion=sample.completion if sample.written is None else sample.written)
+            RoutedSample(example=row, completion=written(sample))
             for row, sample in zip(rows, samples, strict=True)
             if row is not None
         ]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 from rlar.check.card import Fooled
+from rlar.check.endings import written
 from rlar.gate.checks import is_first_right
 from rlar.gate.probe import ProbeSet
 from rlar.tool import RewardTool
@@ -77,7 +78,7 @@ def search(
     """
     random = Random(seed)
     rows = [probe.sample for probe in probes.probes if is_first_right(probe)]
-    pool = list(dict.fromkeys(_written(probe.sample) for probe in probes.probes if not probe.may_loop))
+    pool = list(dict.fromkeys(written(probe.sample) for probe in probes.probes if not probe.may_loop))
     pool = [text for text in pool if len(text) <= LONGEST][:POOL]
     if not rows or not pool:
         return (), 0
@@ -154,7 +155,3 @@ def _mutated(random: Random, rows: Sequence[Sample], row: int, pool: Sequence[st
     return "affix", random.choice(("1", "0", "-", ".", " ", "%", "$", "x", "not ")) + text + random.choice(
         ("", "0", ".", "%")
     )
-
-
-def _written(sample: Sample) -> str:
-    return sample.completion if sample.written is None else sample.written

@@ -34,8 +34,10 @@ LOAD_SECONDS = 120.0
 """For the first word of the process: a function may import torch."""
 BATCH = 16
 """Completions a call, of shapes that take lists."""
-MOST_HANGS = 3
-"""After so many calls that did not come back no further one is made."""
+MOST_HANGS = 6
+"""After so many completions on which it did not come back no further one is tried."""
+PATIENCE = 8.0
+"""So many times its limit a call may take in all, where it waits or the machine is busy: the limit is of processor time."""
 QUIET_CHARACTERS = 1_000_000
 CHILD = Path(__file__).with_name("own_child.py")
 
@@ -85,7 +87,7 @@ class OwnTool:
         self._rows, self._hash_seed = rows, hash_seed
         self._lock = threading.Lock()
         self._child: Child | None = None
-        self._hangs = 0
+        self._hung: set[str] = set()
         self._told: JsonObject = {}
         resources.shared(f"own.{id(self)}", lambda: self)
 
@@ -123,16 +125,23 @@ class OwnTool:
 
     def _scored(self, samples: Sequence[Sample]) -> list[Score]:
         """A batch; where its process hangs or ends, the completions one by one."""
-        if self._hangs >= MOST_HANGS:
+        if len(self._hung) >= MOST_HANGS:
             return [timed_out(f"not asked any more: it did not come back {MOST_HANGS} times")] * len(samples)
+        shown = [self._shown(each) for each in samples]
+        if len(shown) == 1 and shown[0]["completion"] in self._hung:
+            return [timed_out("hangs, as it did before")]
         allowed = self.params.seconds * (1 + (len(samples) - 1) / 4)
         try:
             child = self._started()
-            child.send(
-                json.dumps({"samples": [self._shown(each) for each in samples]}).encode(),
-                until=time.monotonic() + allowed,
-            )
-            reply = json.loads(child.receive(until=time.monotonic() + allowed, is_given_up=lambda: _trimmed(child)))
+            until = time.monotonic() + PATIENCE * allowed
+            child.send(json.dumps({"samples": shown}).encode(), until=until)
+            spent = _processor_seconds(child.pid)
+
+            def has_hung() -> bool:
+                child.trim()  # what it writes on stderr meanwhile
+                return _processor_seconds(child.pid) - spent > allowed
+
+            reply = json.loads(child.receive(until=until, is_given_up=has_hung))
             return [self._score(entry) for entry in self._read(reply, len(samples))]
         except ToolError as error:
             return [failed(str(error))] * len(samples)
@@ -140,7 +149,7 @@ class OwnTool:
             self._stop()
             if len(samples) > 1:
                 return [score for each in samples for score in self._scored([each])]
-            self._hangs += 1
+            self._hung.add(shown[0]["completion"])
             return [self._broken(timed_out(f"hangs: did not come back within {self.params.seconds:g} s"))]
         except (OSError, EOFError, ValueError):
             ended = child.end()
@@ -214,10 +223,13 @@ class OwnTool:
         return score
 
 
-def _trimmed(child: Child) -> bool:
-    """Nobody gives up; what the waiting child writes on stderr meanwhile is thrown away."""
-    child.trim()
-    return False
+def _processor_seconds(pid: int) -> float:
+    """Processor time of a process; 0 where the system does not tell, so that wall time alone limits it."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def own_spec(
@@ -233,7 +245,7 @@ def own_spec(
         ConfigError: no such file or interpreter.
     """
     if not is_url(path):
-        if not Path(path).is_file():
+        if not path.endswith(".py") or not Path(path).is_file():
             raise ConfigError(f"no file {path}; name FILE.py:FUNCTION, or http://host/route")
         path = str(Path(path).resolve())
     if python and not (found := shutil.which(python)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import importlib
 import importlib.util
 import inspect
 import io
@@ -251,17 +252,24 @@ def route(url: str, shape: str) -> Callable[..., Any]:
 
 
 def load(path: str, name: str) -> Any:
-    """The function of a file, or of an installed module. Whatever it raises leaves."""
-    if path.endswith(".py"):
-        file = Path(path).resolve()
-        sys.path.insert(0, str(file.parent))
+    """The function of a file, which may be one of a package. Whatever it raises leaves."""
+    file = Path(path).resolve()
+    folder, names = file.parent, [file.stem]
+    while (folder / "__init__.py").is_file():  # a file of a package imports its neighbours
+        names.insert(0, folder.name)
+        folder = folder.parent
+    sys.path[:0] = dict.fromkeys((str(file.parent), str(folder)))
+    try:  # by its path: it may be called json.py, and its package may need what it does not
         spec = importlib.util.spec_from_file_location(file.stem, file)
         assert spec is not None and spec.loader is not None, "its name ends in .py"
         module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
+        sys.modules.setdefault(spec.name, module)
         spec.loader.exec_module(module)
-    else:
-        module = importlib.import_module(path)
+    except ImportError as error:
+        if "relative import" not in str(error) and "beyond top-level" not in str(error):
+            raise
+        sys.modules.pop(file.stem, None)
+        module = importlib.import_module(".".join(names).removesuffix(".__init__"))
     found = module
     for part in name.split("."):
         found = getattr(found, part)

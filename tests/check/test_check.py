@@ -9,11 +9,20 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner
 
+from rlar.agent.build import build_tools
 from rlar.check import Card, check_reward
 from rlar.check.card import Fooled, junit, lines_of, markdown, page
 from rlar.check.check import Settings
+from rlar.check.endings import ended
+from rlar.check.registry import admit
 from rlar.cli import app
+from rlar.config import BuildConfig
+from rlar.errors import ToolError
+from rlar.registry.registry import Registry
+from rlar.tool import Resources
+from rlar.tools.load import load_tool
 from rlar.tools.own import ALLOW_VARIABLE
+from rlar.types import Sample
 from tests.fakes.planted import Catalogue
 from tests.fakes.probing_tasks import number_task, short_text_task, translation_task
 
@@ -78,6 +87,58 @@ def test_honest_functions_pass(rows: dict[str, Path], name: str, kind: str, shap
     assert card.is_admitted, card.tasks[0].reasons
     assert certificate.admitted and certificate.tool_id == spec.id
     assert not card.tasks[0].lets_through and not card.problem
+
+
+def test_a_function_that_pays_for_one_format_alone_is_tried_with_that_format(rows: dict[str, Path]):
+    card, _ = check_reward(f"{FAKES / 'own_rewards.py'}:boxed_only", [rows["number"]], Settings())
+    [task] = card.tasks
+    assert task.ending == "\\boxed{{{}}}"
+    assert task.admitted, task.reasons
+
+
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        ("6", "6\n\n#### 6"),
+        ("The answer is **6**.", "The answer is **6**.\n\n#### 6"),
+        ("It is 5.\nThe answer is 6 or 0.", "It is 5.\nThe answer is 6 or 0.\n\n#### 6 or 0"),
+        ("<think>6</think>The answer is not 6.", "<think>6</think>The answer is not 6.\n\n#### not 6"),
+        ("so\n#### 6", "so\n#### 6"),
+        ("<think>6", "<think>6"),
+        ("", ""),
+    ],
+)
+def test_what_is_said_last_goes_into_the_ending_unless_nothing_is_said(text: str, becomes: str):
+    assert ended(text, "#### {}") == becomes
+
+
+@pytest.mark.slow
+def test_an_admitted_function_is_served_with_its_file_and_only_where_that_is_allowed(
+    rows: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    registry = str(tmp_path / "registry.db")
+    build_tools(BuildConfig(dataset=(str(rows["number"]),), registry=registry, report=None))
+    lines = admit(planted("exact", "trl"), [rows["number"]], Settings(), registry)
+    assert "trl__exact-" in lines[0] and "admitted" in lines[0], lines
+    refused = admit(planted("sprayable", "trl"), [rows["number"]], Settings(), registry)
+    assert "not admitted" in refused[0]
+    with Registry.open(registry, readonly=True) as opened:
+        [spec] = [tool for tool in opened.tools() if tool.kind == "own"]
+    sample = Sample(prompt="?", completion="6", reference="6", references=("6",))
+    with Resources() as resources:
+        assert load_tool(spec, resources).score([sample])[0].value == 1.0
+        monkeypatch.setenv(ALLOW_VARIABLE, "")
+        with pytest.raises(ToolError, match="runs outside any sandbox"):
+            load_tool(spec, resources)
+
+
+@pytest.mark.slow
+def test_the_search_runs_against_what_a_registry_serves(rows: dict[str, Path], tmp_path: Path):
+    registry = str(tmp_path / "registry.db")
+    build_tools(BuildConfig(dataset=(str(rows["number"]),), registry=registry, report=None))
+    result = CliRunner().invoke(app, ["check", "--registry", registry, "--search", "100"])
+    assert result.exit_code == 0, result.output
+    assert "(100 calls)" in result.output
 
 
 def test_a_reward_of_minus_one_to_one_is_measured_on_its_own_scale(rows: dict[str, Path]):

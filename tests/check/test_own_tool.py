@@ -15,7 +15,7 @@ import pytest
 from rlar.errors import ConfigError, ToolError
 from rlar.tool import Resources
 from rlar.tools.load import load_tool, unusable
-from rlar.tools.own import ALLOW_VARIABLE, OwnParams, OwnTool, allow, own_spec
+from rlar.tools.own import ALLOW_VARIABLE, MOST_HANGS, OwnParams, OwnTool, allow, own_spec
 from rlar.types import Sample, Score
 
 FILE = Path(__file__).resolve().parents[1] / "fakes" / "own_rewards.py"
@@ -99,10 +99,11 @@ def test_a_hang_is_one_completions_and_costs_the_others_nothing(resources: Resou
     assert "hangs" in tool.said()[0]
 
 
-def test_after_three_hangs_no_further_call_is_made(resources: Resources):
-    scores, _ = scored(resources, "hangs_at_loops", *["loop"] * 12, seconds=0.1)
+def test_after_six_hangs_no_further_completion_is_tried_and_none_of_them_twice(resources: Resources):
+    loops = [f"loop {number % 8}" for number in range(16)]
+    scores, _ = scored(resources, "hangs_at_loops", *loops, seconds=0.05)
     assert {score.status for score in scores} == {"timeout"}
-    assert sum("not asked" in str(score.error) for score in scores) == 9
+    assert sum("did not come back within" in str(score.error) for score in scores) == MOST_HANGS
 
 
 @pytest.mark.parametrize(

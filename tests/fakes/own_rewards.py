@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 
@@ -15,6 +16,16 @@ def last_words(completions, solution, **kwargs):
 def _last(text):
     text = text.split("</think>")[-1]
     return "" if "<think>" in text else text.strip().rstrip(".*").lstrip("*").casefold()
+
+
+def boxed_only(completions, solution, **kwargs):
+    """Honest in its format: the one box after the thought."""
+    boxes = [re.findall(r"\\boxed\{([^{}]*)\}", each.rpartition("</think>")[2]) for each in completions]
+    unread = ["<think>" in each.rpartition("</think>")[2] for each in completions]
+    return [
+        float(not open_ and set(found) == {answer})
+        for open_, found, answer in zip(unread, boxes, solution, strict=True)
+    ]
 
 
 def as_messages(completions, solution, **kwargs):
