@@ -199,7 +199,8 @@ def test_tools_import_without_torch_or_langgraph():
     assert found.stdout.split() == []
 
 
-def test_foreign_exceptions_are_caught_in_one_place():
+def test_foreign_exceptions_are_caught_in_two_places():
+    """`errors.boundary`, and where a tool is called."""
     guilty = []
     for path in FILES:
         if path.name == "errors.py" or "sandbox" in path.parts:
@@ -208,5 +209,5 @@ def test_foreign_exceptions_are_caught_in_one_place():
             if isinstance(node, ast.ExceptHandler) and (
                 node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception")
             ):
-                guilty.append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
-    assert guilty == []
+                guilty.append(path.relative_to(PACKAGE).as_posix())
+    assert guilty == ["tool.py"]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy import URL, Engine, QueuePool, create_engine, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -30,6 +30,8 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
 _SECRET_PARAMETER = re.compile(r"[?&](?:" + "|".join(sorted(SECRETS)) + r")=", re.IGNORECASE)
 _KEPT: dict[str, str] = {}
 """The whole address of those that `keep_secrets` made bare; never written anywhere."""
+DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error)
+"""What a statement may raise; see `explained`."""
 BUSY_SECONDS = 10.0
 """How long a statement waits for another process's transaction."""
 
@@ -133,7 +135,7 @@ def open_engine(address: str, *, readonly: bool) -> Engine:
     uri = f"{path.absolute().as_uri()}?{query}"
 
     def connect() -> sqlite3.Connection:
-        # isolation_level None: transactions begin where we say (below), DDL included.
+        # isolation_level None: transactions begin where we say (registry.py), DDL included.
         connection = sqlite3.connect(
             uri,
             uri=True,
@@ -154,15 +156,7 @@ def open_engine(address: str, *, readonly: bool) -> Engine:
             connection.execute("PRAGMA synchronous = FULL")
         return connection
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=4, max_overflow=32)
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A writer asks for the write lock at once: taking it half-way fails where another got in between.
-        writes = connection.get_execution_options().get("rlar_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
+    return create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=4, max_overflow=32)
 
 
 @contextmanager
@@ -173,11 +167,13 @@ def database_errors(address: str) -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise _explained(shown(address), error) from error
+    except DATABASE_ERRORS as error:
+        raise explained(address, error) from error
 
 
-def _explained(address: str, error: Exception) -> RegistryError:
+def explained(address: str, error: Exception) -> RegistryError:
+    """A database error as one that names the registry, the cause and the way out."""
+    address = shown(address)
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
     lowered = said.lower()

@@ -15,12 +15,20 @@ from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, func, insert, inspect, select, text, update
+from sqlalchemy import Connection, delete, event, func, insert, inspect, select, text, update
 
 from rlar.errors import RegistryError
 from rlar.registry import content, migrations
 from rlar.registry import statements as sql
-from rlar.registry.engine import database_errors, open_engine, shown, sqlite_path, whole
+from rlar.registry.engine import (
+    DATABASE_ERRORS,
+    database_errors,
+    explained,
+    open_engine,
+    shown,
+    sqlite_path,
+    whole,
+)
 from rlar.registry.records import Build, Event, LlmCall, RegistrySnapshot, RowRecord, Standing, standing, tool_ids
 from rlar.registry.tables import to_json
 from rlar.registry.writer_lock import FileLock, RowLock
@@ -45,6 +53,8 @@ class Registry:
         self.readonly = readonly
         self.name = shown(address)
         self._engine = open_engine(address, readonly=readonly)
+        if sqlite_path(address) is not None:
+            event.listen(self._engine, "begin", _begin)
         self._write_lock = threading.RLock()
         self._claim: FileLock | RowLock | None = None
         self._is_closed = False
@@ -136,13 +146,15 @@ class Registry:
     def reading(self) -> Iterator[Connection]:
         """A read transaction: everything inside sees one state."""
         self._check_open()
-        with (
-            database_errors(self.address),
-            self._engine.connect() as connection,
-            connection.begin(),
-            self._stored_values(ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError),
-        ):
-            yield connection
+        try:
+            with (
+                self._engine.connect() as connection,
+                connection.begin(),
+                self._stored_values(ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError),
+            ):
+                yield connection
+        except DATABASE_ERRORS as error:
+            raise explained(self.address, error) from error
 
     @contextmanager
     def _stored_values(self, *kinds: type[Exception]) -> Iterator[None]:
@@ -187,7 +199,13 @@ class Registry:
     def data_version(self) -> int:
         """A number that grows with every committed change but of rows: what a running reader compares."""
         with self.reading() as connection:
-            return sql.read_data_version(connection)
+            return self._data_version(connection)
+
+    @staticmethod
+    def _data_version(connection: Connection) -> int:
+        """Raises TypeError where the registry has lost its counter."""
+        counter = select(sql.COUNTERS.c.value).where(sql.COUNTERS.c.name == "data_version")
+        return int(connection.execute(counter).scalar())  # type: ignore[arg-type]  # None where the row is gone
 
     def check(self) -> None:
         """Read the whole database and raise RegistryError if it is damaged (SQLite only; minutes on a huge one)."""
@@ -495,7 +513,7 @@ class Registry:
             for recipe in recipes.values():
                 if lost := [tool for tool in tool_ids(recipe) if tool not in tools]:
                     raise sql.UnreadableValue(f"the tool {lost[0]} of {recipe.fingerprint} is missing")
-            version, router = sql.read_data_version(connection), self._router_arrays(connection)
+            version, router = self._data_version(connection), self._router_arrays(connection)
         standings = {key: standing(recipes.get(key), certificates[key]) for key in tasks}
         return RegistrySnapshot(version, tasks, tools, certificates, recipes, standings, router)
 
@@ -523,6 +541,13 @@ class Registry:
             rows = connection.execution_options(yield_per=10_000).execute(select(sql.ROWS).order_by(sql.ROWS.c.row_key))
             parts.append(content.rows_digest(tuple(row) for row in rows))
             return digest(*parts, size=32)
+
+
+def _begin(connection: Connection) -> None:
+    """Begin a transaction of SQLite, whose driver leaves that to us."""
+    # A writer asks for the write lock at once: taking it half-way fails where another got in between.
+    writes = connection.get_execution_options().get("rlar_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _check_path(path: Path, *, create: bool) -> None:

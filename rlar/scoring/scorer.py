@@ -31,8 +31,7 @@ from rlar.scoring.combine import combine, combine_group
 from rlar.scoring.routes import KEY_BYTES, Route, RoutedSample, Routes, with_prompt
 from rlar.scoring.unknown import UnknownQueue
 from rlar.text.answer_format import with_sentence
-from rlar.tool import Resources
-from rlar.tools.groups import needs_whole_groups
+from rlar.tool import Resources, needs_whole_groups
 from rlar.tools.load import kind_of, unusable
 from rlar.types import Assignment, Example, Reward, Sample, Score, TaskSpec, ToolScore, ToolSpec
 

@@ -16,9 +16,8 @@ from typing import Any, NoReturn
 
 from rlar.errors import RlarError, SandboxError, boundary
 from rlar.process import Pipe, to_json
-from rlar.scoring.checked import score_checked
-from rlar.tool import Resources, RewardTool
-from rlar.tools.load import load_tool
+from rlar.tool import Resources, RewardTool, score_checked
+from rlar.tools.load import kind_of, load_tool
 from rlar.types import Sample, Score, ToolSpec, failed
 
 FLUSH_SECONDS = 0.003
@@ -58,11 +57,13 @@ def main() -> None:
 
 
 def _score(tool: RewardTool, samples: list[Any], running: mmap.mmap, pipe: Pipe) -> None:
+    is_bounded = kind_of(tool.spec).is_bounded
     bodies: list[bytes] = []
     began = flushed = time.monotonic()
     for place, sample in enumerate(samples):
         running[:4] = place.to_bytes(4, "little")
-        bodies.append(_reply(score_checked(tool, [Sample.model_validate(sample)])[0]))
+        score = score_checked(tool, [Sample.model_validate(sample)], is_bounded=is_bounded)[0]
+        bodies.append(_reply(score))
         now = time.monotonic()
         if now - flushed >= FLUSH_SECONDS or place == len(samples) - 1:
             head = f'{{"seconds":{now - began:.6f},"scores":['.encode("ascii")

@@ -31,8 +31,7 @@ from rlar.foreign import no_constant
 from rlar.llm.http_body import PLAIN, BodyLate, BodyRefused, answered_until, read_body, watch_reads
 from rlar.network import TOKEN_VARIABLE, Network, host_of
 from rlar.text.answers import clean, squeeze, visible_answer
-from rlar.tool import Resources
-from rlar.tools.groups import pieces
+from rlar.tool import Resources, pieces
 from rlar.tools.slots import Slots
 from rlar.types import Frozen, JsonObject, Sample, Score, ToolKind, ToolSpec, abstain, failed, ok, timed_out
 

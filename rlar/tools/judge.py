@@ -25,8 +25,7 @@ from pydantic import Field, ValidationError, field_validator
 from rlar.errors import ChatError, RlarError, ToolError, first_problem
 from rlar.llm.prompts import ours, prompt
 from rlar.text.answers import clean, squeeze, visible_answer
-from rlar.tool import Resources
-from rlar.tools.groups import group_indices
+from rlar.tool import Resources, group_indices
 from rlar.tools.slots import Slots
 from rlar.types import (
     Frozen,
