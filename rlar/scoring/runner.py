@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from rlar.errors import RlarError, boundary
 from rlar.network import Network
@@ -181,6 +182,22 @@ def _by_no_policy(sample: Sample) -> Sample:
     return sample.model_copy(update={"completion": references[0] if references else "I do not know."})
 
 
+class Cluster(Protocol):
+    """Machines that take batches off this one."""
+
+    def takes(self, spec: ToolSpec) -> bool:
+        """Whether a tool runs there."""
+        ...
+
+    def score(self, batch: ScoringBatch, is_stopped: Callable[[], str | None]) -> None:
+        """Give a batch its scores, and raise nothing. `is_stopped` is asked again and again; a reason ends it at once."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the machines."""
+        ...
+
+
 class Runner:
     """Scores batches; owns the worker pool, and the resources where none were handed in."""
 
@@ -202,6 +219,8 @@ class Runner:
         self._threads = max(1, workers)
         self._deadline_seconds = deadline_seconds
         self._patience_seconds = patience_seconds
+        self.cluster: Cluster | None = None
+        """Other machines, where tools that are worth the trip run; closed with this runner."""
         self._lanes = Lanes()
         self._tools: dict[str, RewardTool] = {}
         self._manners: dict[str, tuple[Place, KindOfTool]] = {}
@@ -276,6 +295,9 @@ class Runner:
             for index in everything:
                 batch.give(index, failed(reason), counts=False)
             return batch
+        if (cluster := self.cluster) is not None and cluster.takes(spec):
+            self.lane(lambda: cluster.score(batch, lambda: breaker.stopped(tool_id)))
+            return batch
         place, kind = self.manner(spec)
         to_pool: Sequence[int] = ()
         if place == "pool" and self._pool is not None:
@@ -339,7 +361,9 @@ class Runner:
         return self._threads
 
     def close(self) -> None:
-        """End the workers, idle threads, and the resources where they were made here."""
+        """End the workers here and elsewhere, idle threads, and the resources where they were made here."""
+        if self.cluster is not None:
+            self.cluster.close()
         if self._pool is not None:
             self._pool.close()
         self._lanes.close()
