@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from rlar.gate.probe import Probe
+from rlar.process import Slots
 from rlar.scoring.runner import PATIENCE_SECONDS
 from rlar.tool import RewardTool
-from rlar.tools.slots import Slots
 from rlar.types import Sample, Score, failed, timed_out
 
 AT_ONCE = 8

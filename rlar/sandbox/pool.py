@@ -9,7 +9,7 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
@@ -35,6 +35,7 @@ _LOST = "the sandbox's own processes died or were killed from outside under this
 
 P = ParamSpec("P")
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(slots=True)
@@ -333,6 +334,12 @@ class Pool:
             raise
         future.add_done_callback(lambda _future: self._queued.release())
         return future
+
+    def map(self, function: Callable[[U], T], values: Collection[U]) -> list[T]:
+        """`function` of every value, in order, as many at a time as there are workers; of one in the calling thread."""
+        if len(values) < 2 or self.workers < 2:
+            return list(map(function, values))
+        return [future.result() for future in [self.submit(function, value) for value in values]]
 
     async def arun(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """`await pool.arun(pool.run_tests, program, tests)`: the same for asyncio; waits while the queue is full."""

@@ -19,7 +19,8 @@ from typing import Protocol
 
 from rlar.errors import RlarError, boundary
 from rlar.network import Network
-from rlar.scoring.batch import Lanes, ScoringBatch, Slice, Waiting, Watched
+from rlar.process import Lanes
+from rlar.scoring.batch import ScoringBatch, Slice, Waiting, Watched
 from rlar.scoring.workers import WorkerPool
 from rlar.tool import Resources, RewardTool, group_indices, group_key, needs_whole_groups, score_checked
 from rlar.tools.load import KindOfTool, Place, batch_size, kind_of, load_tool, where

@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rlar.errors import ConfigError, RegistryError, UnknownTaskError, boundary
 from rlar.network import Network
+from rlar.process import Lanes
 from rlar.registry.records import RegistrySnapshot, Standing, tool_ids
 from rlar.registry.registry import Registry
 from rlar.scoring import runner as runs
-from rlar.scoring.batch import Lanes, Waiting
+from rlar.scoring.batch import Waiting
 from rlar.scoring.cache import DiskCache, LruCache
 from rlar.scoring.combine import combine, combine_group
 from rlar.scoring.routes import KEY_BYTES, Route, RoutedSample, Routes, with_prompt

@@ -30,9 +30,9 @@ from rlar.errors import ConfigError, ToolError, first_problem
 from rlar.foreign import no_constant
 from rlar.llm.http_body import PLAIN, BodyLate, BodyRefused, answered_until, read_body, watch_reads
 from rlar.network import TOKEN_VARIABLE, Network, host_of
+from rlar.process import Slots
 from rlar.text.answers import clean, squeeze, visible_answer
 from rlar.tool import Resources, pieces
-from rlar.tools.slots import Slots
 from rlar.types import Frozen, JsonObject, Sample, Score, ToolKind, ToolSpec, abstain, failed, ok, timed_out
 
 if TYPE_CHECKING:

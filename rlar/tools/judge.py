@@ -24,9 +24,9 @@ from pydantic import Field, ValidationError, field_validator
 
 from rlar.errors import ChatError, RlarError, ToolError, first_problem
 from rlar.llm.prompts import ours, prompt
+from rlar.process import Slots
 from rlar.text.answers import clean, squeeze, visible_answer
 from rlar.tool import Resources, group_indices
-from rlar.tools.slots import Slots
 from rlar.types import (
     Frozen,
     JsonObject,

@@ -21,7 +21,7 @@ from rlar.kinds.programs.completion import extract_program
 from rlar.kinds.programs.inputs import Guess, arguments_of, guesses
 from rlar.kinds.programs.mutants import mutate_program
 from rlar.kinds.programs.rows import TestSuite, prompt_header, public_function, reference_program
-from rlar.kinds.programs.run import image_for, in_parallel, same_value
+from rlar.kinds.programs.run import image_for, same_value
 from rlar.kinds.programs.suites import sample_runs
 from rlar.sandbox.compare import same_output
 from rlar.text.python import bound_at_top, compiles, parse_python
@@ -94,7 +94,7 @@ class CodeReference(LibraryTool):
         """One Score per sample, in order; as many at a time as the sandbox has workers."""
         if not any(sample.reference for sample in samples):
             return [self.score_one(sample) for sample in samples]
-        return in_parallel(self.resources.sandbox, self.score_one, samples)
+        return self.resources.sandbox.map(self.score_one, samples)
 
     def score_one(self, sample: Sample) -> Score:
         reference = reference_program(sample.reference, sample.prompt) if sample.reference else None
