@@ -141,10 +141,10 @@ def group_key(sample: Sample) -> str:
 
 def group_indices(samples: Sequence[Sample]) -> list[list[int]]:
     """The indices of each group, groups in order of their first sample."""
-    found: dict[str, list[int]] = {}
+    groups: dict[str, list[int]] = {}
     for index, sample in enumerate(samples):
-        found.setdefault(group_key(sample), []).append(index)
-    return list(found.values())
+        groups.setdefault(group_key(sample), []).append(index)
+    return list(groups.values())
 
 
 def pieces(samples: Sequence[Sample], size: int, *, whole_groups: bool) -> list[list[int]]:
@@ -152,13 +152,13 @@ def pieces(samples: Sequence[Sample], size: int, *, whole_groups: bool) -> list[
     if not whole_groups:
         indices = list(range(len(samples)))
         return [indices[start : start + size] for start in range(0, len(indices), size)]
-    found: list[list[int]] = []
+    parts: list[list[int]] = []
     for group in group_indices(samples):
-        if found and len(found[-1]) + len(group) <= size:
-            found[-1].extend(group)
+        if parts and len(parts[-1]) + len(group) <= size:
+            parts[-1].extend(group)
         else:
-            found.append(group)
-    return found
+            parts.append(group)
+    return parts
 
 
 # ------------------------------------------------------------------------------------------ what tools share

@@ -84,8 +84,8 @@ class _Question:
     temperature: float
 
     def key(self, endpoint: str) -> str:
-        asked = [message.model_dump() for message in self.messages]
-        return digest(endpoint, canonical_json(asked), canonical_json(self.schema), repr(self.temperature), size=64)
+        messages = [message.model_dump() for message in self.messages]
+        return digest(endpoint, canonical_json(messages), canonical_json(self.schema), repr(self.temperature), size=64)
 
 
 class Llm:
@@ -236,7 +236,7 @@ class Llm:
                 raise ChatUnreadable(f"{self.name} gave no usable answer to {question.prompt.name}, twice: {value}")
             repair = prompting.prompt("repair_answer", prompting.PROMPTS).messages({"problem": value})
             messages = (*messages, Message(role="assistant", content=reply.text[:MAX_BAD_ANSWER]), *repair)
-        asked, answered = sum(item.input_tokens for item in used), sum(item.output_tokens for item in used)
+        input_tokens, output_tokens = sum(item.input_tokens for item in used), sum(item.output_tokens for item in used)
         call = LlmCall(
             key=key,
             fingerprint=question.fingerprint,
@@ -250,12 +250,12 @@ class Llm:
                 "temperature": question.temperature,
             },
             answer=reply.text,
-            input_tokens=asked,
-            output_tokens=answered,
-            cost=self._cost(asked, answered),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost=self._cost(input_tokens, output_tokens),
         )
         self._store(call)
-        return Answer(value, self._by(question.prompt), question.prompt.hash, len(used), asked, answered)
+        return Answer(value, self._by(question.prompt), question.prompt.hash, len(used), input_tokens, output_tokens)
 
     def _turn(self, question: _Question, messages: tuple[Message, ...], answer: type[BaseModel]) -> ChatReply:
         """One question over the wire, paid for and noted."""
@@ -395,9 +395,9 @@ def _validated(text: str, answer: type[ModelT]) -> ModelT | str:
     try:
         return answer.model_validate(values)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        lines = [f"{'.'.join(map(str, item['loc'])) or 'the answer'}: {item['msg']}" for item in found[:10]]
-        more = f"; and {len(found) - 10} more" if len(found) > 10 else ""
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        lines = [f"{'.'.join(map(str, item['loc'])) or 'the answer'}: {item['msg']}" for item in problems[:10]]
+        more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
         return "; ".join(lines) + more
 
 

@@ -100,10 +100,10 @@ class Registry:
         engine = open_engine(address, readonly=True)
         try:
             with database_errors(address), engine.connect() as connection:
-                found = inspect(connection)
+                schema = inspect(connection)
                 if path is not None:
-                    return bool(found.get_table_names())
-                return found.has_table(migrations.VERSION_TABLE)
+                    return bool(schema.get_table_names())
+                return schema.has_table(migrations.VERSION_TABLE)
         finally:
             engine.dispose()
 
@@ -162,10 +162,12 @@ class Registry:
         try:
             yield
         except kinds as error:
-            said = " ".join(str(error).split())
-            said = said if isinstance(error, sql.UnreadableValue) else f"a stored value cannot be read ({said})"
+            problem = " ".join(str(error).split())
+            problem = (
+                problem if isinstance(error, sql.UnreadableValue) else f"a stored value cannot be read ({problem})"
+            )
             raise RegistryError(
-                f"{self.name}: {ascii(said[:300])[1:-1]}; the registry is damaged or was edited by hand: restore a copy, "
+                f"{self.name}: {ascii(problem[:300])[1:-1]}; the registry is damaged or was edited by hand: restore a copy, "
                 "or build it again"
             ) from error
 
@@ -212,9 +214,9 @@ class Registry:
         if sqlite_path(self.address) is None:
             return
         with self.reading() as connection:
-            found = connection.execute(text("PRAGMA integrity_check(5)")).scalars().all()
-        if found != ["ok"]:
-            raise RegistryError(f"{self.name} is damaged ({'; '.join(found)}); restore a copy or build it again")
+            problems = connection.execute(text("PRAGMA integrity_check(5)")).scalars().all()
+        if problems != ["ok"]:
+            raise RegistryError(f"{self.name} is damaged ({'; '.join(problems)}); restore a copy or build it again")
 
     # -------------------------------------------------------------------------------- tasks
 
@@ -225,8 +227,8 @@ class Registry:
 
     def task(self, fingerprint: str) -> TaskSpec | None:
         """The task with its example rows, or None."""
-        found = self._tasks_where(sql.TASKS.c.fingerprint == fingerprint)
-        return found[0] if found else None
+        tasks = self._tasks_where(sql.TASKS.c.fingerprint == fingerprint)
+        return tasks[0] if tasks else None
 
     def tasks(self, *, with_examples: bool = True) -> list[TaskSpec]:
         """All tasks, by fingerprint."""
@@ -377,23 +379,23 @@ class Registry:
 
     def rows_by_prompt(self, prompt_keys: Iterable[str]) -> dict[str, RowRecord]:
         """One row per prompt key: the one with the lowest row key; left out where such rows disagree on the task."""
-        found: dict[str, RowRecord] = {}
+        first_rows: dict[str, RowRecord] = {}
         disagreeing: set[str] = set()
         for row in self._rows_where(sql.ROWS.c.prompt_key, prompt_keys):
-            first = found.setdefault(row.prompt_key, row)
+            first = first_rows.setdefault(row.prompt_key, row)
             if first.fingerprint != row.fingerprint:
                 disagreeing.add(row.prompt_key)
-        return {key: row for key, row in found.items() if key not in disagreeing}
+        return {key: row for key, row in first_rows.items() if key not in disagreeing}
 
     def _rows_where(self, column: Any, keys: Iterable[str]) -> list[RowRecord]:
         wanted = sorted(set(keys))
-        found: list[RowRecord] = []
+        rows: list[RowRecord] = []
         with self.reading() as connection:
             for start in range(0, len(wanted), KEYS_PER_QUERY):
                 batch = [sql.key_bytes(key) for key in wanted[start : start + KEYS_PER_QUERY]]
                 query = select(sql.ROWS).where(column.in_(batch)).order_by(sql.ROWS.c.row_key)
-                found.extend(sql.row_of(row) for row in connection.execute(query))
-        return found
+                rows.extend(sql.row_of(row) for row in connection.execute(query))
+        return rows
 
     def row_counts(self) -> dict[str | None, int]:
         """How many stored rows each task has; None counts the unknown ones."""
@@ -448,8 +450,8 @@ class Registry:
     def builds(self) -> list[Build]:
         """All builds, oldest first."""
         with self.reading() as connection:
-            found = connection.execute(select(sql.BUILDS).order_by(sql.BUILDS.c.started_at, sql.BUILDS.c.id))
-            return list(map(sql.build_of, found.mappings()))
+            rows = connection.execute(select(sql.BUILDS).order_by(sql.BUILDS.c.started_at, sql.BUILDS.c.id))
+            return list(map(sql.build_of, rows.mappings()))
 
     def add_event(
         self,

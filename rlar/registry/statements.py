@@ -186,8 +186,8 @@ def read_latest_certificates(connection: Connection, fingerprint: str | None) ->
     if fingerprint is not None:
         newest = newest.where(CERTIFICATES.c.fingerprint == fingerprint)
     query = select(CERTIFICATES.c.body).where(CERTIFICATES.c.id.in_(newest))
-    found = [parsed(Certificate, body) for body in connection.execute(query).scalars()]
-    return sorted(found, key=attrgetter("fingerprint", "tool_id"))
+    certificates = [parsed(Certificate, body) for body in connection.execute(query).scalars()]
+    return sorted(certificates, key=attrgetter("fingerprint", "tool_id"))
 
 
 def read_latest_recipes(connection: Connection, fingerprint: str | None = None) -> list[Recipe]:

@@ -98,10 +98,10 @@ def score_file(
 
         write_jsonl_atomic(target, _not_all_bad(rows(), counts, source))
     statuses = ", ".join(f"{counts[name]:,} {name}" for name in STATUSES if counts[name])
-    told = f"{counts['read']:,} rows -> {target}: {counts['completions']:,} completions: {statuses or 'none'}"
+    summary = f"{counts['read']:,} rows -> {target}: {counts['completions']:,} completions: {statuses or 'none'}"
     if not counts["ok"] and first_failure:
-        raise NothingScored(f"{told}; no completion got a reward. The first that failed: {first_failure[0]}")
-    return told + _told(counts)
+        raise NothingScored(f"{summary}; no completion got a reward. The first that failed: {first_failure[0]}")
+    return summary + _told(counts)
 
 
 BROKEN = frozenset({"failed", "timeout"})

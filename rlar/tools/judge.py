@@ -229,10 +229,10 @@ class _Told:
         return {**spent, **({"model": self.model} if self.model else {})}
 
 
-def _told(found: Any, trouble: Score | None, reply: ChatReply | None) -> _Told:
+def _told(verdict: Any, trouble: Score | None, reply: ChatReply | None) -> _Told:
     if reply is None:
-        return _Told(found, trouble)
-    return _Told(found, trouble, reply.input_tokens, reply.output_tokens, reply.model)
+        return _Told(verdict, trouble)
+    return _Told(verdict, trouble, reply.input_tokens, reply.output_tokens, reply.model)
 
 
 # ------------------------------------------------------------------------------------------ the tool
@@ -277,16 +277,16 @@ class Judge:
 
     def _ask_all(self, questions: Sequence[_Asked]) -> list[_Told]:
         """The answers, in order; equal questions are asked once, and the first carries what they cost."""
-        keys = [canonical_json([message.model_dump() for message in asked.messages]) for asked in questions]
+        keys = [canonical_json([message.model_dump() for message in question.messages]) for question in questions]
         distinct: dict[str, _Asked] = {}
-        for key, asked in zip(keys, questions, strict=True):
-            distinct.setdefault(key, asked)
+        for key, question in zip(keys, questions, strict=True):
+            distinct.setdefault(key, question)
         seconds = self.params.seconds
-        told = dict(
+        answered = dict(
             zip(
                 distinct,
                 self._slots.run(
-                    [partial(self._ask, asked) for asked in distinct.values()],
+                    [partial(self._ask, question) for question in distinct.values()],
                     seconds=seconds,
                     on_error=lambda error: _Told(trouble=failed(_why(error))),
                     late=lambda: _Told(trouble=timed_out(f"no verdict within {seconds:g} s")),
@@ -297,17 +297,17 @@ class Judge:
         answers: list[_Told] = []
         paid: set[str] = set()
         for key in keys:
-            answer = told[key]
+            answer = answered[key]
             answers.append(_Told(answer.found, answer.trouble, model=answer.model) if key in paid else answer)
             paid.add(key)
         return answers
 
-    def _ask(self, asked: _Asked) -> _Told:
+    def _ask(self, question: _Asked) -> _Told:
         params = self.params
         try:
             reply = self._chat.complete(
-                asked.messages,
-                schema=asked.schema,
+                question.messages,
+                schema=question.schema,
                 schema_name="verdicts",
                 temperature=params.temperature,
                 max_tokens=params.max_tokens,
@@ -319,7 +319,7 @@ class Judge:
         if other := self._another_model(reply):
             return _told(None, failed(other), reply)
         try:
-            return _told(asked.read(reply.text), None, reply)
+            return _told(question.read(reply.text), None, reply)
         except _Unreadable as error:
             return _told(None, failed(f"unreadable verdict: {error}"), reply)
 
@@ -345,8 +345,8 @@ class Judge:
                 scores[index] = ok(0.0, "nothing was answered")
             else:
                 questions[index] = self._grade(sample, text)
-        for index, told in zip(questions, self._ask_all(list(questions.values())), strict=True):
-            scores[index] = self._graded(told)
+        for index, answer in zip(questions, self._ask_all(list(questions.values())), strict=True):
+            scores[index] = self._graded(answer)
         return [scores[index] for index in range(len(samples))]
 
     def _grade(self, sample: Sample, text: str) -> _Asked:
@@ -381,17 +381,17 @@ class Judge:
             grades.append(_one_of(verdict, range(lowest, highest + 1), f"{name}.verdict"))
         return on_task, grades
 
-    def _graded(self, told: _Told) -> Score:
-        if told.trouble is not None:
-            return told.trouble.model_copy(update={"details": told.details})
-        on_task, grades = told.found
+    def _graded(self, answer: _Told) -> Score:
+        if answer.trouble is not None:
+            return answer.trouble.model_copy(update={"details": answer.details})
+        on_task, grades = answer.found
         highest = self.params.scale[1]
         if not on_task:
-            return ok(0.0, "not an attempt at what is asked", **told.details)
+            return ok(0.0, "not an attempt at what is asked", **answer.details)
         weights = [criterion.weight for criterion in self.params.criteria]
         value = fsum(weight * grade for weight, grade in zip(weights, grades, strict=True)) / (fsum(weights) * highest)
-        said = ", ".join(f"{name} {grade}/{highest}" for name, grade in zip(self._names, grades, strict=True))
-        return ok(min(1.0, max(0.0, value)), said, **told.details)
+        summary = ", ".join(f"{name} {grade}/{highest}" for name, grade in zip(self._names, grades, strict=True))
+        return ok(min(1.0, max(0.0, value)), summary, **answer.details)
 
     # -------------------------------------------------------------------------------- pairwise
 
@@ -407,9 +407,9 @@ class Judge:
             for first, second in ((one, other), (other, one)):
                 messages = self._prompt.messages({**shown, "first": group.texts[first], "second": group.texts[second]})
                 questions.append(_Asked(messages, self._pair_schema(), self._read_pair))
-        told = self._ask_all(questions)
+        answers = self._ask_all(questions)
         for number, (group, one, other) in enumerate(duels):
-            group.take(one, other, told[2 * number], told[2 * number + 1])
+            group.take(one, other, answers[2 * number], answers[2 * number + 1])
         scores: dict[int, Score] = {}
         for group in groups:
             scores.update(zip(group.indices, group.scores(), strict=True))
@@ -514,25 +514,25 @@ class _Group:
         tally.swayed += not agreed
         tally.on_task += on_task
 
-    def _pay(self, place: int, told: _Told) -> None:
+    def _pay(self, place: int, answer: _Told) -> None:
         """Add what a question cost to the details of one of its texts, so that sums over samples are right."""
         spent = self._spent[place]
-        for name, value in told.details.items():
+        for name, value in answer.details.items():
             spent[name] = value if name == "model" else spent[name] + value
 
     def scores(self) -> list[Score]:
         """One per sample of the group."""
-        found: list[Score] = []
+        scores: list[Score] = []
         paid: set[int] = set()
         for text in self._said:
             if not text:
-                found.append(ok(0.0, "nothing was answered"))
+                scores.append(ok(0.0, "nothing was answered"))
                 continue
             place = self.texts.index(text)
             details = self._spent[place] if place not in paid else {}
             paid.add(place)
-            found.append(self._score(place, details))
-        return found
+            scores.append(self._score(place, details))
+        return scores
 
     def _score(self, place: int, details: JsonObject) -> Score:
         tally = self._tallies[place]
@@ -547,12 +547,12 @@ class _Group:
             return abstain(NO_PEERS, **details)
         if tally.compared and not tally.on_task:
             return ok(0.0, "not an attempt at what is asked", compared=tally.compared, **details)
-        said = f"{tally.wins:+g} in {tally.compared} comparisons" + (f", {twins} equal" if twins else "")
+        summary = f"{tally.wins:+g} in {tally.compared} comparisons" + (f", {twins} equal" if twins else "")
         if tally.swayed:
-            said += f"; in {tally.swayed} the order decided (counted as ties)"
+            summary += f"; in {tally.swayed} the order decided (counted as ties)"
         value = 0.5 + tally.wins / (2 * peers)
         counts = {"compared": tally.compared, "order_decided": tally.swayed}
-        return ok(min(1.0, max(0.0, value)), said, **counts, **details)
+        return ok(min(1.0, max(0.0, value)), summary, **counts, **details)
 
 
 def _reference(sample: Sample) -> str:

@@ -314,8 +314,8 @@ def carries_arguments(program: str, suite: TestSuite) -> bool:
 
 def _telling_arguments(test: str, entry: str | None) -> set[str]:
     tree = parse_python(test)
-    found: set[str] = set()
+    arguments: set[str] = set()
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Call) and unparse([node.func]) == entry:
-            found |= {text for argument in node.args if len(text := unparse([argument])) > 3}
-    return found
+            arguments |= {text for argument in node.args if len(text := unparse([argument])) > 3}
+    return arguments

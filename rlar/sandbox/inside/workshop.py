@@ -122,19 +122,19 @@ def _run(bench: Bench, request: dict[str, Any], descriptors: list[int]) -> dict[
     source, output = descriptors
     compiles = bool(request["compiles"])
     stdin = bench.devnull if compiles else _copy_stdin(bench, source)
-    trouble, told = os.pipe2(os.O_CLOEXEC)
+    trouble, report = os.pipe2(os.O_CLOEXEC)
     try:
         child = os.fork()
         if child == 0:
-            _become(bench, request, (stdin, output, output if compiles else bench.devnull), told)
-        os.close(told)
-        told = -1
+            _become(bench, request, (stdin, output, output if compiles else bench.devnull), report)
+        os.close(report)
+        report = -1
         ending = _wait(bench, child, float(request["seconds"]))
         text = os.read(trouble, 300)
     finally:
         os.close(trouble)
-        if told >= 0:
-            os.close(told)
+        if report >= 0:
+            os.close(report)
         if stdin != bench.devnull:
             os.close(stdin)
     return {"unstarted": text.decode("utf-8", "replace")} if text else ending
@@ -166,21 +166,21 @@ def _wait(bench: Bench, child: int, seconds: float) -> dict[str, Any]:
     return {"status": status, "killed": killed, "rss": usage.ru_maxrss, "cpu": cpu}
 
 
-def _become(bench: Bench, request: dict[str, Any], streams: tuple[int, int, int], told: int) -> None:
+def _become(bench: Bench, request: dict[str, Any], streams: tuple[int, int, int], report: int) -> None:
     """Turn this fresh process into the command, limited; never returns."""
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setsid()
         compiles, limits = bool(request["compiles"]), request["limits"]
-        parked = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, _PARKED) for each in (*streams, told)]
-        told = parked[3]
+        parked = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, _PARKED) for each in (*streams, report)]
+        report = parked[3]
         if bench.ruleset is not None and not compiles:
             landlock.apply(bench.ruleset)
         for place, descriptor in enumerate(parked[:3]):
             os.dup2(descriptor, place)
         os.closerange(_FIRST_FREE, _PARKED)
         for each in range(_PARKED, _SERVER_FILES):
-            if each != told:
+            if each != report:
                 with contextlib.suppress(OSError):
                     os.close(each)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -191,7 +191,7 @@ def _become(bench: Bench, request: dict[str, Any], streams: tuple[int, int, int]
         os.execve(request["argv"][0], request["argv"], request["environment"])
     except BaseException as error:
         with contextlib.suppress(OSError):
-            os.write(told, f"{request['argv'][0]}: {error}".encode()[:300])
+            os.write(report, f"{request['argv'][0]}: {error}".encode()[:300])
     finally:
         os._exit(71)
 
