@@ -109,7 +109,7 @@ class Budget:
                 self._held.append(held)
                 return held
 
-    def settle(self, held: Reservation, input_tokens: int, output_tokens: int) -> None:
+    def record(self, held: Reservation, input_tokens: int, output_tokens: int) -> None:
         """Put what a call really took in the place of its reservation."""
         with self._changed:
             self._held.remove(held)

@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypedDict, Unpack
 
 from pydantic import ConfigDict, ValidationError, model_validator
 
@@ -132,11 +132,23 @@ class UnusableReply(ChatUnreadable):
         return type(self), (str(self), self.reply)
 
 
-class _Said(NamedTuple):
+class _Answer(NamedTuple):
     """What came back, usable or not."""
 
     reply: ChatReply
     refusal: str
+
+
+class ChatOptions(TypedDict, total=False):
+    """How an answer is asked for; see `Chat.complete`."""
+
+    schema: JsonObject | None
+    schema_name: str
+    """Default "answer"."""
+    temperature: float
+    """Default 0."""
+    max_tokens: int | None
+    seed: int | None
 
 
 class Chat(Protocol):
@@ -144,16 +156,7 @@ class Chat(Protocol):
 
     endpoint: Endpoint
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: JsonObject | None = None,
-        schema_name: str = "answer",
-        temperature: float = 0.0,
-        max_tokens: int | None = None,
-        seed: int | None = None,
-    ) -> ChatReply:
+    def complete(self, messages: Sequence[Message], **options: Unpack[ChatOptions]) -> ChatReply:
         """The answer. With `schema` (strict JSON schema) its text is the raw JSON text, not validated here.
 
         Raises:
@@ -206,16 +209,7 @@ class OpenAIChat:
         """Close the connections."""
         self._http.close()
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: JsonObject | None = None,
-        schema_name: str = "answer",
-        temperature: float = 0.0,
-        max_tokens: int | None = None,
-        seed: int | None = None,
-    ) -> ChatReply:
+    def complete(self, messages: Sequence[Message], **options: Unpack[ChatOptions]) -> ChatReply:
         """The answer; see `Chat.complete`.
 
         What a server says it does not know is left out from then on: strict schemas (the schema then goes into the
@@ -223,11 +217,15 @@ class OpenAIChat:
         without saying why, weaker forms are tried, and kept if one of them is answered.
         """
         started = time.monotonic()
-        wanted: JsonObject = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
+        schema = options.get("schema")
+        wanted: JsonObject = {"temperature": 0.0, **options}
         suspected: dict[str, Failure] = {}
         while True:
-            options = {name: value for name, value in wanted.items() if value is not None}
-            options = {name: value for name, value in options.items() if name not in self._unsupported}
+            settings = {
+                name: wanted[name]
+                for name in ("temperature", "seed", "max_tokens")
+                if wanted.get(name) is not None and name not in self._unsupported
+            }
             form = (
                 next((form for form in _FORMS if form not in self._unsupported and form not in suspected), None)
                 if schema is not None
@@ -236,12 +234,12 @@ class OpenAIChat:
             turns = [(message.role, _sendable(message.content)) for message in messages]
             if schema is not None and form != "json_schema":
                 turns = _with_schema(turns, schema)
-            response_format = _response_format(form, schema, schema_name)
-            outcome = self._patiently(turns, {**self._spelled(options), **response_format}, has_form=form is not None)
+            response_format = _response_format(form, schema, options.get("schema_name", "answer"))
+            outcome = self._patiently(turns, {**self._spelled(settings), **response_format}, has_form=form is not None)
             if not isinstance(outcome, Failure):
                 self._unsupported.update(suspected)
                 return self._usable(outcome, time.monotonic() - started, is_json=schema is not None)
-            sent = {*options, *([form] if form else [])}
+            sent = {*settings, *([form] if form else [])}
             if refused := outcome.refused_option(sent):
                 self._unsupported.add(refused)
             elif suspect := outcome.suspected_form(sent):
@@ -257,7 +255,7 @@ class OpenAIChat:
         rest = {name: value for name, value in options.items() if name != "max_tokens"}
         return {**rest, "extra_body": {"max_tokens": options["max_tokens"]}}
 
-    def _patiently(self, turns: list[tuple[str, str]], options: JsonObject, *, has_form: bool) -> _Said | Failure:
+    def _patiently(self, turns: list[tuple[str, str]], options: JsonObject, *, has_form: bool) -> _Answer | Failure:
         from tenacity import (
             RetryCallState,
             Retrying,
@@ -274,12 +272,12 @@ class OpenAIChat:
             wanted = outcome.wait_seconds if isinstance(outcome, Failure) else None
             return backoff(state) if wanted is None else wanted
 
-        def give_up(state: RetryCallState) -> _Said | Failure:
+        def give_up(state: RetryCallState) -> _Answer | Failure:
             outcome = _outcome(state)
             assert isinstance(outcome, Failure), outcome
             return outcome.after(state.attempt_number, self.patience_seconds)
 
-        def may_pass(outcome: _Said | Failure) -> bool:
+        def may_pass(outcome: _Answer | Failure) -> bool:
             # A grammar that could not be made of a schema (llama.cpp, vLLM) will not be made of it the next time either.
             return isinstance(outcome, Failure) and outcome.may_pass and not (has_form and outcome.is_about_form)
 
@@ -289,25 +287,25 @@ class OpenAIChat:
             wait=wait,
             retry_error_callback=give_up,
         )
-        answer: _Said | Failure = retrying(self._once, turns, options)
+        answer: _Answer | Failure = retrying(self._once, turns, options)
         return answer
 
-    def _once(self, turns: list[tuple[str, str]], options: JsonObject) -> _Said | Failure:
+    def _once(self, turns: list[tuple[str, str]], options: JsonObject) -> _Answer | Failure:
         # Caught here and raised anew by `complete`, outside of any handler: foreign errors hold the request with its
         # key, and must not even be the context of ours. An answer is read in here, too: any part of it may be odd.
-        def ask() -> _Said | Failure:
+        def ask() -> _Answer | Failure:
             return self._read(self._model.invoke(turns, **options), turns)
 
-        def explain(error: Exception) -> _Said | Failure:
+        def explain(error: Exception) -> _Answer | Failure:
             return failure_of(error, self.endpoint.name, self.timeout_seconds, self._redactor)
 
-        def explain_unless_paid(error: Exception) -> _Said | Failure:
+        def explain_unless_paid(error: Exception) -> _Answer | Failure:
             message = _cut_off(error)
             return self._read(message, turns) if message is not None else explain(error)
 
         return boundary(lambda: boundary(ask, explain_unless_paid), explain)
 
-    def _read(self, message: AIMessage, turns: list[tuple[str, str]]) -> _Said:
+    def _read(self, message: AIMessage, turns: list[tuple[str, str]]) -> _Answer:
         metadata = message.response_metadata
         text = self._redactor.in_reply(_sendable(str(message.text)))
         used: Any = message.usage_metadata or {}
@@ -320,9 +318,9 @@ class OpenAIChat:
             seconds=0.0,
             finish_reason=str(metadata.get("finish_reason") or ""),
         )
-        return _Said(reply, self._redactor.in_message(str(message.additional_kwargs.get("refusal") or "")))
+        return _Answer(reply, self._redactor.in_message(str(message.additional_kwargs.get("refusal") or "")))
 
-    def _usable(self, answer: _Said, seconds: float, *, is_json: bool) -> ChatReply:
+    def _usable(self, answer: _Answer, seconds: float, *, is_json: bool) -> ChatReply:
         reply = answer.reply.model_copy(update={"seconds": seconds})
         problem = None
         if answer.refusal:

@@ -327,13 +327,7 @@ class Pool:
         """
         self._check_open()
         self._queued.acquire()
-        try:
-            future = self._threads().submit(function, *args, **kwargs)
-        except BaseException:
-            self._queued.release()
-            raise
-        future.add_done_callback(lambda _future: self._queued.release())
-        return future
+        return self._queue(function, *args, **kwargs)
 
     def map(self, function: Callable[[U], T], values: Collection[U]) -> list[T]:
         """`function` of every value, in order, as many at a time as there are workers; of one in the calling thread."""
@@ -346,13 +340,17 @@ class Pool:
         self._check_open()
         while not self._queued.acquire(blocking=False):
             await asyncio.sleep(0.005)
+        return await asyncio.wrap_future(self._queue(function, *args, **kwargs))
+
+    def _queue(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """With a place in the queue taken, which is given back once the call is over."""
         try:
             future = self._threads().submit(function, *args, **kwargs)
         except BaseException:
             self._queued.release()
             raise
         future.add_done_callback(lambda _future: self._queued.release())
-        return await asyncio.wrap_future(future)
+        return future
 
     def _threads(self) -> ThreadPoolExecutor:
         with self._lock:

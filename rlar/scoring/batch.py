@@ -92,7 +92,6 @@ class ScoringBatch:
         """Nobody takes scores any more."""
         self.on_overdue: Callable[[Slice], None] = self.drop
         """Called, with the lock held, for a slice that ran past its limit; must drop it."""
-        self.load_error: str | None = None
         self._on_score = on_score
         self._scores: list[Score | None] = [None] * len(samples)
         self._left = len(samples)

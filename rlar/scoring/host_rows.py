@@ -60,7 +60,7 @@ def read_host_row(row: Mapping[str, Any], *, origin: str = "") -> HostRow | Reje
     values = plain_row(row)
     if values is None:
         return RejectedRow(origin, f"nested deeper than {DEEPEST}")
-    where, fields = _told(values)
+    where, fields = _own_fields(values)
     fingerprint, row_key = _short(fields.get(FINGERPRINT)), _short(fields.get(ROW_KEY))
     if (whole := fields.get(ROW)) is not None:
         example = _whole_row(whole, origin)
@@ -158,7 +158,7 @@ def _plain(value: Any, left: int) -> Any:
     return None  # no JSON value: of no use to a verifier
 
 
-def _told(values: JsonObject) -> tuple[str, JsonObject]:
+def _own_fields(values: JsonObject) -> tuple[str, JsonObject]:
     """The object that holds our columns and where it lies: "" is the row itself, else a column that carries things."""
     ours = (ROW, ROW_KEY, FINGERPRINT)
     if any(values.get(name) for name in ours):

@@ -259,8 +259,8 @@ def _listing(tallies: dict[str, _Tally], changes: Sequence[dict[str, Any]], reje
                     (
                         item["row"],
                         str(item["completion"]),
-                        _told(item["old"]),
-                        _told(item["new"]),
+                        _shown_side(item["old"]),
+                        _shown_side(item["new"]),
                         "; ".join(item["why"]),
                     )
                     for item in changes[:SHOWN]
@@ -271,5 +271,5 @@ def _listing(tallies: dict[str, _Tally], changes: Sequence[dict[str, Any]], reje
     return listing
 
 
-def _told(side: dict[str, Any]) -> str:
+def _shown_side(side: dict[str, Any]) -> str:
     return f"{side['reward']:.3f}" if side["reward"] is not None else str(side["status"])

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from rlar.errors import RlarError, boundary
+from rlar.errors import boundary
 from rlar.network import Network
 from rlar.process import Lanes
 from rlar.scoring.batch import ScoringBatch, Slice, Waiting, Watched
 from rlar.scoring.workers import WorkerPool
 from rlar.tool import Resources, RewardTool, group_indices, group_key, needs_whole_groups, score_checked
-from rlar.tools.load import KindOfTool, Place, batch_size, kind_of, load_tool, where
+from rlar.tools.load import KindOfTool, Place, batch_size, kind_of, load_tool, where, why_not_loaded
 from rlar.types import Sample, Score, ToolSpec, digest, failed, timed_out
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Breaker:
         self._quarantined: dict[str, str] = {}
         self._retries: dict[str, tuple[float, float]] = {}
         """Tool -> when it is tried again, and how long it was kept out the last time."""
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -123,8 +123,8 @@ class Breaker:
             failures = min(len(suspicion.rows), len(suspicion.completions))
             is_due = failures >= needed and not suspicion.is_tried and tool_id not in self._quarantined
             suspicion.is_tried |= is_due
-            is_news = tool_id not in self._said
-            self._said.add(tool_id)
+            is_news = tool_id not in self._warned
+            self._warned.add(tool_id)
         if is_news:
             logger.warning("tool %s: %s: %s. Further ones are only counted.", tool_id, score.status, score.error)
         if not is_due:
@@ -341,7 +341,7 @@ class Runner:
         with loading:
             if (tool := self._tools.get(spec.id)) is not None:
                 return tool
-            loaded = boundary(lambda: _load(spec, self._resources), _why)
+            loaded: RewardTool | str = boundary(lambda: load_tool(spec, self._resources), why_not_loaded)
             if isinstance(loaded, str):
                 return f"{spec.id} cannot be loaded: {loaded}"
             self._tools[spec.id] = loaded
@@ -372,19 +372,11 @@ class Runner:
             self._resources.close()
 
 
-def _load(spec: ToolSpec, resources: Resources) -> RewardTool | str:
-    return load_tool(spec, resources)
-
-
 def _scores(tool: RewardTool, samples: Sequence[Sample], *, is_bounded: bool, on_trial: bool = False) -> list[Score]:
     try:
         return score_checked(tool, samples, is_bounded=is_bounded, on_trial=on_trial)
     except EXITS as error:
         return [failed(f"the tool raised {type(error).__name__}")] * len(samples)
-
-
-def _why(error: Exception) -> RewardTool | str:
-    return str(error) if isinstance(error, RlarError) else f"{type(error).__name__}: {error}"
 
 
 class _Feed:

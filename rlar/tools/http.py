@@ -184,6 +184,7 @@ class _Server:
 
     def close(self) -> None:
         self._client.close()
+        self.slots.close()
 
     def call(self, method: str, path: str, body: JsonObject | None = None) -> Any:
         """The JSON that the server answers, after retries. Raises _Trouble."""
@@ -245,15 +246,15 @@ class _Server:
             hint = (
                 f"; bind its token: export {TOKEN_VARIABLE}={host_of(self.address)}=VARIABLE" if status == 401 else ""
             )
-            trouble = _Trouble(f"{where} answered {status}: {self._said(content)}{hint}")
+            trouble = _Trouble(f"{where} answered {status}: {self._excerpt(content)}{hint}")
             trouble.status = status
             raise trouble
         try:
             return json.loads(content, parse_constant=no_constant)
         except (ValueError, RecursionError):
-            raise _Trouble(f"{where} did not answer JSON: {self._said(content)}") from None
+            raise _Trouble(f"{where} did not answer JSON: {self._excerpt(content)}") from None
 
-    def _said(self, content: bytes) -> str:
+    def _excerpt(self, content: bytes) -> str:
         """The beginning of a body for an error; never the token, which a proxy may echo."""
         text = squeeze(clean(content[:2000].decode("utf-8", "replace")))
         if self._token:
@@ -381,7 +382,7 @@ def _scores(params: HttpParams, answer: Any, count: int) -> list[Score]:
     body = _dict(answer, "the answer")
     model = body.get("model")
     if params.model and model is not None and model != params.model:
-        raise _Trouble(f"asked for {params.model}, and {_told(model)} answered")
+        raise _Trouble(f"asked for {params.model}, and {_brief(model)} answered")
     items = [_dict(each, "data") for each in _list(body.get("data"), "data", count)]
     if sorted(_index(item) for item in items) != list(range(count)):
         raise _Trouble(f"the indices in data are not 0 to {count - 1}")
@@ -400,23 +401,23 @@ def _reward(entry: JsonObject) -> Score:
             raise _Trouble(f"a reward of {number!r}, outside [0, 1]")
         return ok(number)
     if value is not None:
-        raise _Trouble(f"a reward with the status {_told(status)}")
+        raise _Trouble(f"a reward with the status {_brief(status)}")
     if status in ("abstain", "unknown", "uncovered"):
         return abstain(f"the server says: {status}")
     if status == "timeout":
         return timed_out("the server says: timeout")
-    return failed(f"the server says: {_told(status)}")
+    return failed(f"the server says: {_brief(status)}")
 
 
 def _dict(value: Any, where: str) -> JsonObject:
     if not isinstance(value, dict):
-        raise _Trouble(f"{where} is {_told(value)}, not an object")
+        raise _Trouble(f"{where} is {_brief(value)}, not an object")
     return value
 
 
 def _list(value: Any, where: str, count: int | None = None) -> list[Any]:
     if not isinstance(value, list):
-        raise _Trouble(f"{where} is {_told(value)}, not a list")
+        raise _Trouble(f"{where} is {_brief(value)}, not a list")
     if count is not None and len(value) != count:
         raise _Trouble(f"{where} has {len(value)} entries for {count} completions")
     return value
@@ -436,7 +437,7 @@ def _index(item: JsonObject) -> int:
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Trouble(f"a score is {_told(value)}, not a number")
+        raise _Trouble(f"a score is {_brief(value)}, not a number")
     try:
         number = float(value)
     except OverflowError:
@@ -446,7 +447,7 @@ def _number(value: Any) -> float:
     return number
 
 
-def _told(value: Any) -> str:
+def _brief(value: Any) -> str:
     text = squeeze(clean(json.dumps(value, default=repr)))
     return text if len(text) <= 60 else text[:57] + "..."
 

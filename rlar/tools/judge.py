@@ -204,7 +204,7 @@ _YES_NO: JsonObject = {"type": "string", "enum": ["yes", "no"]}
 _SIDES = ("first", "second", "same")
 
 
-class _Asked(NamedTuple):
+class _Question(NamedTuple):
     """One question to the LLM."""
 
     messages: Sequence[Message]
@@ -214,7 +214,7 @@ class _Asked(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Answer:
     """What came of a question: what was read, or the Score that says why nothing was."""
 
     found: Any = None
@@ -229,10 +229,10 @@ class _Told:
         return {**spent, **({"model": self.model} if self.model else {})}
 
 
-def _told(verdict: Any, trouble: Score | None, reply: ChatReply | None) -> _Told:
+def _answer(verdict: Any, trouble: Score | None, reply: ChatReply | None) -> _Answer:
     if reply is None:
-        return _Told(verdict, trouble)
-    return _Told(verdict, trouble, reply.input_tokens, reply.output_tokens, reply.model)
+        return _Answer(verdict, trouble)
+    return _Answer(verdict, trouble, reply.input_tokens, reply.output_tokens, reply.model)
 
 
 # ------------------------------------------------------------------------------------------ the tool
@@ -275,10 +275,10 @@ class Judge:
 
     # -------------------------------------------------------------------------------- asking
 
-    def _ask_all(self, questions: Sequence[_Asked]) -> list[_Told]:
+    def _ask_all(self, questions: Sequence[_Question]) -> list[_Answer]:
         """The answers, in order; equal questions are asked once, and the first carries what they cost."""
         keys = [canonical_json([message.model_dump() for message in question.messages]) for question in questions]
-        distinct: dict[str, _Asked] = {}
+        distinct: dict[str, _Question] = {}
         for key, question in zip(keys, questions, strict=True):
             distinct.setdefault(key, question)
         seconds = self.params.seconds
@@ -288,21 +288,21 @@ class Judge:
                 self._slots.run(
                     [partial(self._ask, question) for question in distinct.values()],
                     seconds=seconds,
-                    on_error=lambda error: _Told(trouble=failed(_why(error))),
-                    late=lambda: _Told(trouble=timed_out(f"no verdict within {seconds:g} s")),
+                    on_error=lambda error: _Answer(trouble=failed(_why(error))),
+                    late=lambda: _Answer(trouble=timed_out(f"no verdict within {seconds:g} s")),
                 ),
                 strict=True,
             )
         )
-        answers: list[_Told] = []
+        answers: list[_Answer] = []
         paid: set[str] = set()
         for key in keys:
             answer = answered[key]
-            answers.append(_Told(answer.found, answer.trouble, model=answer.model) if key in paid else answer)
+            answers.append(_Answer(answer.found, answer.trouble, model=answer.model) if key in paid else answer)
             paid.add(key)
         return answers
 
-    def _ask(self, question: _Asked) -> _Told:
+    def _ask(self, question: _Question) -> _Answer:
         params = self.params
         try:
             reply = self._chat.complete(
@@ -315,13 +315,13 @@ class Judge:
             )
         except ChatError as error:
             # An answer that was refused or cut off was paid for.
-            return _told(None, failed(_why(error)), getattr(error, "reply", None))
+            return _answer(None, failed(_why(error)), getattr(error, "reply", None))
         if other := self._another_model(reply):
-            return _told(None, failed(other), reply)
+            return _answer(None, failed(other), reply)
         try:
-            return _told(question.read(reply.text), None, reply)
+            return _answer(question.read(reply.text), None, reply)
         except _Unreadable as error:
-            return _told(None, failed(f"unreadable verdict: {error}"), reply)
+            return _answer(None, failed(f"unreadable verdict: {error}"), reply)
 
     def _another_model(self, reply: ChatReply) -> str:
         """Why this answer is another judge's; "" when it is not."""
@@ -336,7 +336,7 @@ class Judge:
 
     def _pointwise(self, samples: Sequence[Sample]) -> list[Score]:
         scores: dict[int, Score] = {}
-        questions: dict[int, _Asked] = {}
+        questions: dict[int, _Question] = {}
         for index, sample in enumerate(samples):
             text = visible_answer(sample.completion, sample.prompt)
             if self.params.with_reference and not _reference(sample):
@@ -349,7 +349,7 @@ class Judge:
             scores[index] = self._graded(answer)
         return [scores[index] for index in range(len(samples))]
 
-    def _grade(self, sample: Sample, text: str) -> _Asked:
+    def _grade(self, sample: Sample, text: str) -> _Question:
         lowest, highest = self.params.scale
         schema = _verdict_schema(
             self._names,
@@ -357,7 +357,7 @@ class Judge:
             {"on_task": _YES_NO},
         )
         messages = self._prompt.messages({**self._shown(sample), "response": text, "highest": highest})
-        return _Asked(messages, schema, self._read_grades)
+        return _Question(messages, schema, self._read_grades)
 
     def _shown(self, sample: Sample) -> dict[str, Any]:
         """What both prompts show besides the responses."""
@@ -381,7 +381,7 @@ class Judge:
             grades.append(_one_of(verdict, range(lowest, highest + 1), f"{name}.verdict"))
         return on_task, grades
 
-    def _graded(self, answer: _Told) -> Score:
+    def _graded(self, answer: _Answer) -> Score:
         if answer.trouble is not None:
             return answer.trouble.model_copy(update={"details": answer.details})
         on_task, grades = answer.found
@@ -406,7 +406,7 @@ class Judge:
                 shown |= {"with_reference": False, "reference": ""}
             for first, second in ((one, other), (other, one)):
                 messages = self._prompt.messages({**shown, "first": group.texts[first], "second": group.texts[second]})
-                questions.append(_Asked(messages, self._pair_schema(), self._read_pair))
+                questions.append(_Question(messages, self._pair_schema(), self._read_pair))
         answers = self._ask_all(questions)
         for number, (group, one, other) in enumerate(duels):
             group.take(one, other, answers[2 * number], answers[2 * number + 1])
@@ -492,7 +492,7 @@ class _Group:
                 self._tallies[place].planned += 1
         return chosen
 
-    def take(self, one: int, other: int, ahead: _Told, behind: _Told) -> None:
+    def take(self, one: int, other: int, ahead: _Answer, behind: _Answer) -> None:
         """Count a comparison: `ahead` showed `one` first, `behind` showed `other` first."""
         self._pay(one, ahead)
         self._pay(one, behind)
@@ -514,7 +514,7 @@ class _Group:
         tally.swayed += not agreed
         tally.on_task += on_task
 
-    def _pay(self, place: int, answer: _Told) -> None:
+    def _pay(self, place: int, answer: _Answer) -> None:
         """Add what a question cost to the details of one of its texts, so that sums over samples are right."""
         spent = self._spent[place]
         for name, value in answer.details.items():

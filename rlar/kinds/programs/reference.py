@@ -97,6 +97,7 @@ class CodeReference(LibraryTool):
         return self.resources.sandbox.map(self.score_one, samples)
 
     def score_one(self, sample: Sample) -> Score:
+        """1.0 or 0.0; abstains where the row has no reference program, or one that nothing can be compared with."""
         reference = reference_program(sample.reference, sample.prompt) if sample.reference else None
         if reference is None:
             return abstain("the row has no reference program")

@@ -56,6 +56,7 @@ class CodeTests(LibraryTool):
         return self.resources.sandbox.map(self.score_one, samples)
 
     def score_one(self, sample: Sample) -> Score:
+        """1.0 or 0.0; abstains without a suite, where the suite cannot tell, and where the row's reference fails, too."""
         suite = suite_of(sample)
         if suite is None:
             return abstain("the row carries no tests")

@@ -10,22 +10,18 @@ A compiler may start processes and write below the scratch folder; the program m
 
 from __future__ import annotations
 
-import array
 import contextlib
 import fcntl
-import json
 import os
 import resource
 import select
 import signal
-import socket
-import struct
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from . import kernel, landlock, seccomp
-from .frames import MAX_FRAME, FrameError, read_exactly, write_frame
+from .frames import read_frame_with_descriptors, write_frame
 
 STDIN = "stdin"
 """File of the scratch folder with the running program's standard input; /dev/stdin points here."""
@@ -58,7 +54,7 @@ def serve(bench: Bench, control: int) -> None:
             if not bench.namespaces and os.getppid() != bench.parent:
                 os._exit(0)
             continue
-        received = _receive(control)
+        received = read_frame_with_descriptors(control, 4)
         if received is None:
             os._exit(0)
         request, descriptors = received
@@ -74,25 +70,6 @@ def serve(bench: Bench, control: int) -> None:
             for descriptor in descriptors:
                 os.close(descriptor)
         write_frame(control, answer)
-
-
-def _receive(control: int) -> tuple[dict[str, Any], list[int]] | None:
-    channel = socket.socket(fileno=os.dup(control))
-    try:
-        head, ancillary, _flags, _address = channel.recvmsg(4, socket.CMSG_SPACE(4 * 4))
-    finally:
-        channel.close()
-    if not head:
-        return None
-    descriptors = array.array("i")
-    for _level, _kind, data in ancillary:
-        descriptors.frombytes(data[: len(data) - len(data) % 4])
-    if len(head) < 4:
-        head += read_exactly(control, 4 - len(head))
-    (size,) = struct.unpack("<I", head)
-    if size > MAX_FRAME:
-        raise FrameError("frame too large")
-    return json.loads(read_exactly(control, size)), list(descriptors)
 
 
 def _write(bench: Bench, name: str, data: bytes) -> None:

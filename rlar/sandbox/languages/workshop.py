@@ -137,6 +137,7 @@ class Workshop(ForkServer):
             process.kill()
 
     def close(self) -> None:
+        """End it, and remove its folder where it made one."""
         super().close()
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
