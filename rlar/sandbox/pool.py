@@ -333,7 +333,9 @@ class Pool:
         """`function` of every value, in order, as many at a time as there are workers; of one in the calling thread."""
         if len(values) < 2 or self.workers < 2:
             return list(map(function, values))
-        return [future.result() for future in [self.submit(function, value) for value in values]]
+        # Threads of its own: a batch that its caller has given up must not stand before the next in the queue.
+        with ThreadPoolExecutor(min(self.workers, len(values)), thread_name_prefix="rlar-sandbox") as threads:
+            return list(threads.map(function, values))
 
     async def arun(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """`await pool.arun(pool.run_tests, program, tests)`: the same for asyncio; waits while the queue is full."""
