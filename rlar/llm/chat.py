@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypedDict, Unpack
 
 from pydantic import ConfigDict, ValidationError, model_validator
 
@@ -19,6 +19,9 @@ from rlar.errors import ChatUnreadable, ConfigError, boundary
 from rlar.llm.faults import Failure, Redactor, failure_of
 from rlar.network import LLM_KEY, OPENAI_KEY, OPENAI_URL, Network, host_of
 from rlar.types import Frozen, JsonObject, Message
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
 
 FORMS = '"openai:MODEL" or "http(s)://host[:port]/v1#MODEL"'
 CHARACTERS_PER_TOKEN = 3
@@ -193,7 +196,7 @@ class OpenAIChat:
         key = _key(endpoint, self._network)
         self._redactor = Redactor(key)
         self._unsupported: set[str] = set()
-        self._client, self._http = _connect(endpoint, key, timeout_seconds)
+        self._model, self._http = _connect(endpoint, key, timeout_seconds)
 
     def __repr__(self) -> str:
         return f"OpenAIChat({self.endpoint.name!r})"
@@ -232,7 +235,7 @@ class OpenAIChat:
             if schema is not None and form != "json_schema":
                 turns = _with_schema(turns, schema)
             response_format = _response_format(form, schema, options.get("schema_name", "answer"))
-            outcome = self._patiently(turns, {**settings, **response_format}, has_form=form is not None)
+            outcome = self._patiently(turns, {**self._spelled(settings), **response_format}, has_form=form is not None)
             if not isinstance(outcome, Failure):
                 self._unsupported.update(suspected)
                 return self._usable(outcome, time.monotonic() - started, is_json=schema is not None)
@@ -244,6 +247,13 @@ class OpenAIChat:
                 suspected[suspect] = outcome
             else:
                 raise next(iter(suspected.values()), outcome).error()
+
+    def _spelled(self, options: JsonObject) -> JsonObject:
+        """langchain writes max_tokens as max_completion_tokens, which is OpenAI's word and not every server's."""
+        if self.endpoint.base_url is None or "max_tokens" not in options:
+            return options
+        rest = {name: value for name, value in options.items() if name != "max_tokens"}
+        return {**rest, "extra_body": {"max_tokens": options["max_tokens"]}}
 
     def _patiently(self, turns: list[tuple[str, str]], options: JsonObject, *, has_form: bool) -> _Answer | Failure:
         from tenacity import (
@@ -284,30 +294,31 @@ class OpenAIChat:
         # Caught here and raised anew by `complete`, outside of any handler: foreign errors hold the request with its
         # key, and must not even be the context of ours. An answer is read in here, too: any part of it may be odd.
         def ask() -> _Answer | Failure:
-            turns_sent = [{"role": role, "content": content} for role, content in turns]
-            spelled = dict(options)
-            if self.endpoint.base_url is None and "max_tokens" in spelled:
-                spelled["max_completion_tokens"] = spelled.pop("max_tokens")  # OpenAI's word, not every server's
-            create = self._client.chat.completions.create
-            return self._read(create(model=self.endpoint.model, messages=turns_sent, **spelled), turns)
+            return self._read(self._model.invoke(turns, **options), turns)
 
-        return boundary(ask, lambda error: failure_of(error, self.endpoint.name, self.timeout_seconds, self._redactor))
+        def explain(error: Exception) -> _Answer | Failure:
+            return failure_of(error, self.endpoint.name, self.timeout_seconds, self._redactor)
 
-    def _read(self, completion: Any, turns: list[tuple[str, str]]) -> _Answer:
-        if error := getattr(completion, "error", None):
-            raise ValueError(str(error))
-        choice = completion.choices[0]
-        text = self._redactor.in_reply(_sendable(_text(choice.message.content)))
+        def explain_unless_paid(error: Exception) -> _Answer | Failure:
+            message = _cut_off(error)
+            return self._read(message, turns) if message is not None else explain(error)
+
+        return boundary(lambda: boundary(ask, explain_unless_paid), explain)
+
+    def _read(self, message: AIMessage, turns: list[tuple[str, str]]) -> _Answer:
+        metadata = message.response_metadata
+        text = self._redactor.in_reply(_sendable(str(message.text)))
+        used: Any = message.usage_metadata or {}
         sent = sum(len(content) for _role, content in turns)
         reply = ChatReply(
             text=text,
-            model=self._redactor.in_reply(_sendable(str(completion.model or self.endpoint.model))),
-            input_tokens=_tokens(getattr(completion.usage, "prompt_tokens", None), sent),
-            output_tokens=_tokens(getattr(completion.usage, "completion_tokens", None), len(text)),
+            model=self._redactor.in_reply(_sendable(str(metadata.get("model_name") or self.endpoint.model))),
+            input_tokens=_tokens(used.get("input_tokens"), sent),
+            output_tokens=_tokens(used.get("output_tokens"), len(text)),
             seconds=0.0,
-            finish_reason=str(choice.finish_reason or ""),
+            finish_reason=str(metadata.get("finish_reason") or ""),
         )
-        return _Answer(reply, self._redactor.in_message(str(getattr(choice.message, "refusal", None) or "")))
+        return _Answer(reply, self._redactor.in_message(str(message.additional_kwargs.get("refusal") or "")))
 
     def _usable(self, answer: _Answer, seconds: float, *, is_json: bool) -> ChatReply:
         reply = answer.reply.model_copy(update={"seconds": seconds})
@@ -335,22 +346,38 @@ def _reopened(
 
 def _tokens(count: Any, characters: int) -> int:
     """What a server counted, or an estimate where it counted nothing that can be a number of tokens."""
-    if isinstance(count, str):
-        raise TypeError("a number of tokens is a text")
     if isinstance(count, int) and 0 <= count <= MOST_TOKENS:
         return count
     return characters // CHARACTERS_PER_TOKEN + 1
 
 
-def _text(content: Any) -> str:
-    """The text of a message, which some servers give in parts."""
-    if not isinstance(content, list):
-        return str(content or "")
-    return "".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
-
-
 def _outcome(state: Any) -> Any:
     return state.outcome.result()
+
+
+def _cut_off(error: Exception) -> AIMessage | None:
+    """The answer behind the openai package's error about one that was cut off or filtered: it was paid for."""
+    import openai
+    from langchain_core.messages import AIMessage
+
+    if not isinstance(error, openai.LengthFinishReasonError | openai.ContentFilterFinishReasonError):
+        return None
+    completion = getattr(error, "completion", None)  # older versions of the package keep none of a filtered answer
+    if completion is None or not completion.choices:
+        return None
+    used = completion.usage
+    message = AIMessage(
+        content=completion.choices[0].message.content or "",
+        response_metadata={"model_name": completion.model, "finish_reason": completion.choices[0].finish_reason},
+    )
+    if used is not None:
+        input_tokens, output_tokens = used.prompt_tokens, used.completion_tokens
+        message.usage_metadata = {
+            "input_tokens": input_tokens,
+            "output_tokens": output_tokens,
+            "total_tokens": input_tokens + output_tokens,
+        }
+    return message
 
 
 # -------------------------------------------------------------------------------------------- connecting
@@ -369,25 +396,23 @@ def _key(endpoint: Endpoint, network: Network) -> str | None:
 
 
 def _connect(endpoint: Endpoint, key: str | None, timeout_seconds: float) -> tuple[Any, Any]:
-    import openai
-    from langsmith.utils import tracing_is_enabled
+    from langchain_openai import ChatOpenAI
 
     from rlar.llm.http import bounded_client, timeout
 
     without = () if endpoint.base_url is None else ("openai-organization", "openai-project")
     http = bounded_client(timeout_seconds, without=without if key else (*without, "authorization"))
-    client = openai.OpenAI(
+    model = ChatOpenAI(
+        model=endpoint.model,
         base_url=endpoint.address,
-        api_key=key or "none",
+        api_key=key or "none",  # type: ignore[arg-type]
         timeout=timeout(timeout_seconds),
         max_retries=0,  # ours also cover bodies that cannot be read, and end
         http_client=http,
+        use_responses_api=False,
+        cache=False,
     )
-    if tracing_is_enabled():  # a call is a span where a build's nodes are (rlar.agent.telemetry)
-        from langsmith.wrappers import wrap_openai
-
-        client = wrap_openai(client)
-    return client, http
+    return model, http
 
 
 # -------------------------------------------------------------------------------------------- structured output

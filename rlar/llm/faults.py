@@ -133,7 +133,7 @@ _OPTION_WORDS = {
 
 
 def failure_of(error: Exception, name: str, timeout_seconds: float, redactor: Redactor) -> Failure:
-    """What an exception of the openai package means, or of reading what it gave. Nothing of it is kept but a redacted line."""
+    """What an exception of the openai and langchain packages means. Nothing of it is kept but a redacted line."""
     import openai
 
     def say(text: object) -> str:
