@@ -23,8 +23,8 @@ def read_sandbox_tier(value: object) -> _Tier:
         )
     for tier in get_args(_Tier):
         if type(value) is str and value == tier:
-            found: _Tier = tier
-            return found
+            known: _Tier = tier
+            return known
     raise ConfigError(
         f"sandbox_tier {ascii(value)[:80]}: expected auto, ns, ll or sec, in small letters; "
         "`rlar doctor` shows which of them this machine has"
@@ -64,10 +64,10 @@ def read_bytes(text: object) -> object:
     """A number of bytes from "500MB", "20 GB", "1000"; what isn't text as it is. Raises ConfigError."""
     if not isinstance(text, str):
         return text
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*+([KMGT]?B?)", text.strip().upper())
-    if found is None or found[2] not in _BYTES:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*+([KMGT]?B?)", text.strip().upper())
+    if match is None or match[2] not in _BYTES:
         raise ConfigError(f"{text!r} is no size; say it like 500MB or 20GB")
-    return int(float(found[1]) * _BYTES[found[2]])
+    return int(float(match[1]) * _BYTES[match[2]])
 
 
 def read_price(text: object) -> object:

@@ -9,8 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rlar.answered import NO_FINAL_CHANNEL, NOTHING_AFTER, SEVERAL, UNCLOSED, answered
-from rlar.scoring.checked import score_checked
-from rlar.tool import LibraryTool, Resources
+from rlar.tool import LibraryTool, Resources, score_checked
 from rlar.types import Sample, Score, ToolKind, ToolSpec, ok
 from tests.fakes.dressings import THOUGHTS, UNCLOSED_THOUGHTS, WRAPPERS
 

@@ -174,13 +174,14 @@ def test_only_the_agent_imports_langgraph():
     assert users <= {"agent"}
 
 
-def test_langchain_is_the_agents_but_for_the_one_chat_client():
+def test_langchain_is_the_agents_and_the_chat_client_knows_its_spans_alone():
     users = {
-        str(path.relative_to(PACKAGE))
+        (path.relative_to(PACKAGE).as_posix(), name.split(".")[0])
         for path in FILES
-        if any(n.split(".")[0].startswith("lang") for n in imported_modules(path)) and folder_of(path) != "agent"
+        for name in imported_modules(path)
+        if name.split(".")[0].startswith("lang") and folder_of(path) != "agent"
     }
-    assert users <= {"llm/chat.py"}
+    assert users <= {("llm/chat.py", "langsmith")}
 
 
 HEAVY = ("torch", "transformers", "langgraph", "langchain_core", "sklearn", "sympy", "sqlmodel", "pyarrow", "numpy")
@@ -199,7 +200,8 @@ def test_tools_import_without_torch_or_langgraph():
     assert found.stdout.split() == []
 
 
-def test_foreign_exceptions_are_caught_in_one_place():
+def test_foreign_exceptions_are_caught_in_two_places():
+    """`errors.boundary`, and where a tool is called."""
     guilty = []
     for path in FILES:
         if path.name == "errors.py" or "sandbox" in path.parts:
@@ -208,5 +210,5 @@ def test_foreign_exceptions_are_caught_in_one_place():
             if isinstance(node, ast.ExceptHandler) and (
                 node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception")
             ):
-                guilty.append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
-    assert guilty == []
+                guilty.append(path.relative_to(PACKAGE).as_posix())
+    assert guilty == ["tool.py"]

@@ -27,8 +27,7 @@ from rlar.gate.run import Ran
 from rlar.kinds import candidates, library_class
 from rlar.rows.example import USUAL_COLUMNS, ColumnMap
 from rlar.rows.read import RejectedRow, RowStats, check_usable, read_objects, row_to_example
-from rlar.tool import LibraryTool, Resources, RewardTool
-from rlar.tools.groups import group_key
+from rlar.tool import LibraryTool, Resources, RewardTool, group_key
 from rlar.tools.library import library_spec
 from rlar.tools.own import OwnParams, OwnTool, Shape, allow, own_spec
 from rlar.types import Certificate, Example, JsonObject, Sample, Score, TaskSpec, ToolSpec, canonical_json

@@ -18,7 +18,7 @@ from rlar.registry.records import tool_ids
 from rlar.registry.registry import Registry
 from rlar.scoring.routes import RoutedSample
 from rlar.scoring.scorer import Scorer
-from rlar.tools.groups import group_key
+from rlar.tool import group_key
 from rlar.types import Example, Sample, Score, TaskSpec, ToolKind, ToolSpec, abstain, failed, ok
 
 

@@ -25,8 +25,7 @@ from rlar.gate.probes.make import Binder
 from rlar.gate.run import Memory, Ran, Trial
 from rlar.gate.stats import fit_calibration, own_scale, row_offsets
 from rlar.gate.trials import Timed, determinism, faults, sanity
-from rlar.tool import LibraryTool, RewardTool
-from rlar.tools.groups import needs_whole_groups
+from rlar.tool import LibraryTool, RewardTool, needs_whole_groups
 from rlar.tools.load import kind_of
 from rlar.types import (
     Calibration,

@@ -124,11 +124,11 @@ class Route:
             from rlar.kinds.bind import bind
 
             contract = snapshot.tasks[serving.fingerprint].contract
-            found = boundary(lambda: bind(self.example, contract), _unbindable)
-            if isinstance(found, Score):
-                self.nothing = _broken(serving.tools, found, serving)
+            binding = boundary(lambda: bind(self.example, contract), _unbindable)
+            if isinstance(binding, Score):
+                self.nothing = _broken(serving.tools, binding, serving)
                 return
-            self.binding = found
+            self.binding = binding
         hasher = blake2b(digest_size=KEY_BYTES)
         parts = [self.example.key, canonical_json(self.binding)]
         parts += [serving.answer_format] if serving.answer_format is not None else []
@@ -207,15 +207,15 @@ class Routes:
         self._known: LruCache[str, Route] = LruCache(size)
         self._has_formats = any(recipe.answer_format is not None for recipe in snapshot.recipes.values())
         self._servings = {
-            fingerprint: Serving(fingerprint, found.recipe, snapshot, _guards(snapshot, fingerprint))
-            for fingerprint, found in standings.items()
+            fingerprint: Serving(fingerprint, standing.recipe, snapshot, _guards(snapshot, fingerprint))
+            for fingerprint, standing in standings.items()
         }
 
     def assign(self, examples: Sequence[Example]) -> list[Assignment]:
         """The task of every row. Raises RegistryError where the registry cannot be read."""
         samples = self._as_stored([RoutedSample(example=example, completion="") for example in examples])
-        found = self._find({sample.identity: sample for sample in samples})
-        return [found[sample.identity].assignment for sample in samples]
+        routes = self._find({sample.identity: sample for sample in samples})
+        return [routes[sample.identity].assignment for sample in samples]
 
     def of(self, samples: Sequence[RoutedSample]) -> list[Route]:
         """The route of every sample's row, ready to score; equal rows have the same one.
@@ -226,13 +226,13 @@ class Routes:
         identities = [sample.identity for sample in samples]
         rows = dict(zip(identities, samples, strict=True))
         try:
-            found = self._find(rows)
+            routes = self._find(rows)
         except RegistryError as error:
-            found = self._without_registry(rows, str(error))
-        for route in found.values():
+            routes = self._without_registry(rows, str(error))
+        for route in routes.values():
             if route.serving is None and route.assignment.fingerprint is not None:
                 route.prepare(self._servings, self._snapshot)
-        return [found[identity] for identity in identities]
+        return [routes[identity] for identity in identities]
 
     def _as_stored(self, samples: Sequence[RoutedSample]) -> Sequence[RoutedSample]:
         return [_as_stored(sample) for sample in samples] if self._has_formats else samples
@@ -243,21 +243,21 @@ class Routes:
         return {identity: route or Route.unreadable(sample.example, why) for (identity, sample), route in known}
 
     def _find(self, rows: Mapping[str, RoutedSample]) -> dict[str, Route]:
-        found: dict[str, Route] = {}
+        routes: dict[str, Route] = {}
         missing: dict[str, RoutedSample] = {}
         for (identity, sample), known in zip(rows.items(), self._known.get_many(rows), strict=True):
             if known is None:
                 missing[identity] = sample
             else:
-                found[identity] = known
+                routes[identity] = known
         if missing:
             new = self._look_up(missing)
             self._known.put_many(new)
-            found |= new
-        return found
+            routes |= new
+        return routes
 
     def _look_up(self, samples: Mapping[str, RoutedSample]) -> dict[str, Route]:
-        found: dict[str, Route] = {}
+        routes: dict[str, Route] = {}
         told_keys = {sample.row_key for sample in samples.values() if sample.row_key and _is_key(sample.row_key)}
         by_key = self._registry.rows(told_keys | {sample.example.key for sample in samples.values()})
         stored = {
@@ -274,21 +274,23 @@ class Routes:
         for identity, sample in samples.items():
             example, row = sample.example, stored[identity] or by_prompt.get(bare.get(identity, ""))
             if row is not None:
-                told = Assignment(fingerprint=row.fingerprint, confidence=row.confidence, reason="stored for this row")
-                found[identity] = Route(example, told, row.binding if row.fingerprint is not None else None)
+                known_task = Assignment(
+                    fingerprint=row.fingerprint, confidence=row.confidence, reason="stored for this row"
+                )
+                routes[identity] = Route(example, known_task, row.binding if row.fingerprint is not None else None)
             elif sample.fingerprint in self._snapshot.tasks:
-                told = Assignment(fingerprint=sample.fingerprint, confidence=1.0, reason="told with the row")
-                found[identity] = Route(example, told, None)
+                known_task = Assignment(fingerprint=sample.fingerprint, confidence=1.0, reason="told with the row")
+                routes[identity] = Route(example, known_task, None)
             elif not example.text:
-                found[identity] = Route(example, PROMPTLESS, None)
+                routes[identity] = Route(example, PROMPTLESS, None)
             else:
                 rest[identity] = example
         if rest and self._router is None:
-            return found | {identity: Route(example, NOT_STORED, None) for identity, example in rest.items()}
+            return routes | {identity: Route(example, NOT_STORED, None) for identity, example in rest.items()}
         if rest:
             for (identity, example), assignment in zip(rest.items(), self._routed(list(rest.values())), strict=True):
-                found[identity] = Route(example, assignment, None)
-        return found
+                routes[identity] = Route(example, assignment, None)
+        return routes
 
     def _routed(self, examples: Sequence[Example]) -> list[Assignment]:
         def broke(error: Exception) -> list[Assignment]:
@@ -297,8 +299,8 @@ class Routes:
             why = f"the router broke on this row: {type(error).__name__}: {error}"
             return [Assignment(fingerprint=None, confidence=0.0, reason=why)]
 
-        found: list[Assignment] = boundary(lambda: self._router.assign(examples), broke)
-        return found
+        assignments: list[Assignment] = boundary(lambda: self._router.assign(examples), broke)
+        return assignments
 
 
 def _as_stored(sample: RoutedSample) -> RoutedSample:
@@ -334,14 +336,14 @@ def _unbindable(error: Exception) -> JsonObject | Score:
 
 def _broken(tools: Sequence[str], score: Score, serving: Serving | None) -> Reward:
     """The reward where every tool says the same, without being asked."""
-    found = {tool: tool_score(tool, score) for tool in tools}
+    scored = {tool: tool_score(tool, score) for tool in tools}
     if serving is not None and serving.recipe is not None:
-        return combine(serving.recipe, found)
+        return combine(serving.recipe, scored)
     return Reward(
         reward=None,
         status="uncovered" if serving is not None else "failed",
         fingerprint=serving.fingerprint if serving is not None else None,
-        scores=tuple(found.values()),
+        scores=tuple(scored.values()),
     )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from rlar.errors import ToolError
+from rlar.errors import RlarError, ToolError
 from rlar.tool import Resources, RewardTool, named
 from rlar.types import ToolKind, ToolSpec
 
@@ -156,6 +156,11 @@ def load_tool(spec: ToolSpec, resources: Resources) -> RewardTool:
         raise ToolError(f"tools of kind {spec.kind.value!r} ({spec.id}) cannot be loaded by this version of rlar")
     load: Callable[[ToolSpec, Resources], RewardTool] = named(address)
     return load(spec, resources)
+
+
+def why_not_loaded(error: Exception) -> Any:
+    """What `load_tool` raised, in a sentence."""
+    return str(error) if isinstance(error, RlarError) else f"{type(error).__name__}: {error}"
 
 
 def where(spec: ToolSpec) -> Place:

@@ -23,8 +23,7 @@ from pydantic import Field, ValidationError
 
 from rlar.errors import ConfigError, ToolError, first_problem
 from rlar.process import Child
-from rlar.tool import Resources
-from rlar.tools.groups import group_key
+from rlar.tool import Resources, group_key
 from rlar.types import Frozen, JsonObject, Sample, Score, ToolKind, ToolSpec, abstain, digest, failed, ok, timed_out
 
 CALLING = "1"

@@ -15,10 +15,9 @@ from rlar import load
 from rlar.kinds import LIBRARY, candidates, library_class
 from rlar.kinds.bind import bind
 from rlar.registry.registry import Registry, RowRecord
-from rlar.scoring.checked import score_checked
 from rlar.scoring.scorer import RoutedSample
 from rlar.text.answers import clean
-from rlar.tool import LibraryTool, Resources
+from rlar.tool import LibraryTool, Resources, score_checked
 from rlar.tools.library import library_spec
 from rlar.types import Calibration, Certificate, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec, ok
 from tests.fakes.probing_tasks import TASKS

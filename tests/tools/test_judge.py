@@ -22,11 +22,10 @@ from rlar.llm.chat import ChatReply, UnusableReply
 from rlar.llm.prompts import data
 from rlar.network import Network
 from rlar.registry.registry import Registry, RowRecord
-from rlar.scoring.checked import score_checked
 from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.testing.openai_server import Fault, Reply, ScriptedOpenAI
 from rlar.text.answers import visible_answer
-from rlar.tool import Resources
+from rlar.tool import Resources, score_checked
 from rlar.tools import judge as judge_module
 from rlar.tools.judge import NO_PEERS, Criterion, Judge, judge_spec
 from rlar.tools.load import load_tool, unusable

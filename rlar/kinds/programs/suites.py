@@ -416,22 +416,22 @@ def _split_asserts(body: list[ast.stmt], free: set[str]) -> tuple[tuple[str, ...
 
 def suites_of_prompt(prompt: str) -> list[Found]:
     """The suites written into a prompt: code blocks, assert lines, JSON lists of asserts, doctests, worked examples."""
-    found: list[Found] = []
+    suites: list[Found] = []
     if "assert" in prompt or "unittest" in prompt:
         for block in fenced_blocks(prompt):
             suite = suite_of_code(block.code, "prompt")
             if suite is not None:
-                found.append(suite)
+                suites.append(suite)
         check = prompt.find("def check(")
-        if not found and check >= 0:
+        if not suites and check >= 0:
             suite = suite_of_code(_longest_code(prompt[prompt.rfind("\n", 0, check) + 1 :]), "prompt")
-            found.extend([suite] if suite is not None else [])
-        lines = suite_of_code("\n".join(_assert_lines(prompt)), "prompt") if not found else None
-        found.extend([lines] if lines is not None else [])
-    if not found and ">>>" in prompt:
+            suites.extend([suite] if suite is not None else [])
+        lines = suite_of_code("\n".join(_assert_lines(prompt)), "prompt") if not suites else None
+        suites.extend([lines] if lines is not None else [])
+    if not suites and ">>>" in prompt:
         suite = _doctests(prompt)
-        found.extend([suite] if suite is not None else [])
-    return found
+        suites.extend([suite] if suite is not None else [])
+    return suites
 
 
 def _longest_code(text: str) -> str:
@@ -590,12 +590,12 @@ def _inputs_with_outputs(prompt: str) -> list[str]:
     signature = find_signature(names[-1], [prompt]) if names else None
     if signature is None:
         return []
-    for found in (
+    for suite in (
         [(match[1], match[2]) for match in _INPUT_THEN_OUTPUT.finditer(prompt)],
         [(match[1], match[3]) for match in _FOR_INPUT.finditer(prompt)],
         [(match[1], match[2]) for match in _INPUT_ARROW_OUTPUT.finditer(prompt)],
     ):
-        pairs = [(given.strip(" \t`,."), _value_at_start(expected).strip("`")) for given, expected in found[:20]]
+        pairs = [(given.strip(" \t`,."), _value_at_start(expected).strip("`")) for given, expected in suite[:20]]
         pairs = [(given, expected) for given, expected in pairs if _is_literal(expected)]
         readings = read_calls(pairs, signature) if pairs else []
         if readings:
