@@ -320,6 +320,7 @@ def test_router_arrays_that_miss_one_are_refused_by_name():
             RowRouter.from_arrays(arrays, (), source="mix.db")
 
 
+@pytest.mark.slow
 def test_damaged_pages_are_refused_or_change_nothing_that_is_read(filled: Path, tmp_path: Path):
     whole = filled.read_bytes()
     for place in range(0, len(whole), 997):

@@ -185,6 +185,7 @@ def test_a_program_may_still_signal_itself_and_read_its_limits(pool: Pool) -> No
     assert result.passed, result
 
 
+@pytest.mark.slow
 def test_memory_and_processor_time_past_their_limits_are_the_programs_own(pool: Pool) -> None:
     limits = Limits(seconds=6, cpu_seconds=1, memory_mb=128)
     assert pool.run_tests("x = bytearray(1 << 30)", CHECK, "add", limits=limits).status is Status.MEMORY
@@ -192,6 +193,7 @@ def test_memory_and_processor_time_past_their_limits_are_the_programs_own(pool: 
         assert pool.run_tests(f"{ignore}while True: pass", CHECK, "add", limits=limits).status is Status.TIMEOUT
 
 
+@pytest.mark.slow
 def test_processor_time_of_many_calls_is_no_evidence_for_a_limit(pool: Pool) -> None:
     """A process that serves many calls has no limit over all of them, so its death is not its limit's doing."""
     program = "import time\ndef f(x):\n    end = time.process_time() + 0.15\n    while time.process_time() < end: pass\n    return x\n"

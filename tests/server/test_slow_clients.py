@@ -106,6 +106,7 @@ def test_honest_requests_are_answered_beside_200_that_never_end(server: Server, 
         assert honest_seconds(server) < HONEST_SECONDS
 
 
+@pytest.mark.slow
 def test_honest_requests_are_answered_by_a_server_without_room_for_all_connections(registry: Path):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))  # so many for the server, too; it uses half of them
@@ -147,6 +148,7 @@ def test_a_client_that_closes_its_half_ends_its_request(server: Server):
     assert honest_seconds(server) < HONEST_SECONDS
 
 
+@pytest.mark.slow
 def test_sigterm_ends_unfinished_requests_and_answers_the_others(registry: Path):
     with serving(registry) as server, connected(server, [*STALLED.values()] * 8) as clients:
         slow = connect(server, HEAD + b"content-length: %d\r\n\r\n" % len(BODY) + BODY[:-1])

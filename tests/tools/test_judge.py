@@ -31,6 +31,7 @@ from rlar.tools import judge as judge_module
 from rlar.tools.judge import NO_PEERS, Criterion, Judge, judge_spec
 from rlar.tools.load import load_tool, unusable
 from rlar.types import Certificate, JsonObject, LabelledPair, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec
+from tests.fakes.examples import examples
 from tests.fakes.probing_tasks import long_text_task, open_task
 from tests.fakes.scripted_judges import (
     CRITERIA,
@@ -301,7 +302,7 @@ def judge_of_plain() -> Judge:
     return tool
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=200))
 def test_any_text_comes_out_of_its_fence_as_it_went_in(text: str):
     opening, body, closing = data(text, "response", None).splitlines()
