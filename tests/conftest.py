@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,11 @@ os.environ["RLAR_REWARD_DTYPE"] = "float32"  # else it depends on the processor;
 # Hundreds of child processes import the package: it is compiled once, not by each of them.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Registries and traces are flushed at every commit: on a disk the suite would mostly wait for that.
+SHARED_MEMORY = Path("/dev/shm")
+if os.access(SHARED_MEMORY, os.W_OK) and shutil.disk_usage(SHARED_MEMORY).free > 4e9:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(SHARED_MEMORY))
 
 settings.register_profile("rlar", max_examples=examples(100), deadline=None)
 settings.load_profile("rlar")

@@ -43,11 +43,16 @@ class CpuTime:
         self._here: Counter[str] = Counter()
         """Of the test that runs in this process: set up and called, since a teardown ends what others shared."""
 
-    def pytest_collection_finish(self) -> None:
-        # What was imported stays; to look through it again in every full collection costs each test of this process.
-        gc.collect()
-        gc.freeze()
-        self._mark = cpu_seconds()
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        # What is imported stays: nothing of it is looked through for garbage, neither now nor while tests run.
+        gc.disable()
+        try:
+            return (yield)
+        finally:
+            gc.freeze()
+            gc.enable()
+            self._mark = cpu_seconds()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

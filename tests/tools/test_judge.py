@@ -45,6 +45,7 @@ from tests.fakes.scripted_judges import (
     honest,
     read_question,
 )
+from tests.fakes.thinning import thinned
 
 pytest.importorskip("uvicorn", reason="the scripted server needs rlar[serve]")
 
@@ -667,7 +668,7 @@ def certified(rule: Rule, **settings: Any) -> Certificate:
     )
 
 
-@pytest.mark.parametrize("form", ["pointwise", "pairwise"])
+@pytest.mark.parametrize("form", thinned(["pointwise", "pairwise"], every=2))
 def test_the_gate_admits_an_honest_judge_over_http(form: Any):
     with ScriptedOpenAI() as server, allowing(host(server)) as resources:
         server.when(lambda asked: asked.schema_name == "verdicts", answering(honest(KNOWN)))
