@@ -252,7 +252,7 @@ VALUES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("label", thinned(VALUES, every=5))
+@pytest.mark.parametrize("label", thinned(VALUES, every=10))
 def test_a_stored_value_of_another_kind_is_refused_or_means_nothing(
     filled: Path, tmp_path: Path, monkeypatch, label: str
 ):
