@@ -138,19 +138,25 @@ CALLS: dict[str, Callable[[Pool], Any]] = {
 }
 
 
+def status_when_killed_once(pool: Pool, call: Callable[[Pool], Any], number: int) -> Any:
+    """... of the first call in which the killer came in time, which it may not on a crowded machine."""
+    for _ in range(10):
+        with Killer(pool, 1, number) as killer:
+            status = call(pool)
+        if killer.killed:
+            return status
+    pytest.fail("every call ended before it was killed")
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_right_answer_killed_once_is_run_again(pool: Pool, call: Callable[[Pool], Any], number: int) -> None:
-    with Killer(pool, 1, number) as killer:
-        assert call(pool) is Status.PASSED
-    assert killer.killed
+    assert status_when_killed_once(pool, call, number) is Status.PASSED
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU])
 def test_whatever_an_operator_sends_is_nobodys_verdict(pool: Pool, number: int) -> None:
-    with Killer(pool, 1, number) as killer:
-        assert CALLS["a whole program"](pool) is Status.PASSED
-    assert killer.killed
+    assert status_when_killed_once(pool, CALLS["a whole program"], number) is Status.PASSED
     program = f"import os\nos.kill(os.getpid(), {int(number)})\n"
     assert pool.run_program(program).status in (Status.FAILED, Status.CRASHED)  # nor what a program asks for
 
