@@ -48,6 +48,7 @@ def children() -> set[int]:
     return found
 
 
+@pytest.mark.slow
 def test_two_processes_assign_like_one_and_keep_the_order(built: Discovery) -> None:
     examples = examples_of(list(TYPES), 3 * ROWS_PER_CHUNK // len(TYPES) + 1, seed=8)
     assert len(examples) > 3 * ROWS_PER_CHUNK  # chunks of both processes, and a rest
