@@ -152,6 +152,7 @@ def certify(
                 ran.scores,
                 budget=budget,
                 seed=seed,
+                max_timeout_share=policy.max_timeout_share,
                 reload=reload,
                 elsewhere=elsewhere,
             )
