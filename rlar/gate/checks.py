@@ -34,6 +34,8 @@ class Measured:
     """Whether each score is the outcome of a duel with the row's right answer (of that one: with a wrong answer)."""
     offsets: Mapping[int, float] = field(default_factory=dict)
     """What is taken off a row's scores before they are scaled (scores without a known range)."""
+    left_out: frozenset[str] = frozenset()
+    """Keys of rows that are set aside as misread."""
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -65,8 +67,13 @@ class Measured:
         return {
             probe.row
             for index, probe in enumerate(self.probes)
-            if is_first_right(probe) and self.value(index) is not None
+            if is_first_right(probe) and self.value(index) is not None and not self.is_left_out(probe)
         }
+
+    def is_left_out(self, probe: Probe) -> bool:
+        """Whether the probe is of a row that is set aside as misread."""
+        keys = self.probe_set.keys
+        return 0 <= probe.row < len(keys) and keys[probe.row] in self.left_out
 
     def scored_rows(self) -> set[int]:
         """Rows that have an anchor at all."""
@@ -345,21 +352,26 @@ def coverage(measured: Measured) -> CheckResult:
         return measured.scores[index].status == "abstain" and measured.value(index) is None
 
     firsts = [index for index, probe in enumerate(measured.probes) if is_first_right(probe)]
-    abstained_rows = {measured.probes[index].row for index in firsts if abstained(index)}
+    abstained_rows = {
+        measured.probes[index].row
+        for index in firsts
+        if abstained(index) or measured.is_left_out(measured.probes[index])
+    }
     wrong = [
         index
         for index, probe in enumerate(measured.probes)
         if probe.row in covered and probe.check in {"floor", "discrimination", "hack_panel"} and not probe.may_abstain
     ]
     on_wrong = mean([float(abstained(index)) for index in wrong])
+    misread = sum(measured.is_left_out(measured.probes[index]) and not abstained(index) for index in firsts)
     share = len(abstained_rows) / len(rows)
     limit, limit_on_wrong = measured.policy.max_abstain_share, measured.policy.max_wrong_abstain_share
     looked_at = max(measured.probe_set.looked_at, len(rows))
     set_aside = looked_at - len(rows) + len(abstained_rows)
     note = f"{set_aside} of {looked_at} rows looked at are set aside" if set_aside else ""
     if abstained_rows:
-        index = next(index for index in firsts if abstained(index))
-        note += f"; abstains on {share:.0%} of those tried, e.g.: {measured.scores[index].explanation[:160]}"
+        why = next((measured.scores[index].explanation[:160] for index in firsts if abstained(index)), "misread")
+        note += f"; abstains on {share:.0%} of those tried, e.g.: {why}"
     if on_wrong > limit_on_wrong:
         note = f"abstains on {on_wrong:.0%} of wrong completions instead of scoring them 0"
     return CheckResult(
@@ -374,6 +386,7 @@ def coverage(measured: Measured) -> CheckResult:
             "rows": len(rows),
             "rows_looked_at": looked_at,
             "set_aside_share": round(set_aside / looked_at, 6),
+            "unread_share": round((set_aside - misread) / looked_at, 6),
             "abstain_share_on_wrong": round(on_wrong, 6),
         },
     )

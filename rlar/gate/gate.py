@@ -18,16 +18,19 @@ from rlar.gate.baseline import baseline
 from rlar.gate.checks import Measured, is_first_right, mean
 from rlar.gate.duels import Duels, opponents
 from rlar.gate.elsewhere import IndependentRun, independent_run
+from rlar.gate.misread import read_rows
 from rlar.gate.policy import GatePolicy, Limits, Role, RunClass
-from rlar.gate.probe import ProbeSet
+from rlar.gate.probe import Binder, ProbeSet
 from rlar.gate.probes import make_probes, pairs_digest
-from rlar.gate.probes.make import Binder
+from rlar.gate.probes.make import binder_of
 from rlar.gate.run import Memory, Ran, Trial
 from rlar.gate.stats import fit_calibration, own_scale, row_offsets
 from rlar.gate.trials import Timed, determinism, faults, sanity
+from rlar.kinds import LIBRARY
+from rlar.kinds.own_answers import ACCEPTED
 from rlar.tool import LibraryTool, RewardTool
 from rlar.tools.groups import needs_whole_groups
-from rlar.tools.load import kind_of
+from rlar.tools.load import Place, kind_of, where
 from rlar.types import (
     Calibration,
     Certificate,
@@ -132,35 +135,31 @@ def certify(
             offsets=offsets,
         )
         grown = memory.grown
-        results = [
-            sanity(
-                ran,
-                bounded=bounded,
-                silent=role == "guard",
-                policy=policy,
-                kinds=[probe.kind for probe in probe_set.probes],
-                memory_mb=grown,
-                memory_limit_mb=budget.memory_mb,
-            ),
-            *_content_checks(measured, role),
-        ]
-        results.append(faults(probe_set.probes, ran))
-        results.append(
-            determinism(
-                trial,
-                probe_set.probes,
-                ran.scores,
-                budget=budget,
-                seed=seed,
-                max_timeout_share=policy.max_timeout_share,
-                reload=reload,
-                elsewhere=elsewhere,
-            )
+        sane = sanity(
+            ran,
+            bounded=bounded,
+            silent=role == "guard",
+            policy=policy,
+            kinds=[probe.kind for probe in probe_set.probes],
+            memory_mb=grown,
+            memory_limit_mb=budget.memory_mb,
         )
-        results.append(_latency(timed, ran))
-        results.append(checks.coverage(measured))
-        if (labelled_result := checks.labelled(measured)) is not None:
-            results.append(labelled_result)
+        unbroken = faults(probe_set.probes, ran)
+        repeated = determinism(
+            trial,
+            probe_set.probes,
+            ran.scores,
+            budget=budget,
+            seed=seed,
+            max_timeout_share=policy.max_timeout_share,
+            reload=reload,
+            elsewhere=elsewhere,
+        )
+        content, misread = _content_checks(measured, role), None
+        if role == "verifier" and bounded and not duels and not kind_of(tool.spec).is_distant:
+            content, misread, measured = _without_misread(measured, content, trial, task, bind or binder_of(task))
+        results = [sane, *content, unbroken, repeated, _latency(timed, ran), checks.coverage(measured)]
+        results += [result for result in (misread, checks.labelled(measured)) if result is not None]
         return certificate(results, timed=timed, ran=ran, probe_set=probe_set, bounded=bounded)
 
 
@@ -212,6 +211,35 @@ def _content_checks(measured: Measured, role: Role) -> list[CheckResult]:
         checks.hack_panel(measured),
         *([baseline(measured)] if role == "quality" else []),
     ]
+
+
+def _without_misread(
+    measured: Measured, content: list[CheckResult], trial: Trial, task: TaskSpec, bind: Binder
+) -> tuple[list[CheckResult], CheckResult | None, Measured]:
+    """The content checks, the check of the rows that the verifier misreads, and the evidence of what is served.
+
+    Where it misreads none, or too many to be set aside, everything stays as it is. Where the checks hold with the misread
+    rows, too, these are the ones that count.
+    """
+    policy, limits = measured.policy, measured.limits
+    place = _place(trial.tool.spec)
+    if place == "sandbox" and not any(
+        probe.check == "oracle" and score.value is not None and score.value < ACCEPTED
+        for probe, score in zip(measured.probes, measured.scores, strict=True)
+    ):
+        return content, None, measured
+    readings = read_rows(trial, task, bind, place)
+    if readings is None or not readings.misread:
+        return content, None, measured
+    misread, rest = readings.check(policy), replace(measured, left_out=readings.left_out)
+    if all(result.passed or (result.passed is None and result.name not in limits.mandatory) for result in content):
+        return content, misread.model_copy(update={"passed": True}), rest
+    return (_content_checks(rest, "verifier"), misread, rest) if misread.passed else (content, misread, measured)
+
+
+def _place(spec: ToolSpec) -> Place:
+    """Where a tool runs when it is served; of a library tool that is none of ours, a worker process."""
+    return "pool" if kind_of(spec).place is None and spec.name not in LIBRARY else where(spec)
 
 
 def _in_duels(reload: Callable[[], RewardTool] | None, foes: Mapping[int, Sample]) -> Callable[[], RewardTool] | None:
