@@ -43,11 +43,11 @@ from rlar.llm.ledger import Llm, MeteredChat
 from rlar.registry.content import arrays_digest
 from rlar.registry.registry import Registry, RowRecord
 from rlar.rows.read import ColumnMap, RowStats, usable_rows
-from rlar.text.answer_format import sentence_of
+from rlar.text.answer_format import searched_share, sentence_of
 from rlar.tool import Resources
 from rlar.tools.load import kind_of, load_tool
 from rlar.tools.outdated import what_is_outdated
-from rlar.types import Certificate, Example, LabelledPair, Recipe, TaskSpec, ToolSpec
+from rlar.types import Certificate, Example, LabelledPair, Recipe, RowShares, TaskSpec, ToolSpec
 
 CHUNK = 2_000
 """Rows assigned and committed at a time."""
@@ -333,9 +333,8 @@ def summarise(config: BuildConfig, state: dict[str, Any]) -> dict[str, Any]:
     tasks = []
     for outcome in state.get("outcomes", []):
         task = {key: outcome[key] for key in ("fingerprint", "label", "answer_kind", "covered", "tools")}
-        more = {key: outcome.get(key) for key in ("rejected", "passed_over", "cost")}
-        if outcome.get("answer_format") is not None:
-            more["answer_format"] = outcome["answer_format"]
+        more = {key: outcome.get(key) for key in ("rejected", "passed_over", "row_shares", "cost")}
+        more |= {key: outcome[key] for key in ("answer_format", "searched") if outcome.get(key) is not None}
         tasks.append({**task, "rows": counts.get(outcome["fingerprint"], 0), **more})
     tasks.sort(key=lambda task: (-task["rows"], task["fingerprint"]))
     reasons = {outcome["fingerprint"]: outcome["reason"] for outcome in state.get("outcomes", [])}
@@ -461,10 +460,13 @@ def register_task(
     # What an earlier build added stays: another file of the same task is no reason to take it out.
     earlier = registry.recipe(task.fingerprint)
     has_format = earlier is not None and earlier.answer_format is not None
-    if recipe is not None and (config.answer_format != "keep" or has_format):
+    if config.answer_format == "drop":
+        notes = [*notes, f"answer format {earlier.answer_format} dropped"] if earlier and has_format else notes
+    elif recipe is not None and (config.answer_format != "keep" or has_format):
         adds = config.answer_format == "add" or has_format
         recipe, answer_format = _with_answer_format(bench, config, task, recipe, tools, certificates, adds=adds)
     registry.put_outcome(task, tools=tools, certificates=certificates, recipe=recipe)
+    pairs = bench.labelled(config).get(task.fingerprint, ())
     llm = bench.llm(config)
     spent = llm.spent(task.fingerprint) if llm is not None else Spent()
     used = [*recipe.gates, *(tool for tool, _weight in recipe.qualities)] if recipe else []
@@ -482,8 +484,15 @@ def register_task(
         "passed_over": passed_over or [],
         "notes": [*notes, *([answer_format["note"]] if answer_format is not None else [])],
         "answer_format": answer_format,
+        "row_shares": _row_shares(recipe).model_dump() if recipe else None,
+        "searched": searched_share([text for pair in pairs for text in (pair.better, pair.worse)]),
         "cost": {**spent.model_dump(mode="json"), "downloaded": downloaded},
     }
+
+
+def _row_shares(recipe: Recipe) -> RowShares:
+    """How much of a task gets a number: as much as the tool that reads least of it reads."""
+    return min(recipe.row_shares.values(), key=lambda shares: shares.read, default=RowShares())
 
 
 def _with_answer_format(
