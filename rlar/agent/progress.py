@@ -169,6 +169,7 @@ def print_summary(summary: dict[str, Any], stream: TextIO) -> None:
     for column in ("task", "fingerprint"):
         table.add_column(column, overflow="ellipsis", no_wrap=True)
     table.add_column("rows", justify="right")
+    table.add_column("read", justify="right")
     table.add_column("reward from", overflow="fold")
     for task in summary["tasks"]:
         served = ", ".join(tool.rsplit("-", 1)[0] for tool in task["tools"]) if task["covered"] else "-"
@@ -176,6 +177,7 @@ def print_summary(summary: dict[str, Any], stream: TextIO) -> None:
             Text(task["label"]),
             task["fingerprint"],
             f"{task['rows']:,}",
+            f"{task['row_shares']['read']:.0%}" if task["row_shares"] else "",
             Text(served),
             style=None if task["covered"] else "yellow",
         )

@@ -15,6 +15,7 @@ from rlar.evals.record import make_record
 from rlar.registry.registry import Registry
 from rlar.rows.read import ColumnMap, RejectedRow, completions_of, read_objects, row_to_example
 from rlar.scoring.scorer import RoutedSample, Scorer
+from rlar.text.answer_format import searched_share
 from rlar.types import Example, JsonObject, Reward
 
 PASSED = 0.5
@@ -54,11 +55,13 @@ def evaluate_policy(
         values = [[reward.reward for reward in rewards[index]] for index in groups[name]]
         beside = [[reward.reward for reward in others[index]] for index in groups[name]] if others else None
         given = [rows[index][2] for index in groups[name]]
-        tasks.append(_task(name, values, beside, given, ks))
+        searched = searched_share([text for index in groups[name] for text in rows[index][1]])
+        tasks.append({**_task(name, values, beside, given, ks), "searched": searched})
     statuses: dict[str, int] = {}
     for reward in (reward for row in rewards for reward in row):
         statuses[reward.status] = statuses.get(reward.status, 0) + 1
     lines = [f"{len(rows)} prompts, {sum(len(row[1]) for row in rows)} completions; " + ", ".join(f"{count} {name}" for name, count in statuses.items()) + "."]  # fmt: skip
+    lines.append("searched: share of completions in no agreed format, in which an answer has to be looked for.")
     if second:
         lines.append("second: mean reward of the second registry; agreement: share of completions on which both pass or both fail.")  # fmt: skip
     elif any(row[2] for row in rows):

@@ -216,10 +216,10 @@ def _tool(result: JsonObject) -> list[Block]:
 def _policy(result: JsonObject) -> list[Block]:
     rows = result["tasks"]
     curves = {row["task"]: [(float(k), value) for k, value in row["pass_at"].items()] for row in rows if row["pass_at"]}
-    columns = ["task", "prompts", "completions", "mean reward", "passed", "coverage", "second", "agreement"]
+    columns = ["task", "prompts", "completions", "mean reward", "passed", "coverage", "searched", "second", "agreement"]
     return [
         Block("Completions by task", result["lines"], columns,
-              [[row["task"], row["prompts"], row["completions"], row["mean"], row["passed"], row["coverage"], row["second"], row["agreement"]] for row in rows],
+              [[row["task"], row["prompts"], row["completions"], row["mean"], row["passed"], row["coverage"], row["searched"], row["second"], row["agreement"]] for row in rows],
               numeric=columns[1:], charts=[svg.lines("pass@k", curves, x_name="k", y_name="pass@k", low=0, log_x=True)] if curves else []),
     ]  # fmt: skip
 

@@ -94,6 +94,9 @@ def list_tasks(address: str) -> Listing:
                     "covered": recipe is not None,
                     "tools": tools,
                     "recipe_version": recipe.version if recipe else None,
+                    "row_shares": {tool: shares.model_dump() for tool, shares in recipe.row_shares.items()}
+                    if recipe
+                    else {},
                     "contract": task.contract.model_dump(mode="json", exclude_defaults=True),
                 }
             )
