@@ -44,6 +44,8 @@ class _Case:
     """What tells a mutant from its original: labelled completions first."""
     labelled: int
     """How many of the witnesses are labelled completions."""
+    seconds: float
+    """What scoring all of them may take."""
 
 
 def evaluate_gate(
@@ -196,7 +198,7 @@ def _case(
     samples = [probe.sample for probe in probes.probes if not probe.may_loop]
     most = 48 if tool.runs == "sandbox" else MOST_WITNESSES
     given = _spread(labelled, most)
-    return _Case(tool, task, (*given, *_spread(samples, most)), len(given))
+    return _Case(tool, task, (*given, *_spread(samples, most)), len(given), 2 * budget.seconds)
 
 
 def _spread(samples: Sequence[Sample], most: int) -> list[Sample]:
@@ -212,7 +214,7 @@ def _one(
     started = time.monotonic()
     slow = case.tool.runs == "sandbox"
     unmutated = _certify(case, case.tool, resources, policy, seed)
-    expected = list(verdicts(case.tool, case.witnesses))
+    expected = verdicts(case.tool, case.witnesses, case.seconds)
     chosen = wrapped(case.tool) + rewritten(case.tool, resources, count=rewrites // 3 if slow else rewrites, seed=seed)
     found = [_try(case, mutant, expected, resources, policy, seed) for mutant in chosen]
     counted = [each for each in found if each["verdict"] in ("killed", "survived")]
@@ -246,7 +248,10 @@ def _try(
     if tool is None:
         return {**base, "verdict": "cannot be made", "why": problem}
     graded = case.tool.role == "quality"
-    found = [_differs(one, other, graded) for one, other in zip(expected, verdicts(tool, case.witnesses), strict=True)]
+    found = [
+        _differs(one, other, graded)
+        for one, other in zip(expected, verdicts(tool, case.witnesses, case.seconds), strict=True)
+    ]
     changed = sum(found)
     if not changed:
         return {**base, "verdict": "no change", "why": ""}

@@ -12,13 +12,14 @@ import importlib
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from rlar.errors import boundary
 from rlar.gate.gate import tool_role
+from rlar.gate.run import Trial
 from rlar.tool import LibraryTool, Resources, RewardTool
 from rlar.types import Sample, Score, ToolSpec, abstain, ok
 
@@ -323,16 +324,11 @@ def make(mutant: Mutant) -> tuple[RewardTool | None, str]:
     return tool, problems[0] if problems else ""
 
 
-def verdicts(tool: RewardTool, samples: Sequence[Sample]) -> Iterator[tuple[str, float | None]]:
-    """Status and value of every sample; a tool that raises has "raised"."""
+def verdicts(tool: RewardTool, samples: Sequence[Sample], seconds: float) -> list[tuple[str, float | None]]:
+    """Status and value of every sample, in order; failed where the tool raises, or has hung before.
 
-    def raised(_error: Exception) -> Score | None:
-        return None
-
-    for sample in samples:
-
-        def one(sample: Sample = sample) -> Score | None:
-            return tool.score([sample])[0]
-
-        score = boundary(one, raised)
-        yield ("raised", None) if score is None else (score.status, score.value)
+    Args:
+        seconds: for all of them, on a machine with nothing else to do.
+    """
+    with Trial(tool, seconds) as trial:
+        return [(score.status, score.value) for score in trial.score_all(samples).scores]
