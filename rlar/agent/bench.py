@@ -102,18 +102,9 @@ class Workbench:
         """The user's labelled pairs by task; asked for after the tasks are stored. Raises DatasetError."""
 
         def read() -> Labelled:
-            from rlar.discover.row_router import RowRouter
-            from rlar.gate.labelled import labelled_pairs
+            from rlar.gate.labelled import stored_pairs
 
-            if config.labelled is None:
-                return {}
-            registry = self.registry(config.registry)
-            tasks = registry.tasks(with_examples=False)
-            return labelled_pairs(
-                config.labelled,
-                RowRouter.from_arrays(registry.router_arrays(), tuple(tasks), source=registry.name),
-                tasks,
-            )
+            return {} if config.labelled is None else stored_pairs(self.registry(config.registry), config.labelled)
 
         return self._once("labelled", config, read)
 

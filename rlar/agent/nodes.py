@@ -32,8 +32,8 @@ from rlar.config import BuildConfig
 from rlar.discover.discover import discover
 from rlar.discover.row_router import RowRouter
 from rlar.discover.stream import WORTH_PROCESSES, assign_stream, processors
-from rlar.errors import HostRefused, ToolError
-from rlar.gate import build_recipe, certify, rejected_certificate, why_uncovered
+from rlar.errors import HostRefused
+from rlar.gate import build_recipe, certify_spec, why_uncovered
 from rlar.gate.answer_format import try_answer_format
 from rlar.gate.policy import load_policy
 from rlar.gate.probes import pairs_digest
@@ -45,9 +45,9 @@ from rlar.registry.registry import Registry, RowRecord
 from rlar.rows.read import ColumnMap, RowStats, usable_rows
 from rlar.text.answer_format import searched_share, sentence_of
 from rlar.tool import Resources
-from rlar.tools.load import kind_of, load_tool
+from rlar.tools.load import kind_of
 from rlar.tools.outdated import what_is_outdated
-from rlar.types import Certificate, Example, LabelledPair, Recipe, RowShares, TaskSpec, ToolSpec
+from rlar.types import Certificate, Example, Recipe, RowShares, TaskSpec, ToolSpec
 
 CHUNK = 2_000
 """Rows assigned and committed at a time."""
@@ -187,7 +187,9 @@ def test_candidates(
         emit({"event": "testing", "fingerprint": task.fingerprint, "tool": spec.id})
         try:
             with _resources(bench, config, task, spec) as (resources, meter):
-                certificate = _certificate(spec, task, config, resources, labelled)
+                certificate = certify_spec(
+                    spec, task, resources, policy=load_policy(config.policy), seed=config.seed, labelled=labelled
+                )
         except HostRefused as error:
             found.notes.append(f"{spec.id} was not tried: {error}")
             continue
@@ -207,21 +209,6 @@ def test_candidates(
             }
         )
     return found
-
-
-def _certificate(
-    spec: ToolSpec, task: TaskSpec, config: BuildConfig, resources: Resources, labelled: tuple[LabelledPair, ...]
-) -> Certificate:
-    policy = load_policy(config.policy)
-    try:
-        tool = load_tool(spec, resources)
-    except HostRefused:
-        raise
-    except ToolError as error:
-        return rejected_certificate(spec, task, policy=policy, seed=config.seed, reason=str(error))
-    return certify(
-        tool, task, policy=policy, seed=config.seed, labelled=labelled, reload=lambda: load_tool(spec, resources)
-    )
 
 
 @contextlib.contextmanager

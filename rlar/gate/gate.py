@@ -13,6 +13,7 @@ from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from rlar.errors import HostRefused, ToolError
 from rlar.gate import checks
 from rlar.gate.baseline import baseline
 from rlar.gate.checks import Measured, is_first_right, mean
@@ -28,9 +29,9 @@ from rlar.gate.stats import fit_calibration, own_scale, row_offsets
 from rlar.gate.trials import Timed, determinism, faults, sanity
 from rlar.kinds import LIBRARY
 from rlar.kinds.own_answers import ACCEPTED
-from rlar.tool import LibraryTool, RewardTool
+from rlar.tool import LibraryTool, Resources, RewardTool
 from rlar.tools.groups import needs_whole_groups
-from rlar.tools.load import Place, kind_of, where
+from rlar.tools.load import Place, kind_of, load_tool, where
 from rlar.types import (
     Calibration,
     Certificate,
@@ -179,6 +180,28 @@ def run_class(tool: RewardTool) -> RunClass:
     if isinstance(tool, LibraryTool):
         return tool.runs
     return kind_of(tool.spec).budget
+
+
+def certify_spec(
+    spec: ToolSpec,
+    task: TaskSpec,
+    resources: Resources,
+    *,
+    policy: GatePolicy,
+    seed: int,
+    labelled: Sequence[LabelledPair] = (),
+) -> Certificate:
+    """The evidence for a tool as data; one that cannot be loaded is rejected with that reason.
+
+    Raises HostRefused where it talks to a host that the user has not allowed: nothing is known about it then.
+    """
+    try:
+        tool = load_tool(spec, resources)
+    except HostRefused:
+        raise
+    except ToolError as error:
+        return rejected_certificate(spec, task, policy=policy, seed=seed, reason=str(error))
+    return certify(tool, task, policy=policy, seed=seed, labelled=labelled, reload=lambda: load_tool(spec, resources))
 
 
 def rejected_certificate(

@@ -8,6 +8,7 @@ from typing import Any
 from rlar.discover.row_router import RowRouter
 from rlar.errors import DatasetError
 from rlar.kinds.bind import bind
+from rlar.registry.registry import Registry
 from rlar.rows.read import RejectedRow, read_objects, row_to_example
 from rlar.types import Example, LabelledPair, TaskSpec
 
@@ -48,6 +49,13 @@ def labelled_pairs(path: str, router: RowRouter, tasks: Sequence[TaskSpec]) -> d
                 )
             )
     return {name: tuple(pairs) for name, pairs in found.items()}
+
+
+def stored_pairs(registry: Registry, path: str) -> dict[str, tuple[LabelledPair, ...]]:
+    """The pairs of a file by task, as a registry's router sorts them. Raises as `labelled_pairs`."""
+    tasks = registry.tasks(with_examples=False)
+    router = RowRouter.from_arrays(registry.router_arrays(), tuple(tasks), source=registry.name)
+    return labelled_pairs(path, router, tasks)
 
 
 def _rows(path: str) -> Iterator[tuple[Example, list[tuple[str, str]]]]:
