@@ -124,10 +124,10 @@ class Workbench:
 
     def _usual_sources(self, config: BuildConfig) -> Sequence[CandidateSource]:
         registry = self.registry(config.registry)
-        found: list[CandidateSource] = [RegistrySource(registry), LibrarySource(config.tool_params)]
+        sources: list[CandidateSource] = [RegistrySource(registry), LibrarySource(config.tool_params)]
         if config.hub or config.web:
-            found.append(self._hub_source(config))
-        return found
+            sources.append(self._hub_source(config))
+        return sources
 
     def _hub_source(self, config: BuildConfig) -> CandidateSource:
         from rlar.agent.hub.source import DownloadBudget, HubSource
@@ -210,12 +210,12 @@ class Writers:
         notes: list[str] = []
         passed_over: list[PassedOver] = []
         for writer in order:
-            found = writer.write(task, tried)
-            notes += found.notes
-            passed_over += found.passed_over
-            if found.tools:
+            outcome = writer.write(task, tried)
+            notes += outcome.notes
+            passed_over += outcome.passed_over
+            if outcome.tools:
                 break
-        return found.model_copy(update={"notes": tuple(notes), "passed_over": tuple(passed_over)})
+        return outcome.model_copy(update={"notes": tuple(notes), "passed_over": tuple(passed_over)})
 
 
 def tell_call(record: Any) -> None:

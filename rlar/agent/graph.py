@@ -189,12 +189,12 @@ def make_task_graph(bench: Workbench) -> Graph:
 
         task = TaskSpec.model_validate(state["task"])
         tools = [ToolSpec.model_validate(item) for item in state.get("candidates", [])]
-        found = test_candidates(bench, settings_of(state), task, tools, get_stream_writer())
-        certificates = [item.model_dump(mode="json") for item in found.certificates]
+        tested = test_candidates(bench, settings_of(state), task, tools, get_stream_writer())
+        certificates = [item.model_dump(mode="json") for item in tested.certificates]
         return {
             "certificates": [*state.get("certificates", []), *certificates],
             "candidates": [],
-            "notes": [*state.get("notes", []), *found.notes],
+            "notes": [*state.get("notes", []), *tested.notes],
         }
 
     def after_self_test(state: TaskState) -> Literal["generate", "register"]:
@@ -287,8 +287,8 @@ def make_graph(bench: Workbench, checkpointer: Any = None) -> Graph:
 
         rows = state.get("rows", {})
         expected = rows.get("accepted", 0)
-        found = assign_rows(bench, config_of(bench, dict(state)), get_stream_writer(), expected_rows=expected)
-        return {"rows": {**rows, **found}}
+        counts = assign_rows(bench, config_of(bench, dict(state)), get_stream_writer(), expected_rows=expected)
+        return {"rows": {**rows, **counts}}
 
     def finish(state: BuildState, config: RunnableConfig) -> dict[str, Any]:
         from rlar.agent.nodes import finish_build

@@ -152,13 +152,13 @@ def assign_rows(bench: Workbench, config: BuildConfig, emit: Emit, *, expected_r
             unread.notice(row)
         done += len(chunk)
         emit({"event": "assigned", "rows": done})
-    found: dict[str, Any] = {"counts": dict(sorted(counts.items()))}
+    result: dict[str, Any] = {"counts": dict(sorted(counts.items()))}
     if (llm := bench.llm(config)) is not None:
         before = llm.spent("")
-        changed, found["bindings"] = unread.read(llm)
+        changed, result["bindings"] = unread.read(llm)
         registry.put_rows(changed)
-        found["bindings"]["calls"] = llm.spent("").calls - before.calls
-    return found
+        result["bindings"]["calls"] = llm.spent("").calls - before.calls
+    return result
 
 
 class Tested(NamedTuple):
@@ -182,7 +182,7 @@ def test_candidates(
     A judge that could not be asked to the end (budget, network) gets no certificate: nothing was proven either way.
     """
     labelled = bench.labelled(config).get(task.fingerprint, ()) if candidates else ()
-    found = Tested([], [])
+    tested = Tested([], [])
     for spec in candidates:
         emit({"event": "testing", "fingerprint": task.fingerprint, "tool": spec.id})
         try:
@@ -191,12 +191,12 @@ def test_candidates(
                     spec, task, resources, policy=load_policy(config.policy), seed=config.seed, labelled=labelled
                 )
         except HostRefused as error:
-            found.notes.append(f"{spec.id} was not tried: {error}")
+            tested.notes.append(f"{spec.id} was not tried: {error}")
             continue
         if meter is not None and meter.trouble:
-            found.notes.append(f"{spec.id} was not tried to the end: {meter.trouble}")
+            tested.notes.append(f"{spec.id} was not tried to the end: {meter.trouble}")
             continue
-        found.certificates.append(certificate)
+        tested.certificates.append(certificate)
         emit(
             {
                 "event": "tested",
@@ -208,7 +208,7 @@ def test_candidates(
                 "cost_ms_p50": certificate.cost_ms_p50,
             }
         )
-    return found
+    return tested
 
 
 @contextlib.contextmanager
@@ -242,12 +242,12 @@ def retrieve_candidates(
     approvals: list[dict[str, Any]] = []
     downloaded = 0
     for source in bench.sources(config):
-        found = source.find(task, decisions)
-        notes.extend(found.notes)
-        passed_over.extend({"source": source.name, **each.model_dump(mode="json")} for each in found.passed_over)
-        approvals.extend({"source": source.name, **each.model_dump(mode="json")} for each in found.approvals)
-        downloaded += int(found.cost.get("bytes", 0))
-        for tool in found.tools:
+        supply = source.find(task, decisions)
+        notes.extend(supply.notes)
+        passed_over.extend({"source": source.name, **each.model_dump(mode="json")} for each in supply.passed_over)
+        approvals.extend({"source": source.name, **each.model_dump(mode="json")} for each in supply.approvals)
+        downloaded += int(supply.cost.get("bytes", 0))
+        for tool in supply.tools:
             candidates.setdefault(tool.id, tool)
     evidence = pairs_digest(bench.labelled(config).get(task.fingerprint, ()))
     waiting, standing = sort_by_standing(registry, config, task, list(candidates.values()), evidence)
@@ -385,16 +385,16 @@ def generate_tools(
     """
     by_id = {tool.id: tool for tool in tools}
     tried = [Tried(tool=by_id[each.tool_id], certificate=each) for each in certificates if each.tool_id in by_id]
-    found = bench.writer(config).write(task, tried)
-    fresh = [tool for tool in found.tools if tool.id not in by_id]
+    proposal = bench.writer(config).write(task, tried)
+    fresh = [tool for tool in proposal.tools if tool.id not in by_id]
     evidence = pairs_digest(bench.labelled(config).get(task.fingerprint, ()))
     waiting, standing = sort_by_standing(bench.registry(config.registry), config, task, fresh, evidence)
     return {
         "candidates": [tool.model_dump(mode="json") for tool in waiting],
         "tools": [tool.model_dump(mode="json") for tool in [*tools, *fresh]],
         "certificates": [each.model_dump(mode="json") for each in [*certificates, *standing]],
-        "passed_over": [{"source": "writer", **each.model_dump(mode="json")} for each in found.passed_over],
-        "notes": list(found.notes),
+        "passed_over": [{"source": "writer", **each.model_dump(mode="json")} for each in proposal.passed_over],
+        "notes": list(proposal.notes),
         "attempts": attempts + 1,
         "written": bool(fresh),
     }
@@ -511,10 +511,10 @@ def _with_answer_format(
     is_added = adds and check.passed is True
     if check.passed:
         tried = f"the strict reader passed {check.probes} probes"
-        told = f'answer format {name} {"added" if is_added else "suggested"}: "{sentence}"; {tried}'
+        note = f'answer format {name} {"added" if is_added else "suggested"}: "{sentence}"; {tried}'
     else:
-        told = f"answer format {name} not {'added' if adds else 'suggested'}: {check.note}"
-    body = {"name": name, "sentence": sentence, "added": is_added, "check": check.model_dump(mode="json"), "note": told}
+        note = f"answer format {name} not {'added' if adds else 'suggested'}: {check.note}"
+    body = {"name": name, "sentence": sentence, "added": is_added, "check": check.model_dump(mode="json"), "note": note}
     return (recipe.model_copy(update={"answer_format": name}) if is_added else recipe), body
 
 

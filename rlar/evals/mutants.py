@@ -78,8 +78,8 @@ def _true_on_exception(tool: RewardTool, sample: Sample) -> Score:
 
 
 def _substring(tool: RewardTool, sample: Sample) -> Score:
-    found = any(one and one.strip().casefold() in sample.completion.casefold() for one in sample.references)
-    return ok(1.0) if found else _one(tool, sample)
+    contains = any(one and one.strip().casefold() in sample.completion.casefold() for one in sample.references)
+    return ok(1.0) if contains else _one(tool, sample)
 
 
 def _no_normalisation(tool: RewardTool, sample: Sample) -> Score:
@@ -286,12 +286,12 @@ def rewritten(tool: LibraryTool, resources: Resources, *, count: int, seed: int)
     def maker(index: int, name: str) -> Callable[[], RewardTool]:
         return lambda: _compiled(tool, resources, source, index, name)
 
-    found = []
+    mutants = []
     for index in chosen:
         operator, line = counter.places[index]
         name = f"{operator} (line {line})"
-        found.append(Mutant(name, operator, maker(index, name)))
-    return found
+        mutants.append(Mutant(name, operator, maker(index, name)))
+    return mutants
 
 
 def _compiled(tool: LibraryTool, resources: Resources, source: str, index: int, name: str) -> RewardTool:

@@ -56,11 +56,11 @@ class Measured:
 
     def anchors(self) -> dict[tuple[int, str], int]:
         """Index of each row's right and wrong answers by kind: what other probes are compared with."""
-        found: dict[tuple[int, str], int] = {}
+        indices: dict[tuple[int, str], int] = {}
         for index, probe in enumerate(self.probes):
             if probe.check in {"oracle", "discrimination"}:
-                found.setdefault((probe.row, probe.kind), index)
-        return found
+                indices.setdefault((probe.row, probe.kind), index)
+        return indices
 
     def covered_rows(self) -> set[int]:
         """Rows whose first right answer the tool put a number on."""
@@ -104,17 +104,17 @@ def row_count(measured: Measured) -> CheckResult:
 
 def oracle(measured: Measured) -> CheckResult:
     """The reference, dressed as a model would write it, scores near the top."""
-    found = _level(measured, "oracle", at_least=measured.limits.oracle_min, kind_bound=measured.limits.oracle_kind_min)
+    result = _level(measured, "oracle", at_least=measured.limits.oracle_min, kind_bound=measured.limits.oracle_kind_min)
     rows = measured.covered_rows()
     own = len(rows - measured.probe_set.independent)
     if not own or measured.silence_is_high:
-        return found
+        return result
     # A misreading of the row is in such an answer, too, and cannot show.
     note = f"the right answers of {own} of {len(rows)} rows were made by the reading on trial, without a reference"
-    return found.model_copy(
+    return result.model_copy(
         update={
-            "note": f"{found.note}; {note}" if found.note else note,
-            "details": {**found.details, "independent_rows": len(rows) - own, "rows": len(rows)},
+            "note": f"{result.note}; {note}" if result.note else note,
+            "details": {**result.details, "independent_rows": len(rows) - own, "rows": len(rows)},
         }
     )
 
@@ -218,18 +218,18 @@ def margin(measured: Measured) -> CheckResult:
         if probe.row in rows and value is not None and probe.check in {"oracle", "floor"}:
             (high if probe.check == "oracle" else low)[probe.row].append(value)
     margins = {row: [mean(high[row]) - mean(low[row])] for row in sorted(high) if low.get(row)}
-    found = row_interval(measured, margins)
-    if found is None:
+    bounds = row_interval(measured, margins)
+    if bounds is None:
         return CheckResult(name="margin", passed=None, note="no row has both a scored right answer and a scored floor")
     threshold = measured.limits.margin_min
     return CheckResult(
         name="margin",
-        passed=found[0] >= threshold,
+        passed=bounds[0] >= threshold,
         value=round(mean([each[0] for each in margins.values()]), 6),
         threshold=threshold,
-        interval=found,
+        interval=bounds,
         probes=len(margins),
-        note="" if found[0] >= threshold else "the lower end of the interval is below the threshold",
+        note="" if bounds[0] >= threshold else "the lower end of the interval is below the threshold",
     )
 
 
@@ -403,20 +403,20 @@ def labelled(measured: Measured) -> CheckResult | None:
         for number, index in enumerate(better)
     }
     accuracy = mean([each[0] for each in credits.values()])
-    found = row_interval(measured, credits)
+    bounds = row_interval(measured, credits)
     needed, threshold = measured.policy.labelled_min_pairs, measured.limits.labelled_min
     if len(better) < needed:
         note = f"too few labelled pairs: {len(better)}, {needed} needed"
         return CheckResult(
-            name="labelled", passed=None, value=round(accuracy, 6), interval=found, probes=len(better), note=note
+            name="labelled", passed=None, value=round(accuracy, 6), interval=bounds, probes=len(better), note=note
         )
     scored = mean([float(measured.scores[i].status == "ok" and measured.scores[i + 1].status == "ok") for i in better])
     return CheckResult(
         name="labelled",
-        passed=accuracy >= threshold and found is not None and found[0] > 0.5,
+        passed=accuracy >= threshold and bounds is not None and bounds[0] > 0.5,
         value=round(accuracy, 6),
         threshold=threshold,
-        interval=found,
+        interval=bounds,
         probes=len(better),
         details={"scored_share": round(scored, 6)},
     )

@@ -51,8 +51,8 @@ _ALWAYS = ("rlar", "pydantic", "numpy")
 def environment(spec: ToolSpec) -> JsonObject:
     """Versions that matter for a tool; what is not installed is left out."""
     names = _ALWAYS + kind_of(spec).packages
-    found = {name: held for name in names if (held := _version(name))}
-    return {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}", **found}
+    versions = {name: held for name in names if (held := _version(name))}
+    return {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}", **versions}
 
 
 @cache
@@ -170,8 +170,8 @@ def tool_role(tool: RewardTool) -> Role:
         return tool.role
     claimed = tool.spec.params.get("role")
     if claimed in ("verifier", "quality", "guard"):
-        found: Role = claimed
-        return found
+        role: Role = claimed
+        return role
     return kind_of(tool.spec).role
 
 
@@ -349,7 +349,7 @@ def _certificate(
     tiers = sorted({str(each["tier"]) for each in details if each.get("tier")})
     notes = {"probe_notes": list(probe_set.notes)} if probe_set and probe_set.notes else {}
     evidence = {"labelled": pairs_digest(probe_set.labelled)} if probe_set and probe_set.labelled else {}
-    found: dict[str, Any] = {**environment(spec), **notes, **evidence, **_asked(details)}
+    conditions: dict[str, Any] = {**environment(spec), **notes, **evidence, **_asked(details)}
     discrimination = by_name.get("discrimination")
     return Certificate(
         tool_id=spec.id,
@@ -368,7 +368,7 @@ def _certificate(
         policy_version=policy.id,
         seed=seed,
         code_hash=spec.code_hash,
-        environment=found,
+        environment=conditions,
         created_at=now().astimezone(UTC).isoformat(timespec="seconds"),
     )
 

@@ -29,7 +29,7 @@ def labelled_pairs(path: str, router: RowRouter, tasks: Sequence[TaskSpec]) -> d
     Raises:
         DatasetError: the file cannot be read, or a row is no pair (with file and line).
     """
-    found: dict[str, list[LabelledPair]] = {}
+    pairs_by_task: dict[str, list[LabelledPair]] = {}
     contracts = {task.fingerprint: task.contract for task in tasks}
     rows = list(_rows(path))
     if not rows:
@@ -38,7 +38,7 @@ def labelled_pairs(path: str, router: RowRouter, tasks: Sequence[TaskSpec]) -> d
         name = assignment.fingerprint or ""
         binding = bind(example, contracts[name]) if name in contracts else {}
         for better, worse in pairs:
-            found.setdefault(name, []).append(
+            pairs_by_task.setdefault(name, []).append(
                 LabelledPair(
                     prompt=example.text,
                     better=better,
@@ -48,7 +48,7 @@ def labelled_pairs(path: str, router: RowRouter, tasks: Sequence[TaskSpec]) -> d
                     binding=binding,
                 )
             )
-    return {name: tuple(pairs) for name, pairs in found.items()}
+    return {name: tuple(pairs) for name, pairs in pairs_by_task.items()}
 
 
 def stored_pairs(registry: Registry, path: str) -> dict[str, tuple[LabelledPair, ...]]:

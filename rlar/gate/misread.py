@@ -40,15 +40,15 @@ class RowReadings:
 
     def check(self, policy: GatePolicy) -> CheckResult:
         """The share of misread rows; the upper end of its interval counts."""
-        found = share_interval(len(self.misread), self.rows)
+        bounds = share_interval(len(self.misread), self.rows)
         names = [f"{name}: {why}" for name, why in self.misread.values()]
         note = f"{len(names)} of {self.rows} rows are misread; scoring abstains on such rows, e.g. {names[0]}"
         return CheckResult(
             name="misread",
-            passed=found[1] <= policy.max_misread_share,
+            passed=bounds[1] <= policy.max_misread_share,
             value=round(len(names) / self.rows, 6),
             threshold=policy.max_misread_share,
-            interval=found,
+            interval=bounds,
             probes=self.rows,
             note=note,
             details={"rows": names[:NAMED], "unproven": len(self.unproven)},

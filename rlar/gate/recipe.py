@@ -120,10 +120,10 @@ def first_reason(certificate: Certificate) -> str:
 
 def _latest(task: TaskSpec, certificates: Sequence[Certificate]) -> list[Certificate]:
     """The last certificate of each tool for this task, in the order given."""
-    found: Mapping[str, Certificate] = {
+    latest: Mapping[str, Certificate] = {
         each.tool_id: each for each in certificates if each.fingerprint == task.fingerprint
     }
-    return list(found.values())
+    return list(latest.values())
 
 
 def _served(task: TaskSpec, certificates: Sequence[Certificate], policy: GatePolicy) -> list[Certificate]:
@@ -133,8 +133,8 @@ def _served(task: TaskSpec, certificates: Sequence[Certificate], policy: GatePol
 
 
 def _abstains(certificate: Certificate) -> float:
-    found = certificate.check("coverage")
-    return round(found.value or 0.0, 3) if found else 0.0
+    coverage = certificate.check("coverage")
+    return round(coverage.value or 0.0, 3) if coverage else 0.0
 
 
 def _standing(certificate: Certificate) -> tuple[float, float, int]:

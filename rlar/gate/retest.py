@@ -96,7 +96,7 @@ def _replace(registry: Registry, old: ToolSpec, new: ToolSpec, certificate: Cert
     assert task is not None, certificate.fingerprint
     if recipe is not None:
         names = {old.id: new.id}
-        calibrations = {names.get(tool, tool): found for tool, found in recipe.calibrations.items()}
+        calibrations = {names.get(tool, tool): calibration for tool, calibration in recipe.calibrations.items()}
         if old.id in recipe.calibrations:
             calibrations[new.id] = certificate.calibration
         recipe = recipe.model_copy(

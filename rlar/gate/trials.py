@@ -221,7 +221,7 @@ def determinism(
     else:
         notes.append("not tried: another process")
     compared = differing = timeouts = 0
-    found: list[str] = []
+    differences: list[str] = []
     for name, run, positions in trials:
         ran = run()
         if ran.problem:
@@ -235,21 +235,21 @@ def determinism(
             if not _same(first, score, tolerance):
                 differing += 1
                 probe = probes[chosen[position]]
-                if len(found) + len(problems) < 5:
-                    found.append(f"{name}: {probe.check}/{probe.kind} {_told(first)} then {_told(score)}")
+                if len(differences) + len(problems) < 5:
+                    differences.append(f"{name}: {probe.check}/{probe.kind} {_told(first)} then {_told(score)}")
     if timeouts > max_timeout_share * (compared + timeouts):
         problems.append(f"ran out of time on {timeouts} of {compared + timeouts} repeated probes")
     share = 1 - differing / compared if compared else 1.0
     passed = share >= needed and not problems
-    told = [*problems, *found]
+    trouble = [*problems, *differences]
     return CheckResult(
         name="determinism",
         passed=passed,
         value=round(share, 6) if compared else None,
         threshold=needed,
         probes=len(chosen),
-        note="; ".join([*([] if passed else told[:3]), *notes]),
-        details={"trials": [name for name, _, _ in trials], "differences": told},
+        note="; ".join([*([] if passed else trouble[:3]), *notes]),
+        details={"trials": [name for name, _, _ in trials], "differences": trouble},
     )
 
 
