@@ -99,11 +99,15 @@ def _replace(registry: Registry, old: ToolSpec, new: ToolSpec, certificate: Cert
         calibrations = {names.get(tool, tool): calibration for tool, calibration in recipe.calibrations.items()}
         if old.id in recipe.calibrations:
             calibrations[new.id] = certificate.calibration
+        row_shares = {tool: shares for tool, shares in recipe.row_shares.items() if tool != old.id}
+        if certificate.row_shares.read < 1.0 and new.id in calibrations:
+            row_shares[new.id] = certificate.row_shares
         recipe = recipe.model_copy(
             update={
                 "gates": tuple(names.get(tool, tool) for tool in recipe.gates),
                 "qualities": tuple((names.get(tool, tool), weight) for tool, weight in recipe.qualities),
                 "calibrations": calibrations,
+                "row_shares": row_shares,
             }
         )
     registry.put_outcome(task, tools=[new], certificates=[certificate], recipe=recipe)
