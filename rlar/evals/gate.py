@@ -27,7 +27,7 @@ from rlar.gate.probes import make_probes
 from rlar.kinds import candidates, library_class
 from rlar.kinds.bind import bind
 from rlar.rows.read import RowStats, usable_rows
-from rlar.tool import LibraryTool, Resources
+from rlar.tool import LibraryTool, Resources, RewardTool
 from rlar.tools.library import library_spec
 from rlar.types import Certificate, JsonObject, Sample, TaskSpec
 
@@ -269,9 +269,6 @@ def _differs(one: tuple[str, float | None], other: tuple[str, float | None], gra
     return abs(one[1] - other[1]) >= GRADED_CHANGE if graded else (one[1] >= 0.5) != (other[1] >= 0.5)
 
 
-def _certify(case: _Case, tool: object, resources: Resources, policy: GatePolicy, seed: int) -> Certificate:
-    from rlar.tool import RewardTool
-
-    assert isinstance(tool, RewardTool), tool
+def _certify(case: _Case, tool: RewardTool, resources: Resources, policy: GatePolicy, seed: int) -> Certificate:
     elsewhere = resources.shared("certify.elsewhere", OtherProcess)
     return certify(tool, case.task, policy=policy, seed=seed, reload=None, elsewhere=elsewhere)

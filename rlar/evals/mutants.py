@@ -311,17 +311,11 @@ def _compiled(tool: LibraryTool, resources: Resources, source: str, index: int, 
 
 def make(mutant: Mutant) -> tuple[RewardTool | None, str]:
     """The live mutant, or None and why it cannot even be loaded."""
-    problems: list[str] = []
 
-    def broke(error: Exception) -> RewardTool | None:
-        problems.append(f"{type(error).__name__}: {error}")
-        return None
+    def load() -> tuple[RewardTool | None, str]:
+        return mutant.make(), ""
 
-    def load() -> RewardTool | None:
-        return mutant.make()
-
-    tool = boundary(load, broke)
-    return tool, problems[0] if problems else ""
+    return boundary(load, lambda error: (None, f"{type(error).__name__}: {error}"))
 
 
 def verdicts(tool: RewardTool, samples: Sequence[Sample], seconds: float) -> list[tuple[str, float | None]]:

@@ -131,7 +131,10 @@ def hack_panel(measured: Measured) -> CheckResult:
 
 def guard_floor(measured: Measured) -> CheckResult:
     """At least one kind of broken text is caught on nearly every row."""
-    by_kind = _by_kind(measured, "floor", lambda index: measured.value(index))
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for index in measured.probe_set.of("floor"):
+        if (value := measured.value(index)) is not None:
+            by_kind[measured.probes[index].kind].append(value)
     means = {kind: mean(values) for kind, values in by_kind.items() if values}
     caught = sorted(kind for kind, value in means.items() if value <= measured.limits.floor_kind_max)
     if not means:
@@ -420,14 +423,6 @@ def labelled(measured: Measured) -> CheckResult | None:
         probes=len(better),
         details={"scored_share": round(scored, 6)},
     )
-
-
-def _by_kind(measured: Measured, check: str, value_of: Callable[[int], float | None]) -> dict[str, list[float]]:
-    by_kind: dict[str, list[float]] = defaultdict(list)
-    for index in range(len(measured.probes)):
-        if measured.probes[index].check == check and (value := value_of(index)) is not None:
-            by_kind[measured.probes[index].kind].append(value)
-    return by_kind
 
 
 def _kind_table(by_kind: Mapping[str, Sequence[float]]) -> JsonObject:
