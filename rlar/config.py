@@ -138,12 +138,12 @@ class BuildConfig(BaseModel):
     """Repairs of a tool that failed the gate.
 
     How often its writer hears what it failed at and may try again."""
-    answer_format: Annotated[Literal["keep", "suggest", "add"], Option()] = "keep"
+    answer_format: Annotated[Literal["keep", "suggest", "add", "drop"], Option()] = "keep"
     """How completions have to end: keep takes rows as they are; suggest names a format for each task in the report; add
-    puts it into the recipe, where the gate found it safe.
+    puts it into the recipe, where the gate found it safe; drop takes it out again.
 
-    A policy is then asked for it in the prompt (training, export, server), and what misses it is worth 0. It stays when a
-    later build meets the task again."""
+    A policy is asked for an added format in the prompt (training, export, server), and what misses it is worth 0. It stays
+    when a later build meets the task again, until one with drop does."""
     prompt_column: Annotated[str | None, Option()] = None
     """Column of the prompt, if it has an unusual name."""
     reference_column: Annotated[str | None, Option()] = None

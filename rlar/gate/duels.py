@@ -58,7 +58,7 @@ def opponents(probes: Sequence[Probe]) -> dict[int, Sample]:
             rights.setdefault(probe.row, probe)
         elif probe.check in {"floor", "discrimination", "hack_panel"} and probe.sample.completion.strip():
             wrongs[probe.row].append(probe)
-    found: dict[int, Sample] = {}
+    foes: dict[int, Sample] = {}
     for index, probe in enumerate(probes):
         other: Probe | None
         if probe.check == "labelled":
@@ -69,8 +69,8 @@ def opponents(probes: Sequence[Probe]) -> dict[int, Sample]:
         else:
             other = rights.get(probe.row)
         if other is not None:
-            found[id(probe.sample)] = other.sample
-    return found
+            foes[id(probe.sample)] = other.sample
+    return foes
 
 
 def _gravest(probes: Sequence[Probe]) -> Probe | None:

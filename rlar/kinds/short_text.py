@@ -462,7 +462,7 @@ def uncued(text: str, found: Claims, meets: Callable[[str], bool], parts: Sequen
 
 
 class ShortTextF1(LibraryTool):
-    """Word overlap (F1) of the claimed answer with the nearest accepted one, in [0, 1]."""
+    """Word overlap (F1) of the claimed answer with the nearest accepted one, in [0, 1]; of alternatives the worst counts."""
 
     name = "short_text_f1"
     answer_kinds: ClassVar[frozenset[AnswerKind]] = frozenset({AnswerKind.SHORT_TEXT})
@@ -479,8 +479,12 @@ class ShortTextF1(LibraryTool):
             return ok(0.0, "no answer")
         found = claims(text)
         tier = found.boxed or found.final or found.cued or (body(text),)
-        words = without_article(tokens(tidy(" ".join(dict.fromkeys(tier))[:4000])))
-        return ok(max(overlap_f1(words, target.words) for target in targets), "token F1")
+        claim = tidy(" ".join(dict.fromkeys(tier))[:4000])
+        # "A or B" is a bet on both, unless the accepted answer is of that kind itself.
+        guesses = [claim] if any(target.lists for target in targets) else _ALTERNATIVES.split(claim)
+        given = [without_article(words) for guess in guesses if (words := tokens(guess))]
+        worst = min((max(overlap_f1(words, target.words) for target in targets) for words in given), default=0.0)
+        return ok(worst, "token F1")
 
 
 def overlap_f1(words: tuple[str, ...], wanted: tuple[str, ...]) -> float:

@@ -10,10 +10,12 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from rlar.errors import RegistryError, boundary
+from rlar.kinds.own_answers import own_answers, unread
 from rlar.registry.records import RegistrySnapshot, Standing, tool_ids
 from rlar.scoring.cache import LruCache
 from rlar.scoring.combine import combine, tool_score
 from rlar.text.answer_format import StrictReading, read_strictly, without_sentence
+from rlar.tools.load import where
 from rlar.types import (
     Assignment,
     Calibration,
@@ -76,7 +78,7 @@ class RoutedSample(Frozen):
 class Serving:
     """How one task is scored: its recipe, or for an uncovered task the guards that are listed with its completions."""
 
-    __slots__ = ("answer_format", "calibrations", "fingerprint", "guards", "recipe", "tools")
+    __slots__ = ("answer_format", "calibrations", "fingerprint", "guards", "proven_on", "recipe", "task", "tools")
 
     def __init__(self, fingerprint: str, recipe: Recipe | None, snapshot: RegistrySnapshot, guards: Sequence[str]):
         self.fingerprint = fingerprint
@@ -89,12 +91,20 @@ class Serving:
             tool for tool in self.tools if tool in certificates and certificates[tool].role == "guard"
         )
         """Tools that look at the whole completion, whatever its format."""
+        self.task = snapshot.tasks.get(fingerprint)
+        self.proven_on = {
+            tool: where(snapshot.tools[tool])
+            for tool in self.tools
+            if (tool in certificates and certificates[tool].row_shares.misread)
+            or (recipe is not None and tool in recipe.row_shares and recipe.row_shares[tool].misread)
+        }
+        """Tools that misread some rows, and so are believed on a row only once they accept its own answers: where they run."""
 
 
 class Route:
     """What is known of one row."""
 
-    __slots__ = ("_hasher", "assignment", "binding", "example", "nothing", "serving")
+    __slots__ = ("_hasher", "assignment", "binding", "example", "nothing", "own_answers", "serving")
 
     def __init__(self, example: Example, assignment: Assignment, binding: JsonObject | None) -> None:
         self.example = example
@@ -105,6 +115,8 @@ class Route:
         """None until `prepare`, and where no tool is asked."""
         self.nothing: Reward | None = Reward(reward=None, status="unknown")
         """What every completion of the row gets; None where tools decide."""
+        self.own_answers: dict[str, tuple[str, ...]] = {}
+        """For tools that misread some rows: right answers of this row, which they have to accept first."""
         self._hasher = blake2b(digest_size=KEY_BYTES)
 
     def prepare(self, servings: Mapping[str, Serving], snapshot: RegistrySnapshot) -> None:
@@ -137,6 +149,11 @@ class Route:
             hasher.update(len(data).to_bytes(8, "little"))
             hasher.update(data)
         self._hasher = hasher
+        if serving.proven_on and serving.task is not None:
+            self.own_answers = {
+                tool: own_answers(self.example, self.binding, serving.task, place)
+                for tool, place in serving.proven_on.items()
+            }
         self.serving = serving
         self.nothing = None  # last: other threads may be here, too
 
@@ -145,6 +162,12 @@ class Route:
         hasher = self._hasher.copy()
         hasher.update(completion.encode("utf-8", "surrogatepass"))
         return hasher.digest()
+
+    def own_key(self, answer: str) -> bytes:
+        """Content key of one of the row's own answers: never that of a completion, which may be read in a format."""
+        hasher = self._hasher.copy()
+        hasher.update(b"own answer\0" + answer.encode("utf-8", "surrogatepass"))
+        return blake2b(hasher.digest(), digest_size=KEY_BYTES).digest()
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -175,11 +198,23 @@ class Route:
         serving = self.serving
         return serving is not None and serving.answer_format is not None and tool not in serving.guards
 
-    def sample(self, completion: str, tool: str) -> Sample:
-        """What a tool is handed."""
+    def sample(self, completion: str, tool: str, *, is_own: bool = False) -> Sample:
+        """What a tool is handed; one of the row's own answers as it is."""
         assert self.binding is not None and self.serving is not None, self.example.id
-        answer = self.read(completion).answer if self.reads_format(tool) else completion
+        answer = self.read(completion).answer if self.reads_format(tool) and not is_own else completion
         return Sample.of(self.example, answer, self.binding)
+
+    def unread_by(self, table: Mapping[bytes, Mapping[str, Score]]) -> dict[str, Score]:
+        """The tools that do not prove to read this row, each with its abstention.
+
+        Args:
+            table: content key of each of the row's own answers -> scores by tool.
+        """
+        scores = {
+            tool: [table[self.own_key(answer)][tool] for answer in answers]
+            for tool, answers in self.own_answers.items()
+        }
+        return {tool: abstain(why) for tool, own in scores.items() if (why := unread(own))}
 
     @staticmethod
     def unreadable(example: Example, why: str) -> Route:

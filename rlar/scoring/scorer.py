@@ -13,12 +13,12 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rlar.errors import ConfigError, RegistryError, UnknownTaskError, boundary
 from rlar.network import Network
@@ -365,12 +365,12 @@ class Scorer:
         routes = state.routes.of(samples)
         self._mind_unknown(routes)
         keys: list[bytes] = []
-        contents: dict[bytes, tuple[Route, str]] = {}
+        contents: dict[bytes, _Asked] = {}
         for sample, route in zip(samples, routes, strict=True):
             key = route.key(sample.completion)
             keys.append(key)
             if key not in contents and route.nothing is None:
-                contents[key] = (route, sample.completion)
+                contents[key] = _Asked(route, sample.completion, route.tools)
         rewards = self._combined(keys, routes, self._tool_scores(state, contents, waiting))
         counts = Counter([("reward", reward.status) for reward in rewards])
         counts.update([(item.tool, item.status) for reward in rewards for item in reward.scores])
@@ -425,14 +425,16 @@ class Scorer:
         return rewards
 
     def _tool_scores(
-        self, state: _State, contents: Mapping[bytes, tuple[Route, str]], waiting: Waiting
+        self, state: _State, completions: Mapping[bytes, _Asked], waiting: Waiting
     ) -> dict[bytes, dict[str, ToolScore]]:
         """What every tool says to every distinct content, calibrated: from memory, from disk, else by running it."""
+        routes = {id(item.route): item.route for item in completions.values() if item.route.own_answers}
+        contents = {**completions, **_own_answers(routes.values())}
         table: dict[bytes, Mapping[str, Score]] = {}
         missing: dict[str, list[bytes]] = {}
-        for (key, (route, _completion)), known in zip(contents.items(), self._scores.get_many(contents), strict=True):
+        for (key, item), known in zip(contents.items(), self._scores.get_many(contents), strict=True):
             table[key] = scores = known if known is not None else {}
-            for tool in route.tools:
+            for tool in item.tools:
                 if tool not in scores:
                     missing.setdefault(tool, []).append(key)
         if missing:
@@ -447,7 +449,13 @@ class Scorer:
                 lasting[key] = {**table[key], **stays}
                 table[key] = {**table[key], **scores}
             self._scores.put_many(lasting)
-        return {key: route.calibrated(table[key], completion) for key, (route, completion) in contents.items()}
+        unread = {name: route.unread_by(table) for name, route in routes.items()}
+        return {
+            key: item.route.calibrated(
+                {**table[key], **unread.get(id(item.route), {})} if unread else table[key], item.text
+            )
+            for key, item in completions.items()
+        }
 
     def _from_disk(
         self, specs: Mapping[str, ToolSpec], missing: Mapping[str, Sequence[bytes]]
@@ -465,7 +473,7 @@ class Scorer:
         self,
         specs: Mapping[str, ToolSpec],
         wanted: Mapping[str, Sequence[bytes]],
-        contents: Mapping[bytes, tuple[Route, str]],
+        contents: Mapping[bytes, _Asked],
         waiting: Waiting,
     ) -> dict[bytes, dict[str, Score]]:
         samples: dict[tuple[bytes, bool], Sample] = {}
@@ -473,10 +481,10 @@ class Scorer:
         for tool, keys in wanted.items():
             batch: list[Sample] = []
             for key in keys:
-                route, completion = contents[key]
+                route, text, _tools, is_own = contents[key]
                 handed = key, route.reads_format(tool)
                 if handed not in samples:
-                    samples[handed] = route.sample(completion, tool)
+                    samples[handed] = route.sample(text, tool, is_own=is_own)
                 batch.append(samples[handed])
             batches.append((specs[tool], batch))
         scores_of: dict[bytes, dict[str, Score]] = {key: {} for keys in wanted.values() for key in keys}
@@ -493,6 +501,28 @@ class Scorer:
                 }
             )
         return scores_of
+
+
+class _Asked(NamedTuple):
+    """What some tools are asked about a row."""
+
+    route: Route
+    text: str
+    """A completion, or one of the row's own answers."""
+    tools: tuple[str, ...]
+    is_own: bool = False
+
+
+def _own_answers(routes: Iterable[Route]) -> dict[bytes, _Asked]:
+    """The rows' own answers by content key, for the tools that have to accept them."""
+    contents: dict[bytes, _Asked] = {}
+    for route in routes:
+        for tool, answers in route.own_answers.items():
+            for answer in answers:
+                key = route.own_key(answer)
+                others = contents[key].tools if key in contents else ()
+                contents[key] = _Asked(route, answer, (*others, tool), is_own=True)
+    return contents
 
 
 class _State:

@@ -79,3 +79,9 @@ def test_f1_is_the_share_of_common_words(scored):
     assert scored("short_text_f1", "George Washington", "President George Washington").value == pytest.approx(0.8)
     assert scored("short_text_f1", "Abraham Lincoln", "George Washington").value == 0.0
     assert scored("short_text_f1", "Paris " + "word " * 98, "Paris").value == pytest.approx(2 / 100)
+
+
+@pytest.mark.parametrize("both", ["Paris or London", "either Paris or London", "Paris / London", "London; Paris"])
+def test_f1_of_several_guesses_is_that_of_the_worst(scored, both: str):
+    assert scored("short_text_f1", f"The answer is {both}.", "Paris").value == 0.0
+    assert scored("short_text_f1", f"The answer is {both}.", both).value == 1.0
