@@ -88,6 +88,8 @@ def count(params: JsonObject, text: str) -> Verdict:
         wrong = [n for n in amounts if n is not None and not within(n, params)]
         return Verdict(not wrong, f"{len(wrong)} of {len(pieces)} off" if wrong else "")
     n = _amount(unit, text, params)
+    if unit == "sentence" and n is not None and within(n, params) != within(n - t.fragments(text), params):
+        return Verdict(None, f"{n} sentences, {t.fragments(text)} of them a bare word")
     if n is None and unit in ("section", "part"):
         return _loose_sections(params, text)
     if n is None:
@@ -132,15 +134,24 @@ def letter_count(params: JsonObject, text: str) -> Verdict:
 
 
 def keyword_count(params: JsonObject, text: str) -> Verdict:
-    n = t.occurrences(str(params["keyword"]), t.plain(text), inside=bool(params.get("inside")))
-    return Verdict(within(n, params), f"{n} x {params['keyword']}")
+    keyword, folded, inside = str(params["keyword"]), t.plain(text), bool(params.get("inside"))
+    n = t.occurrences(keyword, folded, inside=inside)
+    forms = 0 if inside else t.inflections(keyword, folded)
+    if within(n, params) != within(n + forms, params):
+        return Verdict(None, f"{n} x {keyword}, {forms} more in other forms of the word")
+    return Verdict(within(n, params), f"{n} x {keyword}")
 
 
 def include(params: JsonObject, text: str) -> Verdict:
     folded, inside = t.plain(text), bool(params.get("inside"))
     missing = [p for p in params["phrases"] if not t.occurrences(str(p), folded, inside=inside)]
+    if params.get("any") and len(missing) < len(params["phrases"]):
+        return Verdict(True)
+    inflected = [] if inside else [p for p in missing if t.inflections(str(p), folded)]
+    if inflected and (params.get("any") or len(inflected) == len(missing)):
+        return Verdict(None, f"{inflected[0]} only in another form of the word")
     if params.get("any"):
-        return Verdict(len(missing) < len(params["phrases"]), "none of " + ", ".join(params["phrases"]))
+        return Verdict(False, "none of " + ", ".join(params["phrases"]))
     return Verdict(not missing, "missing " + ", ".join(missing) if missing else "")
 
 

@@ -14,9 +14,9 @@ from rlar.kinds.constraints.check.verdict import EDGE, Verdict, opens, within
 from rlar.types import JsonObject
 
 
-def title(_params: JsonObject, text: str) -> Verdict:
-    met = any(_bracketed(line) for line in text.splitlines() if "<<" in line)
-    return Verdict(met, "" if met else "no <<title>>")
+def title(params: JsonObject, text: str) -> Verdict:
+    n = sum(_bracketed(line) for line in text.splitlines() if "<<" in line)
+    return Verdict(n >= int(params.get("min", 1)), f"{n} x <<title>>")
 
 
 def _bracketed(line: str) -> bool:
@@ -76,6 +76,8 @@ def one_of(params: JsonObject, text: str) -> Verdict:
         hits = {o for o in params["options"] if t.occurrences(str(o).strip(" .!?") or str(o), folded)}
     if len(hits) > 1:
         return Verdict(False, f"{len(hits)} of the options at once")
+    if any(len(o.split()) > 2 and t.straight(o) not in t.straight(text) for o in hits):
+        return Verdict(None, "an option in other capitals")
     return Verdict(bool(hits), "" if hits else "none of the options")
 
 

@@ -195,6 +195,25 @@ def occurrences(phrase: str, folded: str, *, inside: bool = False) -> int:
     return len(re.findall(before + re.escape(wanted) + behind, folded))
 
 
+_INFLECTED = r"(?:s|es|'s|s'|d|ed|ing|ings|er|ers|ly|n|en|e|r|in|innen|a|as|os)"
+
+
+def inflections(word: str, folded: str) -> int:
+    """How often a longer word that may be a form of `word` stands in a folded text: "riddles" and "riddled" for "riddle".
+
+    Readers differ on whether these are the word; "party" is no form of "art", and a word of two letters has none.
+    """
+    wanted = plain(word)
+    if len(wanted) < 3 or not wanted.replace("-", "").replace(" ", "").isalpha() or _CJK.search(wanted):
+        return 0
+    return len(re.findall(rf"(?<![^\W_]){re.escape(wanted)}{_INFLECTED}(?![^\W_])", folded))
+
+
+def fragments(text: str) -> int:
+    """Sentences that are one word without a full stop: whether "snow" is a sentence, readers differ."""
+    return sum(1 for sentence in sentences(text) if len(words(sentence)) < 2 and _END.search(sentence) is None)
+
+
 def straight(text: str) -> str:
     """One space between words and straight quotation marks, capitals kept."""
     return " ".join(text.translate(_STRAIGHT).split())

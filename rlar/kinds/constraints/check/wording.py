@@ -57,6 +57,8 @@ def language(params: JsonObject, text: str) -> Verdict:
         share = len(re.findall(script, text[:4000])) / letters
         if share < 0.25:
             return Verdict(False, f"{share:.0%} of the letters are in the script of {code!r}")
+    if letters < 8 and script is None:
+        return Verdict(None, f"{letters} letters tell no language")
     guess = identify(text)
     if guess.code == code or any({guess.code, code} <= group for group in _SAME):
         return Verdict(True, guess.code)

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 from rlar.kinds.constraints.read.lexicon import NUMBER, UNITS, number, word_set
+from rlar.kinds.constraints.read.manner import FORM_WORDS, TEXT_WORDS, content_spans, is_quality, manner_spans
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import FILL, IMPERATIVE, NO_VERB, Clause, Doc, found
+from rlar.kinds.constraints.read.reading import FILL, IMPERATIVE, MODAL, NO_VERB, PERMITTED, Clause, Doc, found
 from rlar.kinds.constraints.read.repeat import talks_of_repeating
 from rlar.kinds.constraints.read.vocabulary import (
     FILLER,
@@ -34,19 +35,13 @@ _TOKEN = re.compile(
 
 _CONTENT_VERB = re.compile(
     r"(?:(?:^\W*+|\b(?:and|to|please|then|you|also|just|i|we|i'd|would)\s++)(?:list(?:s|ing)?|name|report|review|plan|design|show|state|present(?:s|ing)?|help|act|draft|cover(?:s|ing)?|address(?:es|ing)?|offer(?:s|ing)?|pitch|like|need|want|find|edit|correct|build|ask|know|focus(?:es|ing)?)|\b(?:writ(?:e|ing|es)|re-?writ(?:e|ing)|compos(?:e|ing)|creat(?:e|ing)|generat(?:e|ing)|giv(?:e|es|ing)|provid(?:e|ing)|explain(?:s|ing)?|describ(?:e|es|ing)|tell(?:s|ing)?|suggest|recommend|discuss(?:es|ing)?|summari[sz](?:e|es|ing)|"
-    r"translat(?:e|ing)|paraphras(?:e|ing)|rephras(?:e|ing)|compar(?:e|es|ing)|elaborat(?:e|ing)|brainstorm|come\s++up|produc(?:e|ing)|imagin(?:e|ing)|pretend|consider|analy[sz](?:e|ing)|defin(?:e|ing)|identify|"
+    r"translat(?:e|ing)|paraphras(?:e|ing)|rephras(?:e|ing)|compar(?:e|es|ing)|improv(?:e|ing)|polish(?:ing)?|proofread(?:ing)?|simplify(?:ing)?|demonstrat(?:e|es|ing)|elaborat(?:e|ing)|brainstorm|come\s++up|produc(?:e|ing)|imagin(?:e|ing)|pretend|consider|analy[sz](?:e|ing)|defin(?:e|ing)|identify|"
     r"find|solv(?:e|ing)|calculat(?:e|ing)|convert|expand|continu(?:e|ing)|complet(?:e|ing)|talk(?:s|ing)?|outlin(?:e|ing)|prepar(?:e|ing)|develop|invent|hallucinate|critique|"
     r"critici[sz]e|argue|introduce|congratulate|announce|invite|persuade|convince|teach|choose|pick|select|classify|advise|celebrat(?:e|ing)|"
     r"need|looking\s++for|mak(?:e|es|ing)(?=\s++(?:an?|me|up|some)\b)|return(?=\s++(?:the|a|all)\b)|is\s++(?:needed|wanted|required)(?=\s++for)|do\s++you|could\s++you|be\s++for|refers?|sells?|"
     r"schreibe?|erkläre|beschreibe|nenne|gib|erstelle|verfasse|erzähle|fasse|escrib[ae]|explica|describe|redacta|crea|cuenta|da|haz|resume|écri[sv]\w*|explique[rz]?|décri[sv]\w*|rédige[rz]?|raconte[rz]?|donne[rz]?|scrivi|spiega|descrivi|racconta|escreva|explique|descreva|conte))\b"
 )
 """A clause whose first verb is one of these says what the response is to be about."""
-_MENTION = re.compile(
-    r"\b(?:includ(?:e|es|ing)|mention(?:s|ing)?|incorporat(?:e|ing)|add(?:ing)?|featur(?:e|ing)|have|has|contain(?:s|ing)?|make\s++(?:it\s++)?sure)\b"
-)
-_QUANTITY = re.compile(
-    r"\b(?:numbers?|amount|count|even|odd|most|least|times|each|every|only|all|both|same|different|distinct|either|first|last|second|or|before|after|between|more|less|fewer|than)\b"
-)
 _FORM_VERB = re.compile(
     r"\b(?:us(?:e|es|ed|ing)|avoid|refrain|keep(?:s|ing)?|start(?:s|ing)?|begin(?:s|ning)?|end(?:s|ing)?|finish(?:es|ing)?|conclud(?:e|es|ing)|clos(?:e|es|ing)|open(?:s|ing)?|wrap|put|place|enclos(?:e|ing)|surround|highlight|mark|separat(?:e|ed|ing)|"
     r"divid(?:e|ed|ing)|split|format|output|return|limit|restrict|capitali[sz](?:e|ed|ing)|itali(?:c|cs|ci[sz]e|ci[sz]ed)|bold|repeat(?:s|ed|ing)?|restate|copy|insert|employ|structure|organi[sz]e|label|title|number|sign|alternat(?:e|es|ing)|"
@@ -54,33 +49,16 @@ _FORM_VERB = re.compile(
     r"verwende|benutze|beginne|beende|antworte|vermeide|usa|utiliza|empieza|termina|responde|incluye|evita|utilise[rz]?|commence[rz]?|termine[rz]?|répond\w*|inclu[sr]\w*|évite[rz]?|rispondi|inizia|includi|evite|responda|soll|muss|darf|debe[n]?|doit|doivent|deve|devono)\b"
 )
 
-_FORM_WORDS = word_set(
-    "rhyme rhymes rhymed rhyming syllable syllables alliteration alliterate alliterative acrostic anagram palindrome pangram lipogram iambic pentameter trochaic "
-    "vowel vowels consonant consonants alphabetical alphabetically alphabet ascending descending backwards repeat repeated repeating lowercase lower-case uppercase upper-case caps "
-    "lowercased uppercased capitalized capitalised capitalize italics italic italicize italicized boldface markdown json xml yaml csv bullet bullets bulleted punctuation punctuated "
-    "comma commas semicolon semicolons semi-colon colon colons hyphen hyphens hyphenated dashes parenthesis parentheses bracket brackets asterisk asterisks apostrophe apostrophes ellipsis ellipses "
-    "interrobang emoji emojis hashtag hashtags word words sentence sentences paragraph paragraphs stanza stanzas lines noun nouns verb verbs adjective adjectives "
-    "adverb adverbs pronoun pronouns preposition prepositions conjunction conjunctions tense spelling numeral numerals digit digits indent indented indentation "
-    "newline newlines keyword keywords prefix suffix initials contraction contractions abbreviation abbreviations twice thrice alternate alternates alternating consecutive adjacent ratio verbatim "
-    "heading headings subheading subheadings placeholder placeholders quotation postscript ps bigram bigrams trigram trigrams letters clause clauses "
-    # German, Spanish, French, Italian, Portuguese.
-    "wort wörter wörtern satz sätze sätzen absatz absätze absätzen buchstabe buchstaben zeile zeilen silbe silben reim reime reimen komma kommas kommata vokal vokale kleinbuchstaben großbuchstaben "
-    "palabra palabras oración oraciones párrafo párrafos letra letras línea líneas sílaba sílabas rima riman vocal vocales mayúscula mayúsculas minúscula minúsculas coma comas "
-    "mot mots phrase phrases paragraphe paragraphes lettres ligne lignes syllabe syllabes rime riment voyelle voyelles majuscule majuscules minuscule minuscules virgule virgules "
-    "parola parole frase frasi paragrafo paragrafi lettere riga righe sillaba sillabe vocali maiuscolo maiuscole minuscolo minuscole virgola virgole "
-    "palavra palavras parágrafo parágrafos linha linhas vogal vogais maiúscula maiúsculas minúscula minúsculas vírgula vírgulas"
-)
-"""Words for the form of a text, in whatever clause they stand."""
 _FORM_PHRASE = re.compile(
     r"\b(?:(?:capital|small|same|different|first|last|second|third|next|every|each|other|single|no|final|letter)\s++letters?|letter\s++[b-hj-z](?!\w)|(?:each|every|first|second|third|fourth|fifth|last|final|next|other|alternate|\d++(?:st|nd|rd|th))\s++(?:line|sentence|word|paragraph|bullet|item|section|stanza|verse|part|heading|step|row|entry)|"
-    r"(?:first|second|third|last|other|previous|next|final)\s++one|(?:even|odd|equal|same|prime|total)\s++(?:number|amount|count)|at\s++the\s++(?:very\s++)?(?:end|beginning|start|top|bottom)\b|code\s++block|blank\s++line|line\s++break|empty\s++line|reverse\s++order|(?:in|same)\s++order|exclamation\s++(?:mark|point)|question\s++mark|full\s++stop|passive\s++voice|active\s++voice|(?:first|second|third)\s++person|"
+    r"(?:first|second|third|last|other|previous|next|final)\s++one|(?:even|odd|equal|same|prime|total)\s++(?:number|amount|count)|at\s++the\s++(?:very\s++)?(?:end|beginning|start|top|bottom)\b|(?:foreign|another|other|different|second)\s++languages?|other\s++than|code\s++block|blank\s++line|line\s++break|empty\s++line|reverse\s++order|(?:in|same)\s++order|exclamation\s++(?:mark|point)|question\s++mark|full\s++stop|passive\s++voice|active\s++voice|(?:first|second|third)\s++person|"
     r"(?:longer|shorter|more|fewer|less)\s++than\s++(?:the|any|one|its|all)\b|only\s++(?:once|use|words?|the)|exactly|at\s++least|at\s++most|no\s++(?:more|fewer|less)\s++than|fewer\s++than|a\s++maximum\s++of|a\s++minimum\s++of|mindestens|höchstens|al\s++menos|como\s++máximo|au\s++moins|au\s++plus|almeno|pelo\s++menos)\b"
 )
 _FORM_SHAPE = re.compile(r"\bin\s++(?:the\s++|an?\s++)?(?P<which>\w++)\s++(?:format|order|tense)\b")
 _MANNER = re.compile(r"\busing\b(?!\s++(?:markdown|the\s++following)\b)")
 """How, not what: what follows is no topic."""
 _NESTED = re.compile(
-    rf"\b(?:{'|'.join(UNITS[unit] for unit in ('word', 'sentence', 'paragraph', 'line', 'stanza', 'bullet'))})\s++(?:of|with|containing|having|that\s++(?:have|has|contain))\s++(?:[a-z]++\s++){{0,3}}?{NUMBER}\s++(?:[a-z]++\s++)?(?:{'|'.join(UNITS[unit] for unit in ('word', 'sentence', 'line', 'letter', 'syllable', 'character'))})\b"
+    rf"\b(?:{'|'.join(UNITS[unit] for unit in ('word', 'sentence', 'paragraph', 'line', 'stanza', 'bullet'))})\s++(?:of|with|containing|having|that\s++(?:have|has|contain))\s++(?:[a-z]++\s++){{0,3}}?{NUMBER}\s++(?:(?!new\b|blank\b|empty\b)[a-z]++\s++)?(?:{'|'.join(UNITS[unit] for unit in ('word', 'sentence', 'line', 'letter', 'syllable', 'character'))})\b"
 )
 """Amounts within amounts ("words of at most three letters")."""
 _MATERIAL = re.compile(
@@ -98,10 +76,12 @@ _ZONE_ENDS = (
 _TOPIC = re.compile(
     r"(?:\b(?:about|regarding|concerning|describing|explaining|discussing|(?:on|of)\s++the\s++(?:topic|subject|theme)|titled|called|named|entitled|topic\s*+:|subject\s*+:|to\s++describe|über|sobre|acerca\s++de|au\s++sujet\s++de|su|sur|sull[aoe]|"
     r"(?:essay|poem|story|text|note|article|song|speech|report|letter|email|post|review|summary|haiku|limerick|rap)\s++(?:on|of))\b|(?:\b(?:explain|describe|tell\s++me|discuss)\s++(?:why|how|what|when|where|who|which|whether)|:\s*+an?|[,:]\s*+(?:explain|describe|tell|summari[sz]e|discuss|name|list|why|how|what|when|where|who|which|is|are|do|does|can|warum|wie|was|welche|por\s++qué|qué|cómo|pourquoi|comment|que|perché|come))\b)"
-    r"(?!\s++(?:\d|at\b|exactly|each|every|the\s++(?:first|last)|your|be\b|have\b|include\b|use\b))"
+    r"(?!\s++(?:\d|at\b|exactly|each|every|the\s++(?:first|last)|your|not\b|be\b|have\b|include\b|use\b))"
     rf"(?:(?!\b(?:{_ZONE_ENDS})\b)[^,;:.!?(\n])++"
 )
-_PURPOSE = re.compile(rf"\b(?:for|to)\b(?:(?!\b(?:{_ZONE_ENDS})\b)[^,;:.!?(\n])++")
+_PURPOSE = re.compile(
+    rf"\b(?:for|(?<!want\s)(?<!like\s)(?<!need\s)(?<!love\s)(?<!wish\s)to)\b(?:(?!\b(?:{_ZONE_ENDS})\b)[^,;:.!?(\n])++"
+)
 """Whom or what a response is for: told where a clause asks for content."""
 _CONDITION = re.compile(
     r"\s*+(?:if|unless|whenever|in\s++case|only\s++if|wenn|falls|si)\b(?!\s++(?:possible|you\s++(?:can|like|want|wish)))"
@@ -110,23 +90,27 @@ _IMPERATIVE_NEGATION = re.compile(
     r"\bwithout\b|\bavoid\w*\b|(?:^|\band|\bbut|[,;])\s*+(?:please\s++)?(?:do\s++not|don't|never)\b"
 )
 _UNIT = re.compile(rf"\b(?:{'|'.join(UNITS.values())})\b")
+_AVOID_MORE = re.compile(r"avoid\w*+\b[^,;.:]*?\bmore\s++than\b")
 _REMINDER = re.compile(r"\b(?:do\s++not|don't|never)\s++forget\b")
 """A denial that denies nothing: "don't forget to include" asks to include."""
 _NEUTRAL = word_set(
     "separate separated individual full complete whole total main text markdown such of the different distinct word-long key more new possible individual bullet other single english"
 )
 _NUMBER_WORD = re.compile(r"\d++(?:[.,]\d++)*+")
+_NOUNS_ALIKE = re.compile(r"or\s++(?:words|phrases|sentences|sections|parts|keywords|terms|points|italics|bold)\b")
+"""Two names for what is counted: \"some words or phrases\"."""
 _OR = re.compile(r"\b(?:or|either|oder|ou|o|nor)\b")
 _VACUOUS = re.compile(
-    r"\s*+(?:please\s++|also\s++|and\s++|so\s++|but\s++|just\s++)*(?:be\s++(?:creative|sure|careful|specific|detailed|concrete|helpful)|feel\s++free|take\s++your\s++time|good\s++luck|thank\w*|let's\s++(?:go|begin|start)|make\s++sure\s++(?:to\s++)?follow\b.*|follow\b.*\binstructions|you\s++can\b.*|it's\s++ok\b.*|you\s++(?:may|do\s++not\s++(?:have|need)\s++to|don't\s++(?:have|need)\s++to)\b.*|no\s++need\b.*)[\s.!,]*+$"
+    r"\s*+(?:please\s++|also\s++|and\s++|so\s++|but\s++|just\s++)*(?:be\s++(?:creative|sure|careful|specific|detailed|concrete|helpful)|feel\s++free|take\s++your\s++time|good\s++luck|thank\w*|let's\s++(?:go|begin|start)|make\s++sure\s++(?:to\s++)?follow\b.*|(?:follow|use|see)\s++the\s++(?:\w++\s++){0,3}?(?:example|format|template)s?\s++(?:above|below|given|shown)|think(?:\s++(?:first|hard|carefully|step\s++by\s++step|it\s++through|about\s++it))++|follow\b.*\binstructions|you\s++can\b.*|it's\s++ok\b.*|you\s++(?:may|do\s++not\s++(?:have|need)\s++to|don't\s++(?:have|need)\s++to)\b.*|no\s++need\b.*|(?:(?:for|one|an|another)\s++)?example(?:\s++\w++)?\s*+:)[\s.!,]*+$"
 )
 _ORDERED = re.compile(
     r"\W*+(?:(?:please|also|and|but|then|finally|always|only|just|so|now|make\s++sure\s++(?:to|that|you)|be\s++sure\s++to)\b\W*+)*+(?:use|avoid|refrain|keep|be|make\s++(?:it|the|your|this)|start|begin|end|finish|do\s++not|don't|never|no|without|only|every|each|"
     r"answer|respond|reply|speak|wrap|put|place|format|limit|alternate|repeat|insert|capitali[sz]e|verwende|benutze|antworte|vermeide|usa|utiliza|responde|evita|utilise[rz]?|répond\w*|évite[rz]?|rispondi)\b"
 )
-_LISTED = re.compile(r"\s*+(?:[*•-]|\d{1,2}[.)])")
+_TEMPLATE = re.compile(r"\s*+(?:[*•\[<#|-]|\d{1,2}[.)]|[^\n]{1,80}(?:\.\.|…)\s*+$)")
+"""A line that shows what the response is to look like."""
 _TOLD = re.compile(
-    r"\W*+(?:(?:so|and|but|hi|hello|hey|well)\b\W*+)*+(?:i|i'm|i've|we|we're|my|our|he|she|they|there|here)\b(?!.*\b(?:must|should|shall|need|needs|want|like|only|has\s++to|have\s++to)\b)",
+    r"\W*+(?:(?:so|and|but|hi|hello|hey|well)\b\W*+)*+(?:i|i'm|i've|we|we're|my|our|he|she|they|there|here|there's|(?:it|this|that)(?:'s|\s++is)(?=\s++(?:an?|the|my|our)\b)|(?:it|this|that)\s++(?:will|would|was|had)|(?:remember|note|keep\s++in\s++mind|assume|suppose|imagine|recall)(?:\s++that)?\s++(?=(?:the|an?|my|our|you|he|she|we|they|there|it)\b))\b(?!.*\b(?:must|should|shall|need|needs|want|like|love|prefer|expect|insist|ask|request|require|wish|only|has\s++to|have\s++to)\b)",
     re.DOTALL,
 )
 """A sentence that tells of somebody, and asks for nothing."""
@@ -163,9 +147,12 @@ _ELABORATED = frozenset(
         "bullet",
         "highlight",
         "placeholder",
+        "hashtag",
+        "one_of",
     )
 )
 """What a later clause may explain further ("No other words should follow this phrase.")."""
+_ANGLED = re.compile(r"<<([^<>\n]{1,80})>>")
 _SPOKEN = re.compile(r"[^\W\d_]")
 _LATIN = re.compile(r"[a-zA-ZÀ-ɏ]")
 
@@ -184,23 +171,33 @@ def unread_demands(doc: Doc, read: Read) -> Iterator[Constraint]:
     listed = False
     for clause, findings in _joined(read):
         # A sample of the list that was asked for: "* Bullet point 1".
-        sample = listed and not findings and not clause.directive and _LISTED.match(clause.text) is not None
-        listed = sample or clause.text.rstrip().endswith(":")
-        if sample:
+        blank = _SPOKEN.search(clause.text) is None
+        sample = listed and not clause.directive and _TEMPLATE.match(clause.text) is not None
+        listed = sample or (listed and blank) or clause.text.rstrip().endswith(":")
+        if sample or blank:
             continue
         conditional = clause.start == condition
         condition = clause.end if _CONDITION.match(clause.text) and not findings else -1
-        if (repeats and talks_of_repeating(clause)) or _SPOKEN.search(clause.text) is None:
+        if repeats and talks_of_repeating(clause):
             continue
         if decides and not clause.mooded:
             clause = doc.with_mood(clause)
         if not decides and not (_ORDERED.match(clause.text) or _OF_RESPONSE.search(clause.text)):
             continue
+        manner = list(manner_spans(clause.text))
         left = _left(doc, clause, findings, elaborated, single)
         if conditional and findings:
             left = ["a condition", *left]
         if left:
             yield found(doc, clause, "unsupported", about=" ".join(left)[:200], confidence=0.4)
+        elif (
+            manner
+            and clause.start < doc.material_from
+            and not (_TOLD.match(clause.text) or clause.text.rstrip().endswith("?"))
+        ):
+            # A tone, a style, an audience: no checker of form claims to judge it, so it is told and decides nothing.
+            about = "; ".join(doc.said(clause.start + start, clause.start + end) for start, end in manner)
+            yield found(doc, clause, "unsupported", about=about[:200], strength="soft", confidence=0.4)
 
 
 def _joined(read: Read) -> Iterator[tuple[Clause, Sequence[Constraint]]]:
@@ -231,12 +228,17 @@ def _left(
 ) -> list[str]:
     """The words of a clause that ask for something and that no reading takes up, in order."""
     text = clause.text
-    if not findings and (clause.start >= doc.material_from or clause.question or _VACUOUS.match(text)):
+    if all(each.strength == "soft" for each in findings) and _VACUOUS.match(text):
+        return []
+    if not findings and (clause.start >= doc.material_from or clause.question or PERMITTED.search(text) is not None):
         return []
     if not findings and (_is_foreign(text) or _is_unknown(clause)):
         return ["a language that no rule reads"]
-    ruled = _RULED.match(text) is not None or (_TOLD.match(text) is None and not _FORM_WORDS.isdisjoint(clause.words))
-    if not findings and not clause.directive and not ruled:
+    ruled = _RULED.match(text) is not None or (
+        _TOLD.match(text) is None
+        and (not FORM_WORDS.isdisjoint(clause.words) or (FILL in text and MODAL.search(text) is not None))
+    )
+    if not findings and not ruled and (not clause.directive or _TOLD.match(text) is not None):
         return []
     if len(text) > MOST_CHARACTERS or len(findings) > MOST_FINDINGS:
         return [f"a clause of {len(text)} characters"] if findings else []
@@ -255,7 +257,7 @@ def _left(
         word = match.group()
         if _is_spent(spent, text, match):
             continue
-        asks = (word in _FORM_WORDS or _qualifies_unit(clause, match, findings)) if content else word not in FILLER
+        asks = (word in FORM_WORDS or _qualifies_unit(clause, match, findings)) if content else word not in FILLER
         if asks:
             left.append(doc.said(clause.start + match.start(), clause.start + match.end()))
     if _NESTED.search(text) is not None and not any(each.params.get("each") for each in findings):
@@ -284,7 +286,9 @@ def _amounts(findings: Sequence[Constraint]) -> int:
         {
             (each.kind, each.params.get("unit"), each.params.get("min"), each.params.get("max"))
             for each in findings
-            if each.kind in ("count", "letter_count", "keyword_count") and not is_negative(each)
+            if each.kind in ("count", "letter_count", "keyword_count")
+            and not is_negative(each)
+            and "size" not in each.params
         }
     )
 
@@ -300,19 +304,17 @@ def _is_content(text: str, clause: Clause, findings: Sequence[Constraint]) -> bo
         return False
     if verb is not None and (form is None or verb.start() <= form.start()):
         return _RESPONSE_OBJECT.match(text, verb.start()) is None
-    mention = None if findings or _has_form(text, clause) else _MENTION.search(text)
-    return (
-        mention is not None
-        and not _QUANTITY.search(text)
-        and not NEGATING.search(text)
-        and not NUMERIC.search(text[mention.end() :])
-    )
+    return False
 
 
 def _asks_form(text: str, clause: Clause) -> bool:
     """Whether a clause that nothing was read from asks for a form: by its words, its imperative or its subject."""
+    if text.rstrip().endswith("?"):
+        return not clause.words.isdisjoint(FORM_WORDS) or _FORM_PHRASE.search(text) is not None
     return (
-        _has_form(text, clause)
+        not clause.words.isdisjoint(TEXT_WORDS)
+        or (FILL in text and MODAL.search(text) is not None)
+        or _FORM_PHRASE.search(text) is not None
         or _ORDERED.match(text) is not None
         or _RULED.match(text) is not None
         or _OF_RESPONSE.search(text) is not None
@@ -332,10 +334,6 @@ def _commands(text: str) -> bool:
     )
 
 
-def _has_form(text: str, clause: Clause) -> bool:
-    return not _FORM_WORDS.isdisjoint(clause.words) or _FORM_PHRASE.search(text) is not None
-
-
 def _spent(doc: Doc, clause: Clause, findings: Sequence[Constraint], content: bool) -> bytearray:
     """1 for every character of the clause that a reading, an example, the material or the topic accounts for."""
     text = clause.text
@@ -344,9 +342,23 @@ def _spent(doc: Doc, clause: Clause, findings: Sequence[Constraint], content: bo
     def spend(start: int, end: int) -> None:
         spent[start:end] = b"\1" * (end - start)
 
-    for pattern in (_EXAMPLE, _MATERIAL, _TOPIC, _REMINDER, *((_PURPOSE,) if content else ())):
+    for pattern in (_EXAMPLE, _MATERIAL, _TOPIC, _REMINDER):
         for match in pattern.finditer(text):
             spend(*match.span())
+    for match in _PURPOSE.finditer(text) if content else ():
+        if FORM_WORDS.isdisjoint(_TOKEN.findall(match.group())):
+            spend(*match.span())
+    for start, end in (*manner_spans(text), *content_spans(text)):
+        spend(start, end)
+    for finding in findings:
+        if finding.kind == "sections":
+            for match in re.finditer(rf"(?<!\w){re.escape(str(finding.params['marker']).lower())}\s++\d", text):
+                spend(*match.span())
+        if finding.kind == "title":
+            # Whatever the template shows in the brackets: "put your answer in double angular brackets, <<answer>>".
+            for word in _TOKEN.findall(" ".join(_ANGLED.findall(doc.lower))):
+                for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", text):
+                    spend(*match.span())
     lead = _FOREIGN_LEAD.match(text)
     if lead is not None:
         spend(*lead.span())
@@ -377,6 +389,11 @@ def _denied(clause: Clause, findings: Sequence[Constraint], spent: bytearray, co
     cases = sum(finding.kind == "case" for finding in findings)
     pattern = _IMPERATIVE_NEGATION if content and not negative else NEGATING
     denials = [match for match in pattern.finditer(text) if not _is_spent(spent, text, match)]
+    if any(finding.params.get("max") for finding in findings):
+        # "Avoid using it more than twice" is taken up by the upper bound.
+        for match in [match for match in denials if _AVOID_MORE.match(text, match.start())]:
+            spent[match.start() : match.end()] = b"\1" * (match.end() - match.start())
+            denials.remove(match)
     left = []
     if len(denials) > negative + cases:
         left += [match.group().strip() for match in denials[negative + cases :]]
@@ -386,7 +403,7 @@ def _denied(clause: Clause, findings: Sequence[Constraint], spent: bytearray, co
         spent[match.start() : match.end()] = b"\1" * (match.end() - match.start())
     several = negative > 0 and negative == len(findings)
     for match in _OR.finditer(text) if findings else ():
-        if several or _between_numbers(text, match) or _any_of(findings):
+        if several or _between_numbers(text, match) or _any_of(findings) or _NOUNS_ALIKE.match(text, match.start()):
             spent[match.start() : match.end()] = b"\1" * (match.end() - match.start())
         elif content and negative and not _is_spent(spent, text, match):
             left.append(match.group())
@@ -411,7 +428,8 @@ def _any_of(findings: Sequence[Constraint]) -> bool:
 
 def _qualifies_unit(clause: Clause, match: re.Match[str], findings: Sequence[Constraint]) -> bool:
     """Whether a word stands before a unit that is counted ("short" in "one short sentence")."""
-    if match.group() in FILLER or match.group() in _NEUTRAL or _NUMBER_WORD.match(match.group()):
+    word = match.group()
+    if word in FILLER or word in _NEUTRAL or is_quality(word) or _NUMBER_WORD.match(word):
         return False
     behind = clause.text[match.end() : match.end() + 30].lstrip()
     unit = _UNIT.match(behind)

@@ -8,7 +8,7 @@ from rlar.kinds.constraints.read.lexicon import word_set
 from rlar.kinds.constraints.read.reading import Doc, lowered, mood
 
 _ITEM_STOP = word_set(
-    "in at on to for of from by with as is are was be should must shall may can will that which who whose when where if while more less "
+    "in at on to for of from by with as is are was be longer shorter than should must shall may can cannot will that which who whose when where if while more less "
     "only exactly appear appears appearing anywhere throughout somewhere within your the this these those response answer "
     "reply text essay make sure do don't not use include avoid also please then it them they you and or but each either both every "
     "about describing over under between than per leave etc all ensure ending starting please, following times using into so because before after"
@@ -99,7 +99,7 @@ def _one_item(doc: Doc, at: int, end: int, *, first: bool, multiword: bool) -> t
 
 
 _ITEM_ENDS = re.compile(
-    r"\s*+(?:$|[^\w\s]|\d|(?:and|or|und|oder|y|o|et|ou|e|in|at|on|as|for|to|exactly|precisely|must|should|shall|will|can|may|has|have|needs?|are|is|be|do|does|appear\w*|occur\w*|show\w*|anywhere|somewhere|"
+    r"\s*+(?:$|[^\w\s]|\d|(?:and|or|und|oder|y|o|et|ou|e|in|at|on|as|for|to|exactly|precisely|must|should|shall|will|can|cannot|can't|may|mustn't|shouldn't|has|have|needs?|are|is|be|do|does|appear\w*|occur\w*|show\w*|anywhere|somewhere|"
     r"within|throughout|with|without|but|while|each|all|only|not|once|twice|more|less|into|from|of|please|also|then|somehow|together|no|using|when|where|if|naturally|respectively)\b)"
 )
 

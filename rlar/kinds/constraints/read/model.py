@@ -38,7 +38,7 @@ KINDS: dict[str, str] = {
     "ends_with": "{phrases}: one of them closes the response",
     "quoted": "the whole response stands in quotation marks: {mark}",
     "postscript": "a postscript: {marker}",
-    "title": "a title in double angle brackets: {}",
+    "title": "a title in double angle brackets: {min?}",
     "sections": "sections with a numbered marker: {marker, min?, max?}",
     "parts": "parts divided by a separator: {separator, min?, max?, distinct?}",
     "paragraph_starts": "the n-th paragraph's first word: {paragraph, word, paragraphs?}",
@@ -49,6 +49,6 @@ KINDS: dict[str, str] = {
     "no_format": "a markdown element does not occur: {element: table | code | heading | numbered_list | bullet_list | markdown}",
     "each": "every part starts or ends alike: {unit, starts?, ends?}",
     "pattern": "a word-level property of the whole text: {name: unique_words | alliteration | palindrome | no_space ...}",
-    "unsupported": "an explicit demand on the form that nothing here can check: {about}",
+    "unsupported": "hard: a demand on the form that nothing here can check; soft: a tone, style or audience: {about}",
 }
 """Kind -> what it says and the params it carries. Bounds are inclusive."""

@@ -17,7 +17,7 @@ _ASKED = re.compile(
 )
 _META = re.compile(
     r"\b(?:repeat|repeating|restate|reproduce|copy\s++the|wiederhole\w*|repite|repita|répète\w*)\b|\b(?:do\s++not|don't)\s++(?:say|output|write|add|include|print|put)\s++(?:any|a\b)[^.]{0,40}\b(?:before|prior)\b"
-    r"|\b(?:do\s++not|don't)\s++change\s++(?:any|a|the|it)\b|\bdoes\s++not\s++include\s++this\b|\bnot\s++answer\s++the\s++actual\b|^\s*+(?:and\s++)?then\s++(?:you\s++can\s++)?(?:give|reply|answer|respond|provide)\b"
+    r"|\b(?:do\s++not|don't)\s++change\s++(?:any|a|the|it)\b|\bdoes\s++not\s++include\s++this\b|\bnot\s++answer\s++the\s++actual\b|^\s*+without\s++(?:any\s++)?chang\w*|^\s*+(?:and\s++)?then\s++(?:you\s++can\s++)?(?:give|reply|answer|respond|provide)\b"
     r"|\b(?:do\s++not|don't)\s++say\s++anything\b|\bafter\s++that\b[^.]{0,20}\b(?:give|answer|reply|respond|you\s++can)\b|\bonly\s++contains\b|^\s*+(?:request|question|prompt|instructions?)\s*+:\s*+$"
 )
 _BELOW = re.compile(r"\b(?:below|following|that\s++follows|folgende\w*|siguiente|suivante?|seguente)\b")

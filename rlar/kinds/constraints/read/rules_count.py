@@ -10,6 +10,7 @@ from rlar.kinds.constraints.read.lexicon import (
     AFTER,
     CONTENT_UNITS,
     NUMBER,
+    SIZES,
     UNITS,
     Range,
     quantity,
@@ -75,6 +76,10 @@ _STRESS = re.compile(r"\b(?:words?)\b.{0,40}\b(?:capitali[sz]ed|all[\s-]caps|all
 _PART_SCOPE = re.compile(
     r"\b(?:each|every|per|all(?:\s++of)?(?:\s++the|\s++your)?)\s++(?:\w+\s++){0,2}?(?P<unit>sentences?|paragraphs?|lines?|bullet(?:\s++points?)?s?|items?|sections?|stanzas?|words?|points?|questions?|answers?|responses?|parts?|tips?|steps?|entry|entries|option|idea|name|poem|limerick|verse|haiku)\b"
 )
+_OF_PARTS = re.compile(
+    r"\b(?:words?|sentences|lines|paragraphs|bullets|bullet\s++points|stanzas|verses|sections|no\s++(?:sentence|line|paragraph|bullet|word))\s++(?:(?:that|which|must|should|may|can|not|are|is|have|has|be|with|of|having|containing|all)\s++)*+(?:(?:longer|shorter)\s++than\s*+|of\s++)?$"
+)
+"""The subject of an amount is a part, not the response: "words longer than 6 letters"."""
 _NTH_SCOPE = re.compile(
     r"\b(?:the\s++)?(?:first|second|third|fourth|fifth|last|final|opening|closing|next|middle|1st|2nd|3rd)\s++(?:\w+\s++)?(?:sentence|paragraph|line|bullet|item|section|stanza|word|part|half|verse|\d+\s++(?:words|sentences|lines|paragraphs))"
 )
@@ -224,6 +229,8 @@ def _scope(text: str, match: re.Match[str]) -> str | None:
     ) and re.search(r"\b(?:sentences?|paragraphs?|bullets?|sections?|stanzas?)\b", text[: match.start()]):
         part = re.findall(r"\b(sentence|paragraph|bullet|section|stanza)", text[: match.start()])[-1]
         return _PART_UNITS[part]
+    if _OF_PARTS.search(text[: match.start()]) is not None:
+        return "unclear"
     if _NTH_SCOPE.search(text[: match.start()]) and not match.group().startswith(("first", "last")):
         return "unclear"
     if re.match(r"\s++of\s++(?:the|your)\s++(?:first|second|third|last|final)\b", text[match.end() : match.end() + 30]):
@@ -317,10 +324,11 @@ def content_counts(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     """ "Give me 5 tips": an amount of content, kept as a soft mention."""
     if not clause.directive:
         return
-    match = _CONTENT.search(clause.text)
+    match = _CONTENT.search(clause.text) or _LISTING.match(clause.text)
     if match is not None:
         r = read_range(match)
-        if r.style == "bare":
+        if r.style != "around":
+            # An exact amount is kept only by a list whose items can be counted.
             yield found(
                 doc,
                 clause,
@@ -328,9 +336,75 @@ def content_counts(doc: Doc, clause: Clause) -> Iterator[Constraint]:
                 unit="item",
                 noun=match.group("noun"),
                 strength="soft",
+                listed=True if r.style != "bare" else None,
                 confidence=0.6,
                 **_bounds(r),
             )
 
 
 _CONTENT = re.compile(rf"{quantity()}\s++(?:[a-z-]+\s++){{0,2}}?(?P<noun>{CONTENT_UNITS})\b")
+_LISTING = re.compile(
+    rf"\W*+(?:(?:please|can\s++you|could\s++you)\s++)*+(?:list|name|give|suggest|provide|recommend|propose|generate)\s++(?:me\s++|us\s++)?{quantity()}\s++(?:[a-z-]++\s++){{0,3}}?(?P<noun>(?!{'|'.join(UNITS.values())})[a-z]{{2,}}s)\b(?=\s*+(?:[.,;:!?]|$|for\b|of\b|in\b|that\b|to\b|with\b|as\b|using\b|about\b|on\b|and\b))"
+)
+"""Things to list, whatever they are: "list exactly 3 rivers in Asia"."""
+
+
+SHORT: dict[str, tuple[int, int]] = {
+    "sentence": (3, 15),
+    "line": (1, 10),
+    "bullet": (1, 12),
+    "paragraph": (5, 90),
+    "": (1, 150),
+}
+LONG: dict[str, int] = {"sentence": 15, "line": 10, "bullet": 12, "paragraph": 90, "": 200}
+"""Words that every reader takes for a short, or a long, sentence or response; between them they differ."""
+_SIZE = re.compile(
+    rf"\b(?:{'|'.join(f'(?P<{name}>{words})' for name, words in SIZES.items())})\b(?!\s*+(?:er|est|term|lived|ago|before|as\s++(?:it|you|they)))"
+)
+_SIZED = re.compile(
+    r"(?:\W++(?:and|but|,)?\s*+[^\W\d_]++)??\W++(?P<unit>sentences?|lines?|bullet\s++points?|bullets?|paragraphs?|responses?|answers?|repl(?:y|ies)|s[äa]tz\w*|frases?|phrases?|oraciones|oración|absätze|absatz)\b"
+)
+_SIZE_OF = re.compile(
+    r"(?:\b(?:make|keep)\s++(?:it|this|things|them|(?:(?:the|your|all|each|every|its)\s++)*+[^\W\d_]++(?:\s++points?)?)|\b(?:be|stay|remain)|\b(?:answer|respond|reply|write|explain|describe))\s++(?:(?:very|pretty|fairly|relatively|quite|super|rather|as|too|also|clear|simple|and|all|[^\W\d_]++,)\s++)*+$"
+)
+_SIZED_SUBJECT = re.compile(r"\b(?P<unit>sentences?|lines?|bullet\s++points?|bullets?|paragraphs?)\b")
+
+
+def sizes(doc: Doc, clause: Clause) -> Iterator[Constraint]:
+    """ "One short sentence", "keep it brief": a size without a number, which a response may be surely of, or not surely."""
+    if not clause.directive:
+        return
+    text = clause.text
+    for match in _SIZE.finditer(text):
+        before = text[: match.start()]
+        if clause.negated_before(match.start(), 20) or before.endswith(("too ", "as long")):
+            continue
+        behind = _SIZED.match(text, match.end())
+        copula = _SIZE_OF.search(before)
+        if behind is not None:
+            unit = _part_of(behind.group("unit"))
+        elif copula is not None and not re.match(
+            r"\s++(?!but|and|enough|while|in|with|as|,)[^\W\d_]", text[match.end() :]
+        ):
+            part = _SIZED_SUBJECT.search(before)
+            unit = _part_of(part.group("unit")) if part is not None else ""
+        else:
+            continue
+        size = str(match.lastgroup)
+        if size == "long":
+            bounds = Range(LONG[unit], None, "around")
+        else:
+            low, high = SHORT[unit]
+            bounds = Range(low if behind is not None else None, high, "around")
+        yield found(
+            doc, clause, "count", unit="word", each=unit or None, size=size, strength="soft", confidence=0.6, **_bounds(bounds)
+        )  # fmt: skip
+
+
+def _part_of(unit: str) -> str:
+    """The unit that "sentences", "bullet point" or "answer" (the whole: "") stands for."""
+    if unit.startswith(("sentence", "satz", "sätz", "frase", "phrase", "oraci")):
+        return "sentence"
+    if unit.startswith(("paragraph", "absatz", "absätz")):
+        return "paragraph"
+    return "bullet" if unit.startswith("bullet") else "line" if unit.startswith("line") else ""

@@ -67,8 +67,9 @@ def documents(doc: Doc, clause: Clause) -> Iterator[Constraint]:
 _ELEMENTS = (
     ("table", re.compile(r"\b(?:in|as|using|use|with|include|contain\w*|create|format\w*)\s++(?:\w+\s++){0,3}?(?:a\s++|the\s++)?(?:markdown\s++)?(?:table|tabelle|tabla|tableau)\b")),
     ("numbered_list", re.compile(r"\b(?:in|as|using|use|with|include|form\s++of|format\s++of|contain\w*|als|nummerierte)\s++(?:\w+\s++){0,3}?(?:numbered|ordered|nummerierte|numerada|numérotée)\s++(?:list|liste|lista)\b|nummerierte\s++liste|lista\s++numerada|liste\s++numérotée")),
-    ("bullet_list", re.compile(r"\b(?:in|as|using|use|with|form\s++of|format\s++of|contain\w*|als|include)\s++(?:\w+\s++){0,3}?(?:bullet(?:ed)?[\s-]*(?:point(?:s|ed)?|list|form)|unordered\s++list|bullets|stichpunkten?|aufzählung|viñetas)\b")),
+    ("bullet_list", re.compile(r"\b(?:in|into|as|using|use|with|form\s++of|format\s++of|contain\w*|als|include)\s++(?:\w+\s++){0,3}?(?:bullet(?:ed)?[\s-]*(?:point(?:s|ed)?|list|form)|unordered\s++list|bullets|stichpunkten?|aufzählung|viñetas)\b")),
     ("code", re.compile(r"\b(?:in|inside|within|include|contain\w*|use|using)\s++(?:\w+\s++){0,2}?(?:a\s++)?(?:fenced\s++)?code\s++(?:block|fence)\b")),
+    ("markdown", re.compile(r"\b(?:in|using|use|with|as|and)\s++(?:(?:a|proper|valid|raw)\s++)?markdown(?:\s++(?:format(?:ting)?|syntax|style))?(?=\s*+(?:[.,;!?)]|$|and\b|for\b|in\s++your\b))")),
     ("heading", re.compile(r"\b(?:use|include|with|contain\w*|add|using)\s++(?:\w+\s++){0,3}?(?:markdown\s++)?(?:headings?|headers|sub-?headings?)\b")),
 )  # fmt: skip
 

@@ -54,7 +54,8 @@ def wrapping(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         if re.search(r"\b(?:every|each)\s++(?:word\s++)?(?:bigram|pair)", text):
             yield found(doc, clause, "pattern", name="bigrams_in_angle_brackets")
         elif not clause.negated_before(len(text), 200) or "title" in clause.words:
-            yield found(doc, clause, "title")
+            both = re.search(r"\bboth\b[^.;]{0,60}\btitles?\b", text)
+            yield found(doc, clause, "title", min=2 if both else None)
     if re.search(
         r"\b(?:enclose|wrap|put|place)\s++(?:every|each|all)\s++(?:of\s++the\s++|your\s++)?words?\b[^.]*\bsquare\s++brackets",
         text,
@@ -174,7 +175,7 @@ SEPARATE = re.compile(
     r"\b(?:following|after|preceded\s++by)\s++(?:\w+\s++)?\w+\s++(?:asteri|dash|hyphen|equal|stars)|\b(?:separat\w*|divid\w*|split\w*|delimit\w*|between|divider|getrennt|trenn\w*|separad\w*|separa\w*|sépar\w*|distinguish\w*|break\s++up)\b"
 )
 _BLANK = re.compile(
-    r"\b(?:two|double)\s++(?:new[\s-]?lines?|line[\s-]?breaks?|newline\s++characters)|\bblank\s++lines?|\bempty\s++lines?|\\n\\n|\b(?:new[\s-]?lines?|line[\s-]?breaks?)\b|leerzeile\w*"
+    r"\b(?:two|2|double)\s++(?:new[\s-]?lines?|line[\s-]?breaks?|newline\s++characters)|\bblank\s++lines?|\bempty\s++lines?|\\n\\n|\b(?:new[\s-]?lines?|line[\s-]?breaks?)\b|leerzeile\w*"
 )
 RESPONSES = re.compile(
     rf"\b(?P<n>two|2|three|3|four|4|both|{NUMBER})\s++(?:completely\s++|very\s++|entirely\s++)?(?:(?:different|distinct|separate|unique|alternative)\s++)?(?:responses?|answers?|versions?|replies|alternatives?|options?|variations?|variants?|poems?|limericks?|songs?|jokes?|movies?|haikus?|stories|letters|emails|riddles|ads|advertisements|names|slogans|tweets|suggestions|raps|parts?|summaries|paragraphs?)\b"
@@ -207,7 +208,7 @@ def separators(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     elif stars is not None:
         mark = stars.group().replace(" ", "")
     if mark is None and SEPARATE.search(text) and _BLANK.search(text):
-        mark = "\n\n" if re.search(r"two|double|blank|empty|\\n\\n|leerzeile", text) else "\n"
+        mark = "\n\n" if re.search(r"two|\b2\b|double|blank|empty|\\n\\n|leerzeile", text) else "\n"
         if mark == "\n":
             return
     if alone and mark is not None and mark[0] != "*":

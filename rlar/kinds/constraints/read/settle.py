@@ -81,7 +81,13 @@ def _template_parts(doc: Doc) -> int:
     return dividers + 1 if dividers else 0
 
 
+_MARKED_UP = {"highlight", "bullet", "numbered", "heading"}
+"""Units that are themselves markdown."""
 _TEMPLATE = re.compile(r"\b(?:format|template|structure|layout|like|below|as\s++follows|example)\b")
+
+
+def _same_bounds(one: Constraint, other: Constraint) -> bool:
+    return all(one.params.get(key) == other.params.get(key) for key in ("min", "max"))
 
 
 def _drop_implied(constraints: list[Constraint]) -> list[Constraint]:
@@ -98,6 +104,12 @@ def _drop_implied(constraints: list[Constraint]) -> list[Constraint]:
             continue
         if c.kind == "contains_format" and c.params["element"] == "bullet_list" and "bullet" in units:
             continue
+        if (
+            c.kind == "contains_format"
+            and c.params["element"] == "markdown"
+            and (units & _MARKED_UP or any(o.kind == c.kind and o.params != c.params for o in constraints))
+        ):
+            continue
         if c.kind == "contains_format" and c.params["element"] == "code" and "structured" in kinds:
             continue
         if "sections" in kinds and (
@@ -113,7 +125,10 @@ def _drop_implied(constraints: list[Constraint]) -> list[Constraint]:
             continue
         if c.kind == "starts_with" and "repeat" in kinds and c.confidence < 1:
             continue
-        if c.kind == "count" and c.params["unit"] == "item" and units & {"bullet", "numbered"}:
+        counted = units & {"bullet", "numbered"} or any(
+            o.kind in ("parts", "count", "sections") and o is not c and _same_bounds(o, c) for o in constraints
+        )
+        if c.kind == "count" and c.params["unit"] == "item" and counted:
             continue
         if (
             c.kind == "each"
