@@ -62,7 +62,7 @@ _NESTED = re.compile(
 )
 """Amounts within amounts ("words of at most three letters")."""
 _MATERIAL = re.compile(
-    r"\b(?:following|given|this|that|above|below|provided|previous|original|these|those|(?<=of\s)the|my)\s++(?:\w++\s++)?(?:sentences?|words?|paragraphs?|texts?|passages?|phrases?|lines?|bullets?|keywords?|headings?|noun|verb|stanzas?)\b(?!\s++(?:must|should))|\bthe\s++(?:sentence|paragraph|phrase|words?|term|text)\s*+(?=[:\"'`«])|\b(?:this|the|my|following|above|below)\s++questions?\b(?!\s++mark)|\bword\s++problem\b|\bcover\s++letters?\b|\bin\s++other\s++words\b|\bwords\s++of\s++wisdom\b"
+    r"\b(?:following|given|this|that|above|below|provided|previous|original|these|those|(?<=of\s)the|my)\s++(?:\w++\s++)?(?:sentences?|words?|paragraphs?|texts?|passages?|phrases?|lines?|bullets?|keywords?|headings?|noun|verb|stanzas?)\b(?!\s++(?:must|should))|\bthe\s++(?:sentence|paragraph|phrase|words?|term|text)\s*+(?=[:\"'`«])|\b(?:this|the|my|following|above|below)\s++questions?\b(?!\s++mark)|\bletters\s++(?:to|from)\b|\bword\s++problem\b|\bcover\s++letters?\b|\bin\s++other\s++words\b|\bwords\s++of\s++wisdom\b"
 )
 _EXAMPLE = re.compile(
     r"(?:\bsuch\s++as\b|\bi[.\ue001]?\s?e\b|\be[.\ue001]?\s?g\b|\bfor\s++(?:example|instance)\b|\bexamples?\s*+:|\be\.?x\.?\s*+:|\bz[.\ue001]\s?b\b|\bpor\s++ejemplo\b|\bpar\s++exemple\b|\blike\s++(?:this\b|so\b|(?=[\"'`*\[<#]))|\bas\s++(?:in\b|if\s++(?:it|they)\s++(?:was|were)\b)|\busing\s++the\s++format\b).*",
@@ -104,9 +104,14 @@ _VACUOUS = re.compile(
     r"\s*+(?:please\s++|also\s++|and\s++|so\s++|but\s++|just\s++)*(?:be\s++(?:creative|sure|careful|specific|detailed|concrete|helpful)|feel\s++free|take\s++your\s++time|good\s++luck|thank\w*|let's\s++(?:go|begin|start)|make\s++sure\s++(?:to\s++)?follow\b.*|(?:follow|use|see)\s++the\s++(?:\w++\s++){0,3}?(?:example|format|template)s?\s++(?:above|below|given|shown)|think(?:\s++(?:first|hard|carefully|step\s++by\s++step|it\s++through|about\s++it))++|follow\b.*\binstructions|you\s++can\b.*|it's\s++ok\b.*|you\s++(?:may|do\s++not\s++(?:have|need)\s++to|don't\s++(?:have|need)\s++to)\b.*|no\s++need\b.*|(?:(?:for|one|an|another)\s++)?example(?:\s++\w++)?\s*+:)[\s.!,]*+$"
 )
 _ORDERED = re.compile(
-    r"\W*+(?:(?:please|also|and|but|then|finally|always|only|just|so|now|make\s++sure\s++(?:to|that|you)|be\s++sure\s++to)\b\W*+)*+(?:use|avoid|refrain|keep|be|make\s++(?:it|the|your|this)|start|begin|end|finish|do\s++not|don't|never|no|without|only|every|each|"
-    r"answer|respond|reply|speak|wrap|put|place|format|limit|alternate|repeat|insert|capitali[sz]e|verwende|benutze|antworte|vermeide|usa|utiliza|responde|evita|utilise[rz]?|répond\w*|évite[rz]?|rispondi)\b"
+    r"\W*+(?:(?:please|also|and|but|then|finally|always|only|just|so|now|make\s++sure\s++(?:to|that|you)|be\s++sure\s++to|do\s++not|don't|never|avoid|refrain\s++from)\b\W*+)*+(?:us(?:e|ing)|start(?:ing)?|begin(?:ning)?|end(?:ing)?|finish(?:ing)?|without|every|each|no\s++\w++\s++(?:must|should|may|can|is|are)|"
+    r"answer|respond|reply|speak(?!\s++(?:of|about|to)\b)|wrap|format|alternate|repeat|insert|replac(?:e|ing)|capitali[sz]e|spell|verwende|benutze|antworte|usa|utiliza|responde|utilise[rz]?|répond\w*|rispondi)\b"
 )
+"""An order that shapes the response, whatever it names."""
+_OPEN = re.compile(
+    r"\b(?:up\s++to\s++you|your\s++(?:own\s++)?choice|feel\s++free|free\s++to|as\s++you\s++(?:like|please|wish)|whatever\s++you\s++(?:like|want))\b"
+)
+"""Left to the writer."""
 _TEMPLATE = re.compile(r"\s*+(?:[*•\[<#|-]|\d{1,2}[.)]|[^\n]{1,80}(?:\.\.|…)\s*+$)")
 """A line that shows what the response is to look like."""
 _TOLD = re.compile(
@@ -114,8 +119,12 @@ _TOLD = re.compile(
     re.DOTALL,
 )
 """A sentence that tells of somebody, and asks for nothing."""
+_COMES = re.compile(
+    r"\b(?:comes?|goes|stands?|follows?|precedes?)\b[^.;]{0,40}\b(?:first|last|before|after|next|second)\b"
+)
+_SUBJECT_LEAD = re.compile(r"\W*+(?:the|all|every|each|no|any|both|none|neither|one|some|two|three|half|most|only)\b")
 _RULED = re.compile(
-    r"\W*+(?:the|all|every|each|no|any|both|none|neither|it|this|these|your|its|there|nothing)\b[^.!?\n]{0,80}?\b(?:must|has\s++to|have\s++to|needs\s++to|may\s++not|cannot)\b"
+    r"\W*+(?:the|all|every|each|no|any|both|none|neither|one|some|two|three|half|most|only|it|this|these|your|its|there|nothing)\b[^.!?\n]{0,80}?\b(?:must|has\s++to|have\s++to|needs\s++to|may\s++not|cannot)\b"
 )
 _IN_RESPONSE = re.compile(
     r"[^,;:]*?\b(?:in|throughout|within)\s++(?:your|the|this)\s++(?:\w++\s++)?(?:answer|response|reply|output)\b"
@@ -230,13 +239,22 @@ def _left(
     text = clause.text
     if all(each.strength == "soft" for each in findings) and _VACUOUS.match(text):
         return []
-    if not findings and (clause.start >= doc.material_from or clause.question or PERMITTED.search(text) is not None):
+    if not findings and (
+        clause.start >= doc.material_from
+        or clause.question
+        or _OPEN.search(text) is not None
+        or PERMITTED.search(text) is not None
+    ):
         return []
     if not findings and (_is_foreign(text) or _is_unknown(clause)):
         return ["a language that no rule reads"]
     ruled = _RULED.match(text) is not None or (
         _TOLD.match(text) is None
-        and (not FORM_WORDS.isdisjoint(clause.words) or (FILL in text and MODAL.search(text) is not None))
+        and (
+            not FORM_WORDS.isdisjoint(clause.words)
+            or (_SUBJECT_LEAD.match(text) is not None and _COMES.search(text) is not None)
+            or (FILL in text and MODAL.search(text) is not None)
+        )
     )
     if not findings and not ruled and (not clause.directive or _TOLD.match(text) is not None):
         return []
@@ -313,11 +331,9 @@ def _asks_form(text: str, clause: Clause) -> bool:
         return not clause.words.isdisjoint(FORM_WORDS) or _FORM_PHRASE.search(text) is not None
     return (
         not clause.words.isdisjoint(TEXT_WORDS)
-        or (FILL in text and MODAL.search(text) is not None)
+        or (FILL in text and (clause.directive or MODAL.search(text) is not None))
         or _FORM_PHRASE.search(text) is not None
         or _ORDERED.match(text) is not None
-        or _RULED.match(text) is not None
-        or _OF_RESPONSE.search(text) is not None
         or _commands(text)
         or _IN_RESPONSE.match(text) is not None
     )

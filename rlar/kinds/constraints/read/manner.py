@@ -21,7 +21,7 @@ FORM_WORDS = word_set(
     "interrobang emoji emojis hashtag hashtags word words sentence sentences paragraph paragraphs stanza stanzas lines noun nouns verb verbs adjective adjectives "
     "adverb adverbs pronoun pronouns preposition prepositions conjunction conjunctions tense spelling numeral numerals digit digits indent indented indentation "
     "newline newlines keyword keywords prefix suffix initials contraction contractions abbreviation abbreviations twice thrice alternate alternates alternating consecutive adjacent ratio verbatim "
-    "heading headings subheading subheadings placeholder placeholders quotation postscript ps bigram bigrams trigram trigrams letters clause clauses footnote footnotes columns monosyllabic subjunctive gerund bibliography hexadecimal morse cipher simile similes metaphor metaphors onomatopoeia hyperbole anaphora "
+    "heading headings subheading subheadings placeholder placeholders quotation postscript ps bigram bigrams trigram trigrams letters clause clauses ampersand ampersands slash slashes underscore underscores dash tautogram tautograms univocalic abecedarian sestina villanelle couplet couplets tercet tercets quatrain quatrains chiasmus spoonerism spoonerisms portmanteau leetspeak calligram footnote footnotes columns monosyllabic subjunctive gerund bibliography hexadecimal morse cipher simile similes metaphor metaphors onomatopoeia hyperbole anaphora "
     # German, Spanish, French, Italian, Portuguese.
     "wort wörter wörtern satz sätze sätzen absatz absätze absätzen buchstabe buchstaben zeile zeilen silbe silben reim reime reimen komma kommas kommata vokal vokale kleinbuchstaben großbuchstaben "
     "palabra palabras oración oraciones párrafo párrafos letra letras línea líneas sílaba sílabas rima riman vocal vocales mayúscula mayúsculas minúscula minúsculas coma comas "
@@ -37,19 +37,19 @@ _ALSO_FORM = word_set(
     "subject object passive active imperative subjunctive interrogative declarative person gerund participle article articles auxiliary past present future dialect spelled spelt misspelled typos "
     # Layout and notation.
     "table tables list lists column columns row rows cell cells grid block code fence tag tags html latex link links url footnote footnotes citation citations reference references bibliography apa mla ieee chicago harvard "
-    "title titled subtitle header footer caption label labels labelled key keys field fields value values symbol symbols sign signs character characters number numbers numbered numeric roman decimal binary hexadecimal morse cipher "
+    "title titled subtitle header footer caption label labels labelled nest nests array arrays string strings key keys field fields value values symbol symbols sign signs characters number numbers numbered numeric roman decimal binary hexadecimal morse cipher "
     "date dates timestamp iso format formats layout template indent tab tabs space spaces spacing margin aligned align left right centre center bold underline underlined strikethrough highlighted quote quotes quoted "
     "question questions exclamation dialogue script notation unicode ascii font size colour-coded nested "
     # Places, orders, amounts.
     "first last middle beginning start end top bottom before after between next previous following order ordered sorted sort reverse reversed forward mirror mirrored symmetrical symmetric chronological ascending "
     "each every only once even odd prime multiple half double triple third quarter percent percentage count length amount total sum equal same identical unique distinct duplicate duplicates repetition repetitions repetitive pair pairs "
-    "exactly least most more less fewer than maximum minimum longer shorter long short brief briefly concise lengthy yes no true false typo typos if unless otherwise either except without letter acronym initial starting ending begin begins start starts ends"
+    "exactly least most more less fewer than maximum minimum longer shorter long short brief briefly concise lengthy yes true false typo typos if unless otherwise either except without letter acronym initial starting ending begin begins start starts ends"
 )
 TEXT_WORDS = FORM_WORDS | _ALSO_FORM
 """Those, and words that may also speak of something else."""
 _MARK = "|".join(f"(?:{pattern})" for pattern, _characters in MARKS.values())
 _SIGN = re.compile(
-    rf"(?<!\w)(?:{NUMBER}|{'|'.join(ORDINALS)}|{'|'.join(pattern for unit, pattern in UNITS.items() if unit != 'part')}|{_MARK})(?!\w)|[\d{FILL}\"«»`*#<>\[\]{{}}_|]"
+    rf"(?<!\w)(?:{NUMBER}|{'|'.join(ORDINALS)}|{'|'.join(pattern for unit, pattern in UNITS.items() if unit not in ('part', 'character'))}|{_MARK})(?!\w)|[\d{FILL}\"«»`*#<>\[\]{{}}_|]"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 
@@ -107,7 +107,7 @@ def is_quality(word: str) -> bool:
 
 _MANNER_NOUN = r"tones?|styles?|voice|manner|mood|register|attitude|vibe|spirit|fashion|language|feel|notations?|perspective|point\s++of\s++view|way|accent|slang|ton|stil|tono|estilo|tonalità|stile|tom"
 _MANNER = re.compile(
-    rf"(?:\b(?:in|with|using|use[sd]?|includ(?:e|es|ing)|adopt|keep|maintain|take|have|has|employ|give\s++it|give\s++the\s++\w++|apply|set|im|mit|verwende|con|usa|avec|com)\s++)"
+    rf"(?:\b(?:all|each|both)(?:\s++of\s++(?:them|it|these|those))?\s++)?+(?:\b(?:in|with|using|use[sd]?|includ(?:e|es|ing)|adopt|keep|maintain|take|have|has|employ|give\s++it|give\s++the\s++\w++|apply|set|im|mit|verwende|con|usa|avec|com)\s++)"
     rf"(?P<filling>(?:[^\W\d_]++(?:[,-]\s*+|\s++)){{0,6}}?)(?P<noun>{_MANNER_NOUN})\b(?!\s++(?:that|which|where|to)\b)(?P<of>\s++(?:of|like|similar\s++to|for|suited?\s++to|appropriate\s++for)\s++[^,.;:!?()\n]{{1,80}})?"
 )
 """ "In a casual tone", "using the style of a president"."""
@@ -120,7 +120,9 @@ _LISTED_QUALITY = re.compile(
     r",\s*+(?:and\s++|or\s++|but\s++)?(?P<word>[^\W\d_]++(?:-[^\W\d_]++)*+)(?=\s*+(?:[,.;!]|$)|\s++and\b)"
 )
 _LIST_OF_QUALITIES = re.compile(r"\b(?:be|is|are|sounds?|keep|makes?|an?)\b")
-_LIST_OF_WORDS = re.compile(r"\b(?:words?|keywords?|phrases?|terms?|names?|includ\w+|mention\w*)\b")
+_LIST_OF_WORDS = re.compile(
+    r"\b(?:(?:the|these|following|key)\s++words?|keywords?|phrases?|terms?|names?|includ\w+|mention\w*)\b"
+)
 _QUALIFIED = re.compile(
     r"\b(?P<word>[^\W\d_]++(?:-[^\W\d_]++)*+)\s++(?:sentences?|paragraphs?|lines?|bullet\s++points?|bullets|stanzas?|verses?)\b"
 )
@@ -134,7 +136,7 @@ _AUDIENCE = re.compile(
 
 # ------------------------------------------------------------------------------------------ content
 
-_SPEAKING = r"(?:mention|discuss|address|cover|emphasi[sz]e|stress|touch\s++(?:up)?on|talk\s++about|refer\s++to|focus\s++(?:only\s++)?on|concentrate\s++on|deal\s++with|write\s++about|explore|revolve\s++around|describe|explain|reference|bring\s++up|elaborate\s++on|convey|express|promote|argue|erwähne\w*|menciona\w*|mentionne\w*|menziona\w*|mencione)"
+_SPEAKING = r"(?:mention|discuss|address|cover|emphasi[sz]e|stress|touch\s++(?:up)?on|talk\s++about|refer\s++to|focus\s++(?:only\s++)?on|concentrate\s++on|deal\s++with|write\s++about|explore|revolve\s++around|describe|explain|reference|draw\s++on|cite|invoke|involve|reflect\s++on|rely\s++on|lean\s++on|bring\s++up|elaborate\s++on|convey|express|promote|argue|erwähne\w*|menciona\w*|mentionne\w*|menziona\w*|mencione)"
 _SAYING = re.compile(
     rf"(?P<denied>\b(?:without|avoid|do\s++not|don't|never|not|must\s++not|should\s++not|shouldn't|no)\s++)?+\b(?:{_SPEAKING}(?:s|es|ed)?|mentioning|discussing|addressing|covering|emphasi[sz]ing|(?<=avoid\s)(?!(?:using|starting|beginning|ending|repeating|including|containing|writing|having|putting|placing|rhyming|capitali\w+|adding|exceeding|going|opening|closing)\b)[a-z]+?ing|stressing|touching\s++on|talking\s++about|referring\s++to|focus(?:es|ing)\s++on|dealing\s++with|exploring|referencing)\s++(?P<filling>(?:(?!\b(?:in|using|with|without)\s++(?:\d|{NUMBER}|at\s++(?:least|most)|no|exactly|fewer|less|more|any|lower|upper|all|only)\b)[^.;!?()\n]){{1,200}}+)"
 )
@@ -153,6 +155,10 @@ _EDGE = re.compile(
     r"\b(?:start|begin|open|end|finish|conclude|close)(?:s|ing)?(?:\s++(?:it|off|(?:the|your)\s++[^\W\d_]++))?\s++(?:with|by)\s++(?P<filling>(?:an?|some|your)\s++[^.;:!?(),\n]{1,60})"
 )
 """What is said first, or last: \"end with a call to action\"."""
+_OPTIONAL = re.compile(
+    r"\b(?:if|where|when|wherever|whenever|as)\s++(?:(?:it|this|that)\s++(?:fits|helps|suits|works|makes\s++sense|is\s++(?:useful|possible|appropriate|relevant|needed))|possible|useful|appropriate|needed|necessary|relevant|helpful|suitable|you\s++(?:like|can|want|wish|see\s++fit))\b"
+)
+"""It leaves what it stands by to the writer."""
 _PROCESS = re.compile(
     r"\bthink(?:\s++(?:first|hard|carefully|step\s++by\s++step|it\s++through|about\s++it))++|\b(?:be|is)\s++(?:\w+?ly\s++)?different\s++from\s++(?P<filling>[^.;:!?(),\n]{1,80})"
 )
@@ -173,11 +179,12 @@ _MATERIAL = re.compile(
 
 def content_spans(text: str) -> Iterator[tuple[int, int]]:
     """Stretches of a clause that say what the response is about, what it is for, or why it is wanted."""
-    for match in _MATERIAL.finditer(text):
-        yield match.span()
+    for pattern in (_MATERIAL, _OPTIONAL):
+        for match in pattern.finditer(text):
+            yield match.span()
     for pattern in (_SAYING, _INCLUDING, _PURPOSE, _REASON, _PROCESS, _EDGE, _ANNOUNCING, _OBJECT, _SUBJECT):
         for match in pattern.finditer(text):
-            filling = (match.group("filling") or "").replace("final answer", "")
+            filling = _OPTIONAL.sub(" ", match.group("filling") or "").replace("final answer", "")
             if not speaks_of_form(filling, _LOOSE):
                 yield match.span()
             elif pattern in (_SAYING, _INCLUDING):
@@ -209,7 +216,7 @@ def manner_spans(text: str) -> Iterator[tuple[int, int]]:
     for match in _BEING.finditer(text):
         end = None
         for word in _WORD.finditer(text, match.start("filling"), match.end("filling")):
-            if is_quality(word.group()):
+            if is_quality(word.group()) or (word.group() == "bold" and match.start() == 0):
                 end = word.end()
             elif word.group() not in _INTENSITY:
                 break

@@ -196,8 +196,8 @@ def texts_of(constraint: Constraint) -> list[str]:
     for key in ("keyword", "letter", "marker", "word", "separator", "starts", "ends", "text"):
         if constraint.params.get(key):
             texts.append(str(constraint.params[key]))
-    if constraint.params.get("unit") in ("highlight", "bullet"):
-        texts.append("*")
+    if constraint.params.get("unit") in ("highlight", "bullet", "hashtag"):
+        texts.append("#" if constraint.params["unit"] == "hashtag" else "*")
     return texts
 
 
