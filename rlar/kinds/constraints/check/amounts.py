@@ -77,16 +77,18 @@ def count(params: JsonObject, text: str) -> Verdict:
     unit = str(params["unit"])
     each = params.get("each")
     if each is not None:
-        pieces = divide(str(each), text)
+        divider = params.get("separator")
+        pieces = t.split_parts(text, str(divider)) if each == "part" and divider else divide(str(each), text)
         if pieces is None:
             return Verdict(None, f"each {each} is not checkable")
         if not pieces:
             return Verdict(False, f"no {each}")
-        amounts = [_amount(unit, piece, {}) for piece in pieces]
-        if any(n is None for n in amounts):
+        alone = {key: value for key, value in params.items() if key in ("unit", "min", "max")}
+        verdicts = [count(alone, piece).met for piece in pieces]
+        wrong = sum(met is False for met in verdicts)
+        if not wrong and None in verdicts:
             return Verdict(None, f"{unit} per {each} is not checkable")
-        wrong = [n for n in amounts if n is not None and not within(n, params)]
-        return Verdict(not wrong, f"{len(wrong)} of {len(pieces)} off" if wrong else "")
+        return Verdict(not wrong, f"{wrong} of {len(pieces)} off" if wrong else "")
     n = _amount(unit, text, params)
     if unit == "sentence" and n is not None and within(n, params) != within(n - t.fragments(text), params):
         return Verdict(None, f"{n} sentences, {t.fragments(text)} of them a bare word")

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from rlar.errors import boundary
@@ -114,7 +115,7 @@ def structured(params: JsonObject, text: str) -> Verdict:
     match kind:
         case "json":
             return boundary(
-                lambda: _parsed(json.loads(body) is not ...),
+                lambda: _keyed(json.loads(body), [str(key) for key in params.get("keys") or ()]),
                 lambda error: Verdict(False, f"not JSON: {type(error).__name__}"),
             )
         case "xml":
@@ -147,6 +148,20 @@ def _csv(body: str) -> Verdict:
     rows = list(csv.reader(io.StringIO(body[:200_000])))
     widths = {len(row) for row in rows if row}
     return Verdict(len(widths) == 1 and widths.pop() > 1, f"{len(rows)} rows")
+
+
+def _keyed(value: object, keys: Sequence[str]) -> Verdict:
+    names: set[str] = set()
+    left, places = [value], 0
+    while left and places < 100_000:
+        each, places = left.pop(), places + 1
+        if isinstance(each, dict):
+            names.update(str(key).casefold() for key in each)
+            left.extend(each.values())
+        elif isinstance(each, list):
+            left.extend(each)
+    missing = [key for key in keys if key.casefold() not in names]
+    return Verdict(not missing, f"no key {', '.join(missing)}" if missing else "")
 
 
 def _parsed(met: bool) -> Verdict:

@@ -75,6 +75,7 @@ RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (_UNIT_WORDS, rules_count.counts),
     (word_set("letter letters symbol symbols character characters buchstabe buchstaben letra lettre lettera"), rules_keywords.letters),
     (_KEYWORDS, rules_keywords.keywords),
+    (word_set("these following"), rules_keywords.listed_things),
     (_CONTENT_WORDS | _LISTING_VERBS, rules_count.content_counts),
     (_SIZE_WORDS, rules_count.sizes),
     (_CASE_WORDS, rules_case.case),
@@ -88,6 +89,7 @@ RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (word_set("p s ps pps postscript post-script postskriptum posdata postdata post-scriptum note"), rules_parts.postscript),
     (word_set("section sections part parts chapter chapters paragraph paragraphs audience day days stanza stanzas step steps advertisement advertisements ads scene scenes act acts abschnitt abschnitte secciones sección"), rules_parts.sections),
     (word_set("json xml yaml html csv latex backticks fence table block"), rules_documents.documents),
+    (word_set("key keys"), rules_documents.keys),
     (word_set("markdown table tabelle tabla tableau list liste lista bullet bulleted bullets headings heading headers header code stichpunkte stichpunkten viñetas aufzählung"), rules_documents.elements),
     (word_set("one any either choose pick select answer respond reply say exactly"), rules_documents.options),
     (word_set("word words palindrome spaces whitespace whitespaces line sentences title rhyme iambic acrostic syllables alternate alternating alphabetical adjacent backwards pangram lipogram nouns verbs adjectives adverbs pronouns conjunctions prepositions order space"), rules_documents.patterns),
@@ -98,7 +100,7 @@ _ANY = (
     frozenset().union(*(words for words, _ in RULES))
     - word_set(
         "one any either first last key name names use using add part parts say end close open start day days act step steps same p s order question questions line note code case answer lower upper small block "
-        "things points title letters stop stops table response responses answers"
+        "things points title letters stop stops table response responses answers these following keys"
     )
     - _LISTING_VERBS
     - _SIZE_WORDS

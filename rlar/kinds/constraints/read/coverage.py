@@ -263,7 +263,7 @@ def _left(
     content = _is_content(text, clause, findings)
     if not findings and not content and not _asks_form(text, clause):
         return []
-    spent = _spent(doc, clause, findings or elaborated, content)
+    spent = _spent(doc, clause, findings or (() if content else elaborated), content)
     for unit in single:
         # "Write a sentence ... The sentence should ...": the whole response.
         for match in re.finditer(rf"\b(?:the|your|this)\s++(?:{UNITS[unit]})\b", text) if unit in UNITS else ():
@@ -362,7 +362,7 @@ def _spent(doc: Doc, clause: Clause, findings: Sequence[Constraint], content: bo
         for match in pattern.finditer(text):
             spend(*match.span())
     for match in _PURPOSE.finditer(text) if content else ():
-        if FORM_WORDS.isdisjoint(_TOKEN.findall(match.group())):
+        if FORM_WORDS.isdisjoint(_TOKEN.findall(match.group())) and _UNIT.search(match.group()) is None:
             spend(*match.span())
     for start, end in (*manner_spans(text), *content_spans(text)):
         spend(start, end)

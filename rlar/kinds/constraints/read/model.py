@@ -44,7 +44,7 @@ KINDS: dict[str, str] = {
     "paragraph_starts": "the n-th paragraph's first word: {paragraph, word, paragraphs?}",
     "one_of": "the response is, or contains, one of the options: {options, exact?}",
     "repeat": "the response opens with the request itself: {text, shortest}",
-    "structured": "the whole response is one document: {format: json | xml | yaml | html | csv | code | python ...}",
+    "structured": "the whole response is one document: {format: json | xml | yaml | html | csv | code | python ..., keys?}",
     "contains_format": "a markdown element occurs: {element: table | code | heading | numbered_list | bullet_list | link}",
     "no_format": "a markdown element does not occur: {element: table | code | heading | numbered_list | bullet_list | markdown}",
     "each": "every part starts or ends alike: {unit, starts?, ends?}",

@@ -74,7 +74,7 @@ _CAPS_SUBJECT = re.compile(rf"\b{_CAPS}(?P<between>[^.]{{0,60}}?){quantity()}(?:
 _STRESS = re.compile(r"\b(?:words?)\b.{0,40}\b(?:capitali[sz]ed|all[\s-]caps|all\s++capital)")
 
 _PART_SCOPE = re.compile(
-    r"\b(?:each|every|per|all(?:\s++of)?(?:\s++the|\s++your)?)\s++(?:\w+\s++){0,2}?(?P<unit>sentences?|paragraphs?|lines?|bullet(?:\s++points?)?s?|items?|sections?|stanzas?|words?|points?|questions?|answers?|responses?|parts?|tips?|steps?|entry|entries|option|idea|name|poem|limerick|verse|haiku)\b"
+    r"\b(?:each|every|per|all(?:\s++of)?(?:\s++the|\s++your)?)\s++(?:\w+\s++){0,2}?(?P<unit>sentences?|paragraphs?|lines?|bullet(?:\s++points?)?s?|items?|sections?|stanzas?|words?|points?|questions?|answers?|responses?|versions?|parts?|tips?|steps?|entry|entries|option|idea|name|poem|limerick|verse|haiku)\b"
 )
 _OF_PARTS = re.compile(
     r"\b(?:words?|sentences|lines|paragraphs|bullets|bullet\s++points|stanzas|verses|sections|no\s++(?:sentence|line|paragraph|bullet|word))\s++(?:(?:that|which|must|should|may|can|not|are|is|have|has|be|with|of|having|containing|all)\s++)*+(?:(?:longer|shorter)\s++than\s*+|of\s++)?$"
@@ -85,7 +85,7 @@ _NTH_SCOPE = re.compile(
 )
 _PART_UNITS = {
     "sentence": "sentence", "paragraph": "paragraph", "line": "line", "bullet": "bullet", "item": "bullet", "point": "bullet",
-    "section": "section", "stanza": "paragraph", "word": "word", "verse": "paragraph",
+    "section": "section", "answer": "part", "response": "part", "part": "part", "version": "part", "stanza": "paragraph", "word": "word", "verse": "paragraph",
 }  # fmt: skip
 _REPEATABLE = re.compile(r"\b(?:once|twice|thrice|times?|mal|veces|vez|fois|volte|vezes)\b")
 _SOFT_NOUNS = frozenset(

@@ -64,6 +64,24 @@ def documents(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         yield found(doc, clause, "structured", format="code")
 
 
+_KEYS = re.compile(
+    r"\bkeys?\b(?:\s++(?:of|are|named|called|as|should\s++be|must\s++be|like|following))*+\s*+:?\s*+(?=[\"'`(\[{])"
+)
+_ENUMERATED = re.compile(r"\(\d{1,2}\)\s*+([\w -]{1,40}?)\s*+(?=\(|,|\.|;|$|\band\b)", re.IGNORECASE)
+
+
+def keys(doc: Doc, clause: Clause) -> Iterator[Constraint]:
+    """The keys that a JSON document must have."""
+    match = _KEYS.search(clause.text)
+    if match is None or "json" not in doc.lower or clause.negated_before(match.start(), 30):
+        return
+    names, _ = read_items(doc, clause.start + match.end(), clause.end)
+    if clause.text[match.end()] == "(":
+        names = _ENUMERATED.findall(doc.original[clause.start + match.end() : clause.end])
+    if names:
+        yield found(doc, clause, "structured", format="json", keys=[name.strip() for name in names])
+
+
 _ELEMENTS = (
     ("table", re.compile(r"\b(?:in|as|using|use|with|include|contain\w*|create|format\w*)\s++(?:\w+\s++){0,3}?(?:a\s++|the\s++)?(?:markdown\s++)?(?:table|tabelle|tabla|tableau)\b")),
     ("numbered_list", re.compile(r"\b(?:in|as|using|use|with|include|form\s++of|format\s++of|contain\w*|als|nummerierte)\s++(?:\w+\s++){0,3}?(?:numbered|ordered|nummerierte|numerada|numérotée)\s++(?:list|liste|lista)\b|nummerierte\s++liste|lista\s++numerada|liste\s++numérotée")),

@@ -196,6 +196,21 @@ def keywords(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         yield from _keyword_group(doc, clause, start, end, stop, colon)
 
 
+_LISTED_THINGS = re.compile(
+    rf"\b{_POSITIVE}\s++(?:all\s++(?:of\s++)?)?(?:these|the\s++following)\s++(?:\w++\s++)?(?:items|things|elements|names|places|people|ingredients|topics|objects|concepts|ideas|animals|subjects)\s*+:\s*+(?=\S)"
+)
+
+
+def listed_things(doc: Doc, clause: Clause) -> Iterator[Constraint]:
+    """ "Include these items: rope, tar": things, not words, so that a response without a word may have the thing."""
+    match = _LISTED_THINGS.search(clause.text)
+    if match is None or not clause.directive or clause.negated_before(match.start()):
+        return
+    items, _ = read_items(doc, clause.start + match.end(), clause.end, multiword=True)
+    if items:
+        yield found(doc, clause, "include", phrases=items, strength="soft", confidence=0.6)
+
+
 _LEAD_BELOW = re.compile(rf"\b{_KEY_NOUN}\b[^:]{{0,40}}:\s*+$")
 
 

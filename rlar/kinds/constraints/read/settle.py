@@ -17,7 +17,10 @@ _DIVISIBLE = ("paragraph", "section", "part", "stanza")
 def settle(doc: Doc, findings: Sequence[Constraint]) -> tuple[Constraint, ...]:
     """The constraints of a prompt from what its clauses gave."""
     constraints = _join_separators(doc, list(findings))
-    constraints = _drop_implied(constraints)
+    constraints = [
+        _with(c, confidence=0.4) if c.params.get("each") == "part" and "separator" not in c.params else c
+        for c in _drop_implied(constraints)
+    ]
     constraints = _merge_bounds(constraints)
     seen: set[str] = set()
     result: list[Constraint] = []
@@ -70,6 +73,11 @@ def _join_separators(doc: Doc, constraints: list[Constraint]) -> list[Constraint
             params = {"separator": divider.params["separator"], "min": 2}
     if len(str(params["separator"])) >= 6:
         params["distinct"] = True
+    # "Each version must have 7 sections": the versions are what stands between the dividers.
+    rest = [
+        _with(c, params={**c.params, "separator": params["separator"]}) if c.params.get("each") == "part" else c
+        for c in rest
+    ]
     return [*rest, _with(divider, params=params, quote=quote[:300])]
 
 

@@ -90,7 +90,7 @@ _WORDS: dict[str, str] = {
     "paragraph_starts": r"paragraphs?|absatz|párrafo|paragraphe|start(?:s|ing)?|begin(?:s|ning)?|open(?:s|ing)?|words?|first|beginn\w*|empie\w+|commenc\w+",
     "one_of": r"(?:one|exactly\s++one|any|either|1)\s++of|one|options?|choices?|choos(?:e|ing)|pick|select(?:ing)?|phrases?|sentences?|words?|statements?|values?|labels?|exact|only|either|or|between|among|from|replies|categories",
     "repeat": r"\w++",
-    "structured": r"(?:do\s++not|don't|never|without)\s++(?:add|say|writ|includ|output|put|provid|return)(?:e|ing)?\s++(?:anything|any\s++(?:other\s++|additional\s++|extra\s++)?(?:text|words|explanations?|comments?))|able|rendered|parsed|parsable|renderable|raw|json|xml|yaml|html|csv|latex|valid|single|one|object|block|blob|array|code|only|just|nothing\s++else|(?:and\s++)?nothing\s++(?:else|other)|wrap(?:s|ped|ping)?|enclosed?|file|markdown|ticks|backticks|fence|fenced|syntax|notation|string|all|words?|everything|anything|before|after|outside|other|return|no",
+    "structured": r"keys?|named|called|\(\d\)|(?:do\s++not|don't|never|without)\s++(?:add|say|writ|includ|output|put|provid|return)(?:e|ing)?\s++(?:anything|any\s++(?:other\s++|additional\s++|extra\s++)?(?:text|words|explanations?|comments?))|able|rendered|parsed|parsable|renderable|raw|json|xml|yaml|html|csv|latex|valid|single|one|object|block|blob|array|code|only|just|nothing\s++else|(?:and\s++)?nothing\s++(?:else|other)|wrap(?:s|ped|ping)?|enclosed?|file|markdown|ticks|backticks|fence|fenced|syntax|notation|string|all|words?|everything|anything|before|after|outside|other|return|no",
     "contains_format": r"part\s++of|indicated|denoted|marked|shown|represented|markdown|tables?|tabelle|tabla|tableau|bullet(?:ed)?|points?|bullets|lists?|numbered|ordered|unordered|code|blocks?|fenced|headings?|headers|sub-?headings?|stichpunkten?|aufzählung|viñetas|nummerierte|liste|lista|numerada|numérotée|links?",
     "no_format": r"markdown|bullets?|points?|lists?|numbered|headings?|headers?|tables?|code|blocks?|emojis?|html|links?|bold|italics?|or|any|use|plain|all|of\s++kind",
     "each": r"(?:first|last)\s++word|each|every|all|sentences?|lines?|words?|paragraphs?|bullets?|items?|points?|start(?:s|ing)?|begin(?:s|ning)?|end(?:s|ing)?|finish(?:es)?|letters?|capital|marks?|exclamation|question|emojis?|words?|single",
@@ -191,7 +191,7 @@ def accounted_for(constraint: Constraint) -> re.Pattern[str]:
 def texts_of(constraint: Constraint) -> list[str]:
     """What the reading took from the prompt to the letter: keywords, phrases, options, markers."""
     texts: list[str] = []
-    for key in ("phrases", "options"):
+    for key in ("phrases", "options", "keys"):
         texts += [str(item) for item in constraint.params.get(key) or ()]
     for key in ("keyword", "letter", "marker", "word", "separator", "starts", "ends", "text"):
         if constraint.params.get(key):
