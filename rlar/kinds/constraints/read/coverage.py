@@ -13,7 +13,13 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 from rlar.kinds.constraints.read.lexicon import NUMBER, UNITS, number, word_set
-from rlar.kinds.constraints.read.manner import FORM_WORDS, TEXT_WORDS, content_spans, is_quality, manner_spans
+from rlar.kinds.constraints.read.manner import (
+    FORM_WORDS,
+    TEXT_WORDS,
+    content_spans,
+    is_quality,
+    manner_spans,
+)
 from rlar.kinds.constraints.read.model import Constraint
 from rlar.kinds.constraints.read.reading import FILL, IMPERATIVE, MODAL, NO_VERB, PERMITTED, Clause, Doc, found
 from rlar.kinds.constraints.read.repeat import talks_of_repeating
@@ -207,6 +213,37 @@ def unread_demands(doc: Doc, read: Read) -> Iterator[Constraint]:
             # A tone, a style, an audience: no checker of form claims to judge it, so it is told and decides nothing.
             about = "; ".join(doc.said(clause.start + start, clause.start + end) for start, end in manner)
             yield found(doc, clause, "unsupported", about=about[:200], strength="soft", confidence=0.4)
+
+
+def binding_clauses(text: str, accounted: Set[str]) -> tuple[str, ...]:
+    """The clauses of a text that bind an answer in other words than these and those that ask for nothing, as they stand.
+
+    For readers of another kind of answer (a JSON document beside its schema): what is asked of tone and content is left
+    out as it is here, and a story may hold such a clause without asking for anything.
+    """
+    doc = Doc(text)
+    bound = []
+    for clause in doc.clauses:
+        if clause.question or PERMITTED.search(clause.text) is not None:
+            continue
+        spent = bytearray(len(clause.text))
+        for start, end in (*manner_spans(clause.text), *content_spans(clause.text)):
+            spent[start:end] = b"\1" * (end - start)
+        words = {match.group() for match in _TOKEN.finditer(clause.text) if not _is_spent(spent, clause.text, match)}
+        binds = MODAL.search(clause.text) or NEGATING.search(clause.text) or _BINDING.search(clause.text)
+        if words - FILLER - accounted and binds is not None:
+            bound.append(doc.said(clause.start, clause.end))
+    return tuple(bound)
+
+
+_BINDING = re.compile(
+    r"\b(?:each|every|all|both|none|only|unless|if|whenever|equals?|sum|sort(?:ed)?|ordered\s++by|in\s++order|ascending|descending|alphabetical(?:ly)?|unique|distinct|same|different|matching|consistent|computed?|calculated?|derived?|rounded|decimals?|"
+    r"twice|double|half|exactly|at\s++(?:least|most)|(?:more|less|fewer|greater|smaller|larger|longer|shorter|later|earlier|higher|lower)\s++than|below|above|between|maximum|minimum|number\s++of|total\s++of|"
+    r"formats?|lower-?\s?case|upper-?\s?case|capital(?:i[sz]ed)?|(?:starts?|begins?|ends?)\s++with|contains?|includ(?:e|es|ing)|characters|words?|sentences?|digits|times|limit(?:ed)?|correspond\w*|use|set|fill|put|make\s++sure|ensure|with\s++(?:two|three|four|five|six|seven|eight|nine|ten)|"
+    r"genau|mindestens|höchstens|jede\w*|alle|summe|nur|solo|sólo|cada|todos|todas|suma|chaque|tous|toutes|somme|seulement|uniquement|ogni|tutt[ei]|somma|apenas|soma|только|каждый|сумма|должн\w+)\b"
+    r"|必须|应该|不得|只能|至少|至多|每个|总和|等于|必ず|以上|以下|合計"
+)
+"""Quantities, comparisons and orders that bind what they stand by, whether it is told or asked."""
 
 
 def _joined(read: Read) -> Iterator[tuple[Clause, Sequence[Constraint]]]:
