@@ -146,6 +146,7 @@ def test_a_size_without_a_number_grants_only_what_every_reader_takes_for_it(prom
         ('Use the word "riddle".', "Two riddles wait.", None),
         ('Use the word "riddle" at least twice.', "A riddle and two riddles.", None),
         ('Use the word "riddle" at least twice.', "Riddles in plenty.", 0.0),
+        ('Use the word "pin" exactly twice.', "A pin spins among pins.", 0.0),  # one, or three as the official checker counts
         ('Use the word "art".', "The smartest party.", 0.0),
         ("Write exactly one sentence in English.", "Yes!", None),
         ("Write exactly 2 sentences.", "Tea is hot. Really?", 1.0),

@@ -28,6 +28,7 @@ def read_items(doc: Doc, position: int, end: int, *, multiword: bool = False, li
     """
     items: list[str] = []
     at = position
+    quoted = doc.quote_at(position) is not None
     while len(items) < limit:
         while at < end and doc.lower[at] in " \t([{*_":
             at += 1
@@ -51,6 +52,8 @@ def read_items(doc: Doc, position: int, end: int, *, multiword: bool = False, li
         probe = _one_item(doc, next_at, end, first=False, multiword=multiword)
         if probe is None:
             break
+        if quoted and doc.quote_at(next_at) is None and _PREDICATE.match(doc.lower, probe[1], end) is not None:
+            break  # 'the words "oak" and "elm", and commas are not allowed': the subject of the next clause
         at = next_at
     return items, at
 
@@ -98,6 +101,7 @@ def _one_item(doc: Doc, at: int, end: int, *, first: bool, multiword: bool) -> t
     return doc.original[match.start() : match.end()], match.end()
 
 
+_PREDICATE = re.compile(r"\s++(?:are|is|must|should|may|can|cannot|can't|has|have|needs?|ought)\b")
 _ITEM_ENDS = re.compile(
     r"\s*+(?:$|[^\w\s]|\d|(?:and|or|und|oder|y|o|et|ou|e|in|at|on|as|for|to|exactly|precisely|must|should|shall|will|can|cannot|can't|may|mustn't|shouldn't|has|have|needs?|are|is|be|do|does|appear\w*|occur\w*|show\w*|anywhere|somewhere|"
     r"within|throughout|with|without|but|while|each|all|only|not|once|twice|more|less|into|from|of|please|also|then|somehow|together|no|using|when|where|if|naturally|respectively)\b)"
