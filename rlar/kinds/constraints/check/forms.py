@@ -83,10 +83,10 @@ def one_of(params: JsonObject, text: str) -> Verdict:
 
 
 def repeat(params: JsonObject, text: str) -> Verdict:
-    said = _unmarked(text[: 4 * len(str(params["text"])) + 400])
-    if said.startswith(_unmarked(str(params["text"]))):
+    opening = _unmarked(text[: 4 * len(str(params["text"])) + 400])
+    if opening.startswith(_unmarked(str(params["text"]))):
         return Verdict(True)
-    if not said.startswith(_unmarked(str(params["shortest"]))):
+    if not opening.startswith(_unmarked(str(params["shortest"]))):
         return Verdict(False, "does not open with the request")
     return Verdict(None, "repeats a part of the request")
 

@@ -34,11 +34,11 @@ _END = re.compile(r"((?<![.!?…])[.!?…]++|(?<![。！？])[。！？]++)[\"'�
 
 def words(text: str) -> list[str]:
     """Runs of word characters; in scripts without spaces every two characters count as one word."""
-    found = _WORD.findall(text)
+    runs = _WORD.findall(text)
     if _CJK.search(text) is None:
-        return found
+        return runs
     result: list[str] = []
-    for word in found:
+    for word in runs:
         at = 0
         for run in _NO_SPACE_RUN.finditer(word):
             if run.start() > at:

@@ -21,7 +21,7 @@ from rlar.kinds.constraints.read.manner import (
     manner_spans,
 )
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import FILL, IMPERATIVE, MODAL, NO_VERB, PERMITTED, Clause, Doc, found
+from rlar.kinds.constraints.read.reading import FILL, IMPERATIVE, MODAL, NO_VERB, PERMITTED, Clause, Doc, constraint_of
 from rlar.kinds.constraints.read.repeat import talks_of_repeating
 from rlar.kinds.constraints.read.vocabulary import (
     FILLER,
@@ -120,7 +120,7 @@ _OPEN = re.compile(
 """Left to the writer."""
 _TEMPLATE = re.compile(r"\s*+(?:[*•\[<#|-]|\d{1,2}[.)]|[^\n]{1,80}(?:\.\.|…)\s*+$)")
 """A line that shows what the response is to look like."""
-_TOLD = re.compile(
+_NARRATIVE = re.compile(
     r"\W*+(?:(?:so|and|but|hi|hello|hey|well)\b\W*+)*+(?:i|i'm|i've|we|we're|my|our|he|she|they|there|here|there's|(?:it|this|that)(?:'s|\s++is)(?=\s++(?:an?|the|my|our)\b)|(?:it|this|that)\s++(?:will|would|was|had)|(?:remember|note|keep\s++in\s++mind|assume|suppose|imagine|recall)(?:\s++that)?\s++(?=(?:the|an?|my|our|you|he|she|we|they|there|it)\b))\b(?!.*\b(?:must|should|shall|need|needs|want|like|love|prefer|expect|insist|ask|request|require|wish|only|has\s++to|have\s++to)\b)",
     re.DOTALL,
 )
@@ -204,15 +204,15 @@ def unread_demands(doc: Doc, read: Read) -> Iterator[Constraint]:
         if conditional and findings:
             left = ["a condition", *left]
         if left:
-            yield found(doc, clause, "unsupported", about=" ".join(left)[:200], confidence=0.4)
+            yield constraint_of(doc, clause, "unsupported", about=" ".join(left)[:200], confidence=0.4)
         elif (
             manner
             and clause.start < doc.material_from
-            and not (_TOLD.match(clause.text) or clause.text.rstrip().endswith("?"))
+            and not (_NARRATIVE.match(clause.text) or clause.text.rstrip().endswith("?"))
         ):
             # A tone, a style, an audience: no checker of form claims to judge it, so it is told and decides nothing.
-            about = "; ".join(doc.said(clause.start + start, clause.start + end) for start, end in manner)
-            yield found(doc, clause, "unsupported", about=about[:200], strength="soft", confidence=0.4)
+            about = "; ".join(doc.words_of(clause.start + start, clause.start + end) for start, end in manner)
+            yield constraint_of(doc, clause, "unsupported", about=about[:200], strength="soft", confidence=0.4)
 
 
 def binding_clauses(text: str, accounted: Set[str]) -> tuple[str, ...]:
@@ -232,7 +232,7 @@ def binding_clauses(text: str, accounted: Set[str]) -> tuple[str, ...]:
         words = {match.group() for match in _TOKEN.finditer(clause.text) if not _is_spent(spent, clause.text, match)}
         binds = MODAL.search(clause.text) or NEGATING.search(clause.text) or _BINDING.search(clause.text)
         if words - FILLER - accounted and binds is not None:
-            bound.append(doc.said(clause.start, clause.end))
+            bound.append(doc.words_of(clause.start, clause.end))
     return tuple(bound)
 
 
@@ -286,14 +286,14 @@ def _left(
     if not findings and (_is_foreign(text) or _is_unknown(clause)):
         return ["a language that no rule reads"]
     ruled = _RULED.match(text) is not None or (
-        _TOLD.match(text) is None
+        _NARRATIVE.match(text) is None
         and (
             not FORM_WORDS.isdisjoint(clause.words)
             or (_SUBJECT_LEAD.match(text) is not None and _COMES.search(text) is not None)
             or (FILL in text and MODAL.search(text) is not None)
         )
     )
-    if not findings and not ruled and (not clause.directive or _TOLD.match(text) is not None):
+    if not findings and not ruled and (not clause.directive or _NARRATIVE.match(text) is not None):
         return []
     if len(text) > MOST_CHARACTERS or len(findings) > MOST_FINDINGS:
         return [f"a clause of {len(text)} characters"] if findings else []
@@ -314,7 +314,7 @@ def _left(
             continue
         asks = (word in FORM_WORDS or _qualifies_unit(clause, match, findings)) if content else word not in FILLER
         if asks:
-            left.append(doc.said(clause.start + match.start(), clause.start + match.end()))
+            left.append(doc.words_of(clause.start + match.start(), clause.start + match.end()))
     if _NESTED.search(text) is not None and not any(each.params.get("each") for each in findings):
         left.append("an amount of each")
     if content:

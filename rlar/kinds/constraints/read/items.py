@@ -34,10 +34,10 @@ def read_items(doc: Doc, position: int, end: int, *, multiword: bool = False, li
             at += 1
         if at >= end:
             break
-        found = _one_item(doc, at, end, first=not items, multiword=multiword)
-        if found is None:
+        entry = _one_item(doc, at, end, first=not items, multiword=multiword)
+        if entry is None:
             break
-        item, after = found
+        item, after = entry
         items.append(item)
         at = after
         while at < end and doc.lower[at] in " )]}*_" and at + 1 < end and doc.lower[at + 1] in ",;)]} *_":

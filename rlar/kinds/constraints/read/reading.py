@@ -258,7 +258,7 @@ class Doc:
         """What is quoted where a quotation mark opens at `position`."""
         return self.quotes.get(position)
 
-    def said(self, start: int, end: int) -> str:
+    def words_of(self, start: int, end: int) -> str:
         """The prompt's own words."""
         return self.original[start:end].strip()
 
@@ -348,10 +348,10 @@ _MATERIAL_LEAD = re.compile(
 
 def quote_of(doc: Doc, clause: Clause) -> str:
     """The words of a clause, as a Constraint that was read from it quotes them."""
-    return doc.said(clause.start, clause.end)[:300]
+    return doc.words_of(clause.start, clause.end)[:300]
 
 
-def found(
+def constraint_of(
     doc: Doc, clause: Clause, kind: str, *, strength: str = "hard", confidence: float = 1.0, **params: object
 ) -> Constraint:
     """A Constraint read from this clause; params that are None are left out."""

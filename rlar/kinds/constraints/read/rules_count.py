@@ -18,7 +18,7 @@ from rlar.kinds.constraints.read.lexicon import (
     unit_regex,
 )
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import Clause, Doc, found
+from rlar.kinds.constraints.read.reading import Clause, Doc, constraint_of
 
 _ADJECTIVES = (
     r"(?:(?:very|short|long|brief|different|distinct|separate|unique|complete|full|whole|total|or\s++more|of\s++the|additional|main|"
@@ -181,7 +181,7 @@ def _plain_count(doc: Doc, clause: Clause, match: re.Match[str]) -> Iterator[Con
     if unit == "word" and re.search(r"\bsuch\b", match.group()):
         earlier = doc.lower[max(0, clause.start + match.start() - 250) : clause.start + match.start()]
         if clause.directive and re.search(r"\bcapital|\ball[\s-]caps|\buppercase", earlier):
-            yield found(doc, clause, "count", unit="capital_word", **_bounds(r))
+            yield constraint_of(doc, clause, "count", unit="capital_word", **_bounds(r))
         return
     if r.style == "bare" and unit in ("word", "character") and (r.low or 0) >= 30:
         # Nobody writes exactly 500 words: without "exactly", a large round amount is a guide.
@@ -208,7 +208,7 @@ def _plain_count(doc: Doc, clause: Clause, match: re.Match[str]) -> Iterator[Con
     scope = _scope(text, match)
     if scope == "unclear":
         if explicit:
-            yield found(doc, clause, "unsupported", about="an amount within a part", confidence=0.4)
+            yield constraint_of(doc, clause, "unsupported", about="an amount within a part", confidence=0.4)
         return
     predicate = _REQUIRED_OF_RESPONSE.search(before[-60:]) is not None or len(before.split()) <= 1
     constraint = _count(doc, clause, unit, r, predicate=predicate and not attributive, each=scope)
@@ -249,7 +249,7 @@ def _count(doc: Doc, clause: Clause, unit: str, r: Range, *, predicate: bool, ea
         confidence = 0.8
         if not predicate or unit in _SOFT_NOUNS:
             strength = "soft"
-    return found(
+    return constraint_of(
         doc,
         clause,
         "count",
@@ -277,7 +277,7 @@ def _highlights(doc: Doc, clause: Clause) -> Iterator[tuple[Constraint, tuple[in
         style = None
         if "bold" in clause.words:
             style = "bold"
-        yield found(doc, clause, "count", unit="highlight", style=style, **_bounds(r)), match.span()
+        yield constraint_of(doc, clause, "count", unit="highlight", style=style, **_bounds(r)), match.span()
         return
     match = _HIGHLIGHT_SOME.search(text)
     if match is not None and not clause.negated_before(match.start(), 30):
@@ -289,7 +289,7 @@ def _highlights(doc: Doc, clause: Clause) -> Iterator[tuple[Constraint, tuple[in
             doc.original[clause.start : clause.end + 160],
         )
         if sample is not None or cued is not None:
-            yield found(doc, clause, "count", unit="highlight", min=1, confidence=0.8), match.span()
+            yield constraint_of(doc, clause, "count", unit="highlight", min=1, confidence=0.8), match.span()
 
 
 def _capital_words(doc: Doc, clause: Clause) -> Iterator[tuple[Constraint, tuple[int, int]]]:
@@ -297,7 +297,7 @@ def _capital_words(doc: Doc, clause: Clause) -> Iterator[tuple[Constraint, tuple
     match = _CAPS_COUNT.search(text)
     if match is not None and clause.directive:
         yield (
-            found(
+            constraint_of(
                 doc,
                 clause,
                 "count",
@@ -317,7 +317,7 @@ def _capital_words(doc: Doc, clause: Clause) -> Iterator[tuple[Constraint, tuple
         negated = re.search(r"\b(?:not|n't|never)\b", match.group("between")) is not None
         r = read_range(match, negated=negated)
         if r.style != "bare" or _REPEATABLE.search(match.group()):
-            yield found(doc, clause, "count", unit="capital_word", **_bounds(r)), match.span()
+            yield constraint_of(doc, clause, "count", unit="capital_word", **_bounds(r)), match.span()
 
 
 def content_counts(doc: Doc, clause: Clause) -> Iterator[Constraint]:
@@ -329,7 +329,7 @@ def content_counts(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         r = read_range(match)
         if r.style != "around":
             # An exact amount is kept only by a list whose items can be counted.
-            yield found(
+            yield constraint_of(
                 doc,
                 clause,
                 "count",
@@ -396,7 +396,7 @@ def sizes(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         else:
             low, high = SHORT[unit]
             bounds = Range(low if behind is not None else None, high, "around")
-        yield found(
+        yield constraint_of(
             doc, clause, "count", unit="word", each=unit or None, size=size, strength="soft", confidence=0.6, **_bounds(bounds)
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rlar.kinds.constraints.read.items import following_lines, read_items
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import Clause, Doc, found
+from rlar.kinds.constraints.read.reading import Clause, Doc, constraint_of
 
 # ------------------------------------------------------------------------------------------ documents and markdown
 
@@ -44,16 +44,16 @@ def documents(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             is not None
         )
         if kind == "table":
-            yield found(doc, clause, "contains_format", element="table")
+            yield constraint_of(doc, clause, "contains_format", element="table")
             return
         if kind in ("html", "csv", "latex", "xml", "yaml") and not re.search(
             r"\b(?:entire|whole|only|format|response|answer|reply|output)\b", text
         ):
-            yield found(doc, clause, "structured", format=kind, strength="soft", confidence=0.6)
+            yield constraint_of(doc, clause, "structured", format=kind, strength="soft", confidence=0.6)
             return
         if _PARTIAL.search(text) and not re.search(r"\b(?:entire|whole|only|response|answer|output|format)\b", text):
             continue
-        yield found(doc, clause, "structured", format=kind, confidence=1.0 if whole else 0.7)
+        yield constraint_of(doc, clause, "structured", format=kind, confidence=1.0 if whole else 0.7)
         return
     fenced = re.search(
         r"\b(?:wrap|put|place|enclose|entire|whole|only)\b[^.]{0,40}\b(?:code\s++block|code\s++fence|triple\s++backticks|backticks)\b",
@@ -61,7 +61,7 @@ def documents(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     )
     whole_response = re.search(r"\b(?:entire|whole|response|answer|output)\b", text)
     if fenced and whole_response and not clause.negated_before(len(text), 60):
-        yield found(doc, clause, "structured", format="code")
+        yield constraint_of(doc, clause, "structured", format="code")
 
 
 _KEYS = re.compile(
@@ -79,7 +79,7 @@ def keys(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     if clause.text[match.end()] == "(":
         names = _ENUMERATED.findall(doc.original[clause.start + match.end() : clause.end])
     if names:
-        yield found(doc, clause, "structured", format="json", keys=[name.strip() for name in names])
+        yield constraint_of(doc, clause, "structured", format="json", keys=[name.strip() for name in names])
 
 
 _ELEMENTS = (
@@ -114,7 +114,7 @@ def elements(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             or "markdown" in clause.words
             or re.search(r"\b(?:must|should|format|form\s++of|response|answer|use)\b", clause.text) is not None
         )
-        yield found(
+        yield constraint_of(
             doc, clause, "contains_format", element=element, strength="hard" if explicit else "soft", confidence=0.8
         )
         return
@@ -149,7 +149,9 @@ def options(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     if len(choices) == 1 and re.search(r"\b(?:only|just)\b", match.group()):
         return
     if 2 <= len(choices) <= 12 and all(len(choice) < 120 for choice in choices):
-        yield found(doc, clause, "one_of", options=choices, exact="exact" in clause.words or None, confidence=0.9)
+        yield constraint_of(
+            doc, clause, "one_of", options=choices, exact="exact" in clause.words or None, confidence=0.9
+        )
 
 
 # ------------------------------------------------------------------------------------------ word-level patterns
@@ -179,22 +181,22 @@ def patterns(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     for name, pattern in _PATTERNS:
         match = pattern.search(text)
         if match is not None and not (name == "one_line" and clause.negated_before(match.start(), 10)):
-            yield found(doc, clause, "pattern", name=name)
+            yield constraint_of(doc, clause, "pattern", name=name)
     match = _ALLITERATION.search(text)
     if match is not None:
         letter = match.group("letter")
         if "same letter" in match.group():
-            yield found(doc, clause, "pattern", name="alliteration")
+            yield constraint_of(doc, clause, "pattern", name="alliteration")
         elif letter:
             quoted = doc.quote_at(clause.start + match.start("letter"))
             chosen = (quoted or letter).strip("\"' ")
             if len(chosen) == 1 and chosen.isalpha():
-                yield found(doc, clause, "pattern", name="alliteration", letter=chosen.lower())
+                yield constraint_of(doc, clause, "pattern", name="alliteration", letter=chosen.lower())
     match = _UNSUPPORTED.search(text)
     if match is not None:
         hard = match.group("about").startswith(
             ("exactly", "at least", "no two", "every other", "alternat", "pangram", "lipogram")
         )
-        yield found(
+        yield constraint_of(
             doc, clause, "unsupported", about=match.group("about"), strength="hard" if hard else "soft", confidence=0.4
         )

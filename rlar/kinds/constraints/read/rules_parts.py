@@ -12,7 +12,7 @@ from rlar.kinds.constraints.read.lexicon import (
     read_range,
 )
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import DOT, Clause, Doc, found
+from rlar.kinds.constraints.read.reading import DOT, Clause, Doc, constraint_of
 
 # ------------------------------------------------------------------------------------------ wrapping and markers
 
@@ -46,21 +46,21 @@ def wrapping(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             mark = "'" if re.search(r"\bsingle\s++quot", text) else '"'
             if "guillemets" in text and "double" not in text:
                 mark = "«"
-            yield found(doc, clause, "quoted", mark=mark)
+            yield constraint_of(doc, clause, "quoted", mark=mark)
     if re.search(
         r"<<|\bangular\s++brackets|\bangle\s++brackets|\bdouble\s++(?:angle|angular)|\bspitze\w*\s++klammern|corchetes\s++angulares|chevrons",
         text,
     ):
         if re.search(r"\b(?:every|each)\s++(?:word\s++)?(?:bigram|pair)", text):
-            yield found(doc, clause, "pattern", name="bigrams_in_angle_brackets")
+            yield constraint_of(doc, clause, "pattern", name="bigrams_in_angle_brackets")
         elif not clause.negated_before(len(text), 200) or "title" in clause.words:
             both = re.search(r"\bboth\b[^.;]{0,60}\btitles?\b", text)
-            yield found(doc, clause, "title", min=2 if both else None)
+            yield constraint_of(doc, clause, "title", min=2 if both else None)
     if re.search(
         r"\b(?:enclose|wrap|put|place)\s++(?:every|each|all)\s++(?:of\s++the\s++|your\s++)?words?\b[^.]*\bsquare\s++brackets",
         text,
     ):
-        yield found(doc, clause, "pattern", name="words_in_square_brackets")
+        yield constraint_of(doc, clause, "pattern", name="words_in_square_brackets")
 
 
 _POSTSCRIPT = re.compile(
@@ -90,7 +90,7 @@ def postscript(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     if marker is None and match_word is not None and match_word.group("word"):
         marker = "P.S."
     if marker is not None:
-        yield found(doc, clause, "postscript", marker=marker)
+        yield constraint_of(doc, clause, "postscript", marker=marker)
 
 
 _SECTION_MARK = re.compile(
@@ -162,7 +162,7 @@ def sections(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             high = None
     if low is None and high is None and re.search(r"\b[A-Za-z]+\s++2\b", original):
         low = max(int(n) for n in re.findall(r"\b[A-Za-z]+\s++(\d{1,2})\b", original) or ["2"])
-    yield found(doc, clause, "sections", marker=best.group("word"), min=low, max=high)
+    yield constraint_of(doc, clause, "sections", marker=best.group("word"), min=low, max=high)
 
 
 # ------------------------------------------------------------------------------------------ separators and parts
@@ -220,4 +220,4 @@ def separators(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         return
     if clause.negated_before(len(text), 300) and "only" not in clause.words and not SEPARATE.search(text):
         return
-    yield found(doc, clause, "parts", separator=mark, confidence=0.9)
+    yield constraint_of(doc, clause, "parts", separator=mark, confidence=0.9)
