@@ -59,6 +59,7 @@ def _amount(unit: str, text: str, params: JsonObject) -> int | None:
 
 
 def divide(unit: str, text: str) -> list[str] | None:
+    """The units of a text (sentences, paragraphs, lines, bullets or words); None for a unit that is not divided into."""
     match unit:
         case "sentence":
             return t.sentences(text)
@@ -74,6 +75,7 @@ def divide(unit: str, text: str) -> list[str] | None:
 
 
 def count(params: JsonObject, text: str) -> Verdict:
+    """How many of a unit there are, in the whole text, in each unit (`each`) or in each part between dividers."""
     unit = str(params["unit"])
     each = params.get("each")
     if each is not None:
@@ -131,11 +133,13 @@ def _loose_sections(params: JsonObject, text: str) -> Verdict:
 
 
 def letter_count(params: JsonObject, text: str) -> Verdict:
+    """How often one character occurs, upper or lower case."""
     n = text.lower().count(str(params["letter"]).lower())
     return Verdict(within(n, params), f"{n} x {params['letter']}")
 
 
 def keyword_count(params: JsonObject, text: str) -> Verdict:
+    """How often a word or phrase occurs; open where the verdict hangs on its other forms."""
     keyword, folded, inside = str(params["keyword"]), t.plain(text), bool(params.get("inside"))
     n = t.occurrences(keyword, folded, inside=inside)
     forms = 0 if inside else t.inflections(keyword, folded)
@@ -146,6 +150,7 @@ def keyword_count(params: JsonObject, text: str) -> Verdict:
 
 
 def include(params: JsonObject, text: str) -> Verdict:
+    """Whether all phrases (or any, with `any`) occur; open where one does in another form of the word only."""
     folded, inside = t.plain(text), bool(params.get("inside"))
     missing = [p for p in params["phrases"] if not t.occurrences(str(p), folded, inside=inside)]
     if params.get("any") and len(missing) < len(params["phrases"]):
@@ -159,16 +164,19 @@ def include(params: JsonObject, text: str) -> Verdict:
 
 
 def exclude(params: JsonObject, text: str) -> Verdict:
+    """Whether none of the phrases occurs as whole words."""
     folded = t.plain(text)
     present = [p for p in params["phrases"] if t.occurrences(str(p), folded)]
     return Verdict(not present, "has " + ", ".join(present) if present else "")
 
 
 def no_characters(params: JsonObject, text: str) -> Verdict:
+    """Whether none of the characters occurs."""
     present = [c for c in str(params["characters"]) if c in text]
     return Verdict(not present, f"has {present[0]!r}" if present else "")
 
 
 def characters(params: JsonObject, text: str) -> Verdict:
+    """Whether the characters occur at least `min` times together (1 by default)."""
     n = sum(text.count(c) for c in str(params["characters"]))
     return Verdict(n >= int(params.get("min", 1)), f"{n}")

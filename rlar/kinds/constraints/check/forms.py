@@ -16,6 +16,7 @@ from rlar.types import JsonObject
 
 
 def title(params: JsonObject, text: str) -> Verdict:
+    """Whether at least `min` lines (1 by default) have something in <<double angle brackets>>."""
     n = sum(_bracketed(line) for line in text.splitlines() if "<<" in line)
     return Verdict(n >= int(params.get("min", 1)), f"{n} x <<title>>")
 
@@ -34,6 +35,7 @@ def _bracketed(line: str) -> bool:
 
 
 def sections(params: JsonObject, text: str) -> Verdict:
+    """How many numbered markers there are (SECTION 1); open where others than numbers would do."""
     marker = str(params["marker"])
     n = len(re.findall(rf"(?<!\w){re.escape(marker)}\s?\d+", text))
     if not within(n, params) and re.search(
@@ -50,6 +52,7 @@ def sections(params: JsonObject, text: str) -> Verdict:
 
 
 def parts(params: JsonObject, text: str) -> Verdict:
+    """How many parts the divider makes; an empty part, or with `distinct` an equal one, is a miss."""
     separator = str(params["separator"])
     pieces = t.split_parts(text, separator)
     if any(not piece for piece in pieces):
@@ -60,6 +63,7 @@ def parts(params: JsonObject, text: str) -> Verdict:
 
 
 def paragraph_starts(params: JsonObject, text: str) -> Verdict:
+    """Whether the n-th paragraph (-1: the last) opens with the word."""
     blocks = t.paragraphs(text)
     n = int(params["paragraph"])
     if n > len(blocks) or not blocks:
@@ -70,6 +74,7 @@ def paragraph_starts(params: JsonObject, text: str) -> Verdict:
 
 
 def one_of(params: JsonObject, text: str) -> Verdict:
+    """Whether exactly one of the options stands in the text; open where a sentence does in other capitals."""
     if params.get("exact"):
         hits = {o for o in params["options"] if t.straight(o) in t.straight(text)}
     else:
@@ -83,6 +88,7 @@ def one_of(params: JsonObject, text: str) -> Verdict:
 
 
 def repeat(params: JsonObject, text: str) -> Verdict:
+    """Whether the text opens with the request; open where it opens with a part of it."""
     opening = _unmarked(text[: 4 * len(str(params["text"])) + 400])
     if opening.startswith(_unmarked(str(params["text"]))):
         return Verdict(True)
@@ -109,6 +115,7 @@ def unfenced(text: str) -> str:
 
 
 def structured(params: JsonObject, text: str) -> Verdict:
+    """Whether the whole text is one document of a format, fenced or not, with the keys that are asked for."""
     kind, body = str(params["format"]), unfenced(text)
     if not body:
         return Verdict(False, "empty")
@@ -217,9 +224,11 @@ def _has(element: str, text: str) -> bool | None:
 
 
 def contains_format(params: JsonObject, text: str) -> Verdict:
+    """Whether a markdown element occurs."""
     return Verdict(_has(str(params["element"]), text), f"{params['element']}")
 
 
 def no_format(params: JsonObject, text: str) -> Verdict:
+    """Whether a markdown element does not occur."""
     has = _has(str(params["element"]), text)
     return Verdict(None if has is None else not has, f"{params['element']}")

@@ -159,14 +159,17 @@ def capital_words(text: str) -> int:
 
 
 def emojis(text: str) -> int:
+    """How many emojis there are, joined ones counted once."""
     return len(_EMOJI.findall(text))
 
 
 def links(text: str) -> int:
+    """How many addresses of the web there are."""
     return len(_URL.findall(text))
 
 
 def hashtags(text: str) -> int:
+    """How many words there are behind a #."""
     return len(_HASHTAG.findall(text))
 
 

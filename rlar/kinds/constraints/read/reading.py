@@ -138,6 +138,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 
 def lowered(text: str) -> str:
+    """The text in lower case, with as many characters as before."""
     lowered = text.lower()
     if len(lowered) == len(text):
         return lowered

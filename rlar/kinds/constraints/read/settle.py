@@ -108,7 +108,12 @@ def _drop_implied(constraints: list[Constraint]) -> list[Constraint]:
             phrases = c.params.get("phrases") or [c.params.get("keyword", "")]
             if {str(p).casefold() for p in phrases} <= options:
                 continue
-        if c.kind == "count" and c.params["unit"] == "section" and any(s.kind == "sections" for s in constraints):
+        if (
+            c.kind == "count"
+            and c.params["unit"] == "section"
+            and not c.params.get("each")
+            and any(s.kind == "sections" for s in constraints)
+        ):
             continue
         if c.kind == "contains_format" and c.params["element"] == "bullet_list" and "bullet" in units:
             continue
