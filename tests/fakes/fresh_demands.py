@@ -74,3 +74,53 @@ READ: tuple[Demand, ...] = tuple(Demand(*each) for each in (
     ("What makes a good apology? Draw on psychology where useful and cite no sources. Answer with at least 4 sentences, all of them in a gentle tone.", "Say it. Mean it. Repair it. Wait.", "Say it. Mean it."),
 ))  # fmt: skip
 """All demands on form are readable ones; the rest is content and manner."""
+
+LATER_UNREAD: tuple[Demand, ...] = tuple(Demand(*each) for each in (
+    ("Write a reply about gardens using at least 5 words. Swap the vowels a and e in every word.", "Tha gerdan is vary graan", "The garden is very green"),
+    ("Explain dew in exactly two sentences. Let the second be half as long as the first.", "Dew forms on cold grass at night. It dries by noon.", "Dew forms. It dries by noon when the sun is high."),
+    ("No commas please. Put your final verdict between two tildes. Is tea healthy?", "It is ~yes~", "It is yes"),
+    ("Describe a market in at least 6 words. Capitalize the last letter of each word.", "thE markeT openS earlY everY daY", "the market opens early every day"),
+    ("Give two bullet points on owls. Prefix the first one with [A] and the second one with [B].", "* [A] Owls hunt\n* [B] Owls sleep", "* Owls hunt\n* Owls sleep"),
+    ("Use at most 25 words. Include a fraction such as 3/4. Topic: baking.", "Use 3/4 cup of milk.", "Use one cup of milk."),
+    ("Write about the sea in lowercase letters. Each line should end with a different letter.", "the sea is wide\nthe sea is deep\nthe sea is ours", "the sea is here\nthe sea is there"),
+    ("Tell me a fact about Mars. Use exactly one sentence. It needs to contain at least three words that begin with the same letter.", "Mars makes many storms.", "Mars is a cold planet."),
+    ("Do not use any commas. Follow each noun with the symbol ^.", "The dog^ saw the cat^", "The dog saw the cat"),
+    ("Write 3 sentences on paper. The first should be the longest.", "Paper is made from the fibres of wood. It burns. It folds.", "It burns. It folds. Paper is made from the fibres of wood."),
+    ("Answer in at least five words: what is salt? Skip the word \"the\" and any word that rhymes with \"malt\".", "Salt is a mineral we eat", "Salt is the mineral we eat"),
+    ("End your response with \"Over and out.\" Everything before that has to be in Title Case.", "The Ship Sails At Dawn. Over and out.", "the ship sails at dawn. Over and out."),
+    ("Write at least 4 words about rain. Leave three blank lines at the top.", "\n\n\nRain falls on roofs", "Rain falls on roofs"),
+    ("Use two hashtags, and put them at the very beginning. Subject: surfing.", "#surf #sea Ride the waves.", "Ride the waves. #surf #sea"),
+    ("Write exactly 2 sentences about snow. The number of characters in each must be the same.", "Snow falls. Snow melts.", "Snow falls. It melts away in the sun."),
+    ("Avoid exclamation marks. Quote yourself once: the same five words must appear twice, the second time in quotation marks.", "We all like warm tea. \"We all like warm tea\" is true.", "We all like warm tea."),
+    ("Describe a fox in at least 4 words. Substitute the digit 0 for every letter o.", "The f0x runs 0ver hills", "The fox runs over hills"),
+    ("Write at most 30 words on bread. Three of them should be adverbs.", "Bread slowly, gently, quietly rises.", "Bread rises."),
+    ("Write two paragraphs on frost. Make the first paragraph a single word.", "Cold.\n\nFrost covers the grass.", "Frost covers the grass.\n\nCold."),
+    ("Include the word \"violet\" as the only colour in your text. Use at least 4 words.", "A violet sky at dusk", "A violet and red sky"),
+    ("Use no commas. Give the steps of making tea in the order last to first.", "Drink it. Pour water. Boil water.", "Boil water. Pour water. Drink it."),
+    ("Write one sentence on wolves. It must have a colon followed by a list of three things.", "Wolves need three things: food, water, space.", "Wolves need food."),
+    ("Write a four line verse about rivers with the pattern ABAB. Use no exclamation marks.", "The river flows\nbeneath the tree\nand no one knows\nhow it gets free", "The river flows\nbelow the hill\nit meets the sea\nand stays there"),
+    ("Use at least 3 words. Insert a tab between the words. Topic: ink.", "Ink\tis\tblue", "Ink is blue"),
+    ("Give your entire answer in double quotation marks and bold the second half of it. Topic: stars.", "\"Stars are far **and very bright**\"", "\"Stars are far and very bright\""),
+    ("Schreibe genau zwei Sätze über Tee. Der erste soll eine Frage sein.", "Was ist Tee? Ein Getränk.", "Tee ist ein Getränk. Er ist heiß."),
+    ("Escribe al menos 5 palabras sobre el vino. No repitas ninguna letra inicial.", "Beber vino tinto es caro", "Vino viejo vale veinte vacas"),
+    ("Réponds sans virgule. Chaque mot doit commencer par une majuscule.", "Le Pain Est Bon", "Le pain est bon"),
+    ("Write at least four words about cats; alternate short and long words, beginning with a short one.", "My wonderful cat purrs", "Wonderful my purring cat"),
+    ("Use the keyword \"tide\" once. It must not be among your first ten words.", "The moon pulls the water of all the seas twice each day; that is the tide.", "The tide is the rise and fall of the sea."),
+))  # fmt: skip
+"""Written after the first forty had been mended: 5 of 30 violations had full marks then."""
+
+LATER_READ: tuple[Demand, ...] = tuple(Demand(*each) for each in (
+    ("We moved into a flat above a bakery. Write a thank-you note to the baker that is sincere without being gushing. At most 50 words. Do not use the word \"smell\".", "Your bread makes our mornings. Thank you.", "The smell of bread makes our mornings. Thank you."),
+    ("As a patient teacher, walk me through why the sky is blue. Use exactly 2 paragraphs. Keep the physics honest.", "Light scatters.\n\nBlue scatters most.", "Light scatters. Blue scatters most."),
+    ("Persuade my landlord to allow a cat. Appeal to his sense of humour. Use at least one bullet point, and write everything in lowercase.", "* cats catch mice", "* Cats catch mice"),
+    ("Write a eulogy for my old bicycle. It served me for nine years. Make people laugh and cry. Finish with the exact phrase \"Ride on.\"", "Nine years of rust and joy. Ride on.", "Nine years of rust and joy."),
+    ("Draft a notice that the pool is closed because of repairs. Be apologetic yet firm. Include the keywords \"repairs\" and \"Monday\".", "We are sorry: closed for repairs until Monday.", "We are sorry: closed until Monday."),
+    ("What would Socrates say about social media? Capture his way of asking. Answer in at most 40 words, with no exclamation marks.", "What do you gain by it? And who gains by you?", "What do you gain by it? Beware!"),
+    ("Give a realistic picture of life in a lighthouse. Avoid clichés and do not romanticize it. Write at least 8 words.", "The keeper sleeps little and hears the wind all night.", "It is lonely."),
+    ("Compose a lullaby for twins named Ada and Max. Soft images, nothing frightening. Do not use commas.", "Ada sleeps and Max sleeps too", "Ada sleeps, and Max sleeps too"),
+    ("I've got an interview tomorrow and I'm nervous. Calm me down in exactly two sentences. Speak to me like an old friend would.", "You are ready. Breathe.", "You are ready, so breathe."),
+    ("Write a travel tip for Lisbon that locals would agree with. Wrap your entire response in double quotation marks. It may be opinionated.", "\"Skip the tram and walk.\"", "Skip the tram and walk."),
+    ("Erkläre einem Kind, warum Blätter fallen. Verwende das Wort \"Herbst\" mindestens zweimal. Sei geduldig und liebevoll.", "Im Herbst ruht der Baum. Der Herbst macht müde.", "Im Herbst ruht der Baum."),
+    ("Describe the taste of an orange for somebody who has never eaten one, relying on touch and sound. Highlight at least one phrase, like *this*.", "It is *a bright bell* on the tongue.", "It is a bright bell on the tongue."),
+))  # fmt: skip
+"""Written with them: 2 of 12 right responses had no number."""

@@ -8,6 +8,7 @@ from rlar.kinds.constraints.read import parse_constraints
 from rlar.kinds.constraints.verify import Constraints
 from rlar.tool import Resources
 from rlar.types import Sample, Score, ToolKind, ToolSpec
+from tests.fakes.fresh_demands import LATER_READ, LATER_UNREAD, READ, UNREAD
 from tests.fakes.unfamiliar_demands import DEMANDS, HELD_OUT, TONES, TUNED, Demand
 
 SPEC = ToolSpec(kind=ToolKind.LIBRARY, name="constraints", source="rlar.kinds.constraints.verify:Constraints")
@@ -215,3 +216,16 @@ def test_what_is_not_to_be_forgotten_is_asked_for():
     assert unread(prompt) == []
     assert score(prompt, "A sledge glides on ice.").value == 1.0
     assert (score(prompt, "It is cold.").value or 0.0) < 1.0
+
+
+def test_prompts_of_one_sitting_bring_full_marks_to_no_violation():
+    for each in (*UNREAD, *LATER_UNREAD):
+        assert score(each.prompt, each.wrong).value != 1.0, each.prompt
+        assert score(each.prompt, each.right).value in (1.0, None), each.prompt
+
+
+def test_prompts_of_one_sitting_whose_demands_on_form_are_read_are_judged():
+    for each in (*READ, *LATER_READ):
+        assert score(each.prompt, each.right).value == 1.0, each.prompt
+        lost = score(each.prompt, each.wrong).value
+        assert lost is not None and lost <= 0.4, each.prompt

@@ -12,13 +12,15 @@ import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
-from rlar.kinds.constraints.read.lexicon import NUMBER, UNITS, number, word_set
+from rlar.kinds.constraints.read.lexicon import NUMBER, ORDINALS, UNITS, number, word_set
 from rlar.kinds.constraints.read.manner import (
     FORM_WORDS,
+    TAIL_WORDS,
     TEXT_WORDS,
     content_spans,
     is_quality,
     manner_spans,
+    speaks_of_form,
 )
 from rlar.kinds.constraints.read.model import Constraint
 from rlar.kinds.constraints.read.reading import FILL, IMPERATIVE, MODAL, NO_VERB, PERMITTED, Clause, Doc, constraint_of
@@ -44,7 +46,7 @@ _CONTENT_VERB = re.compile(
     r"translat(?:e|ing)|paraphras(?:e|ing)|rephras(?:e|ing)|compar(?:e|es|ing)|improv(?:e|ing)|polish(?:ing)?|proofread(?:ing)?|simplify(?:ing)?|demonstrat(?:e|es|ing)|elaborat(?:e|ing)|brainstorm|come\s++up|produc(?:e|ing)|imagin(?:e|ing)|pretend|consider|analy[sz](?:e|ing)|defin(?:e|ing)|identify|"
     r"find|solv(?:e|ing)|calculat(?:e|ing)|convert|expand|continu(?:e|ing)|complet(?:e|ing)|talk(?:s|ing)?|outlin(?:e|ing)|prepar(?:e|ing)|develop|invent|hallucinate|critique|"
     r"critici[sz]e|argue|introduce|congratulate|announce|invite|persuade|convince|teach|choose|pick|select|classify|advise|celebrat(?:e|ing)|"
-    r"need|looking\s++for|mak(?:e|es|ing)(?=\s++(?:an?|me|up|some)\b)|return(?=\s++(?:the|a|all)\b)|is\s++(?:needed|wanted|required)(?=\s++for)|do\s++you|could\s++you|be\s++for|refers?|sells?|"
+    r"needs?|looking\s++for|mak(?:e|es|ing)(?=\s++(?:an?|me|up|some)\b)|return(?=\s++(?:the|a|all)\b)|is\s++(?:needed|wanted|required)(?=\s++for)|do\s++you|could\s++you|be\s++for|refers?|sells?|"
     r"schreibe?|erkläre|beschreibe|nenne|gib|erstelle|verfasse|erzähle|fasse|escrib[ae]|explica|describe|redacta|crea|cuenta|da|haz|resume|écri[sv]\w*|explique[rz]?|décri[sv]\w*|rédige[rz]?|raconte[rz]?|donne[rz]?|scrivi|spiega|descrivi|racconta|escreva|explique|descreva|conte))\b"
 )
 """A clause whose first verb is one of these says what the response is to be about."""
@@ -57,12 +59,18 @@ _FORM_VERB = re.compile(
 
 _FORM_PHRASE = re.compile(
     r"\b(?:(?:capital|small|same|different|first|last|second|third|next|every|each|other|single|no|final|letter)\s++letters?|letter\s++[b-hj-z](?!\w)|(?:each|every|first|second|third|fourth|fifth|last|final|next|other|alternate|\d++(?:st|nd|rd|th))\s++(?:line|sentence|word|paragraph|bullet|item|section|stanza|verse|part|heading|step|row|entry)|"
-    r"(?:first|second|third|last|other|previous|next|final)\s++one|(?:even|odd|equal|same|prime|total)\s++(?:number|amount|count)|at\s++the\s++(?:very\s++)?(?:end|beginning|start|top|bottom)\b|(?:foreign|another|other|different|second)\s++languages?|other\s++than|code\s++block|blank\s++line|line\s++break|empty\s++line|reverse\s++order|(?:in|same)\s++order|exclamation\s++(?:mark|point)|question\s++mark|full\s++stop|passive\s++voice|active\s++voice|(?:first|second|third)\s++person|"
+    r"(?:first|second|third|last|other|previous|next|final)\s++one|(?:even|odd|equal|same|prime|total)\s++(?:number|amount|count)|at\s++the\s++(?:very\s++)?(?:end|beginning|start|top|bottom)\b|(?:foreign|another|other|different|second)\s++languages?|other\s++than|code\s++block|blank\s++line|line\s++break|empty\s++line|[abcd]{4,8}\b|in\s++(?:the|an?)\s++(?:\w++\s++)?order\b|reverse\s++order|(?:in|same)\s++order|exclamation\s++(?:mark|point)|question\s++mark|full\s++stop|passive\s++voice|active\s++voice|(?:first|second|third)\s++person|"
     r"(?:longer|shorter|more|fewer|less)\s++than\s++(?:the|any|one|its|all)\b|only\s++(?:once|use|words?|the)|exactly|at\s++least|at\s++most|no\s++(?:more|fewer|less)\s++than|fewer\s++than|a\s++maximum\s++of|a\s++minimum\s++of|mindestens|höchstens|al\s++menos|como\s++máximo|au\s++moins|au\s++plus|almeno|pelo\s++menos)\b"
 )
 _FORM_SHAPE = re.compile(r"\bin\s++(?:the\s++|an?\s++)?(?P<which>\w++)\s++(?:format|order|tense)\b")
 _MANNER = re.compile(r"\busing\b(?!\s++(?:markdown|the\s++following)\b)")
 """How, not what: what follows is no topic."""
+_IMPERATIVE_LEAD = re.compile(
+    r"\W*+(?:(?:please|also|and|but|then|finally)\b\W*+)*+(?:includ|add|insert|put|plac|us|giv|mention|leav|swap|replac|substitut|keep|mak|follow|prefix|suffix|mark|order|sort|number|underlin|indent|skip|drop)(?:e|ing)?\b"
+)
+_ORDINAL = re.compile(rf"(?<!\w)(?:{'|'.join(ORDINALS)})(?!\w)")
+_TAIL = re.compile(r"\b(?:with|in|using|as|without|so\s++that|such\s++that|where|whose|that|mit|con|avec|en)\b")
+"""Behind it a topic may be over, and say how it is to be put."""
 _NESTED = re.compile(
     rf"\b(?:{'|'.join(UNITS[unit] for unit in ('word', 'sentence', 'paragraph', 'line', 'stanza', 'bullet'))})\s++(?:of|with|containing|having|that\s++(?:have|has|contain))\s++(?:[a-z]++\s++){{0,3}}?{NUMBER}\s++(?:(?!new\b|blank\b|empty\b)[a-z]++\s++)?(?:{'|'.join(UNITS[unit] for unit in ('word', 'sentence', 'line', 'letter', 'syllable', 'character'))})\b"
 )
@@ -71,7 +79,7 @@ _MATERIAL = re.compile(
     r"\b(?:following|given|this|that|above|below|provided|previous|original|these|those|(?<=of\s)the|my)\s++(?:\w++\s++)?(?:sentences?|words?|paragraphs?|texts?|passages?|phrases?|lines?|bullets?|keywords?|headings?|noun|verb|stanzas?)\b(?!\s++(?:must|should))|\bthe\s++(?:sentence|paragraph|phrase|words?|term|text)\s*+(?=[:\"'`«])|\b(?:this|the|my|following|above|below)\s++questions?\b(?!\s++mark)|\bletters\s++(?:to|from)\b|\bword\s++problem\b|\bcover\s++letters?\b|\bin\s++other\s++words\b|\bwords\s++of\s++wisdom\b"
 )
 _EXAMPLE = re.compile(
-    r"(?:\bsuch\s++as\b|\bi[.\ue001]?\s?e\b|\be[.\ue001]?\s?g\b|\bfor\s++(?:example|instance)\b|\bexamples?\s*+:|\be\.?x\.?\s*+:|\bz[.\ue001]\s?b\b|\bpor\s++ejemplo\b|\bpar\s++exemple\b|\blike\s++(?:this\b|so\b|(?=[\"'`*\[<#]))|\bas\s++(?:in\b|if\s++(?:it|they)\s++(?:was|were)\b)|\busing\s++the\s++format\b).*",
+    r"(?:\bsuch\s++as\b|\bi[.\ue001]?\s?e\b|\be[.\ue001]?\s?g\b|\bfor\s++(?:example|instance)\b|\bexamples?\s*+:|\be\.?x\.?\s*+:|\bz[.\ue001]\s?b\b|\bpor\s++ejemplo\b|\bpar\s++exemple\b|\blike\s*+:|\blike\s++(?:this\b|so\b|(?=[\"'`*\[<#]))|\bas\s++(?:in\b|if\s++(?:it|they)\s++(?:was|were)\b)|\busing\s++the\s++format\b).*",
     re.DOTALL,
 )
 _ZONE_ENDS = (
@@ -290,7 +298,7 @@ def _left(
         and (
             not FORM_WORDS.isdisjoint(clause.words)
             or (_SUBJECT_LEAD.match(text) is not None and _COMES.search(text) is not None)
-            or (FILL in text and MODAL.search(text) is not None)
+            or (MODAL.search(text) is not None and (FILL in text or _ORDINAL.search(text) is not None))
         )
     )
     if not findings and not ruled and (not clause.directive or _NARRATIVE.match(text) is not None):
@@ -305,6 +313,7 @@ def _left(
         # "Write a sentence ... The sentence should ...": the whole response.
         for match in re.finditer(rf"\b(?:the|your|this)\s++(?:{UNITS[unit]})\b", text) if unit in UNITS else ():
             spent[match.start() : match.end()] = b"\1" * (match.end() - match.start())
+    tail = match.start() if (match := _TAIL.search(text)) is not None else len(text)
     left = _denied(clause, findings or elaborated, spent, content)
     if _amounts(findings) > 1 + len(NUMERIC.findall(text)):
         left.append("a number read twice")
@@ -312,9 +321,19 @@ def _left(
         word = match.group()
         if _is_spent(spent, text, match):
             continue
-        asks = (word in FORM_WORDS or _qualifies_unit(clause, match, findings)) if content else word not in FILLER
+        asks = (
+            (
+                word in FORM_WORDS
+                or (word in TAIL_WORDS and word not in FILLER and match.start() >= tail)
+                or _qualifies_unit(clause, match, findings)
+            )
+            if content
+            else word not in FILLER
+        )
         if asks:
             left.append(doc.words_of(clause.start + match.start(), clause.start + match.end()))
+    if findings and not content and _is_other_imperative(text) and not any(map(_asks_by_itself, left)):
+        left = []  # "calm me down in exactly two sentences"
     if _NESTED.search(text) is not None and not any(each.params.get("each") for each in findings):
         left.append("an amount of each")
     if content:
@@ -369,10 +388,28 @@ def _asks_form(text: str, clause: Clause) -> bool:
     return (
         not clause.words.isdisjoint(TEXT_WORDS)
         or (FILL in text and (clause.directive or MODAL.search(text) is not None))
+        or (_IMPERATIVE_LEAD.match(text) is not None and speaks_of_form(text))
+        or (MODAL.search(text) is not None and _ORDINAL.search(text) is not None)
         or _FORM_PHRASE.search(text) is not None
         or _ORDERED.match(text) is not None
         or _commands(text)
         or _IN_RESPONSE.match(text) is not None
+    )
+
+
+def _is_other_imperative(text: str) -> bool:
+    opening = IMPERATIVE.match(text.strip(" \t\n*-•\"'()[]#>."))
+    if opening is None or opening.group(1) in NO_VERB or _IMPERATIVE_LEAD.match(text) is not None:
+        return False
+    verb = opening.group(1)
+    return verb not in TEXT_WORDS and not any(each.match(verb) for each in (_FORM_VERB, _CONTENT_VERB))
+
+
+def _asks_by_itself(word: str) -> bool:
+    return (
+        speaks_of_form(word.lower())
+        or NEGATING.search(word.lower()) is not None
+        or _OR.search(word.lower()) is not None
     )
 
 

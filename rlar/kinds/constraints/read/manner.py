@@ -21,7 +21,7 @@ FORM_WORDS = word_set(
     "interrobang emoji emojis hashtag hashtags word words sentence sentences paragraph paragraphs stanza stanzas lines noun nouns verb verbs adjective adjectives "
     "adverb adverbs pronoun pronouns preposition prepositions conjunction conjunctions tense spelling numeral numerals digit digits indent indented indentation "
     "newline newlines keyword keywords prefix suffix initials contraction contractions abbreviation abbreviations twice thrice alternate alternates alternating consecutive adjacent ratio verbatim "
-    "heading headings subheading subheadings placeholder placeholders quotation postscript ps bigram bigrams trigram trigrams letters clause clauses ampersand ampersands slash slashes underscore underscores dash tautogram tautograms univocalic abecedarian sestina villanelle couplet couplets tercet tercets quatrain quatrains chiasmus spoonerism spoonerisms portmanteau leetspeak calligram footnote footnotes columns monosyllabic subjunctive gerund bibliography hexadecimal morse cipher simile similes metaphor metaphors onomatopoeia hyperbole anaphora "
+    "heading headings subheading subheadings placeholder placeholders quotation postscript ps bigram bigrams trigram trigrams letters clause clauses ampersand ampersands slash slashes underscore underscores dash tautogram tautograms univocalic abecedarian sestina villanelle couplet couplets tercet tercets quatrain quatrains chiasmus spoonerism spoonerisms portmanteau leetspeak calligram footnote footnotes columns monosyllabic subjunctive gerund bibliography hexadecimal morse cipher simile similes metaphor metaphors onomatopoeia hyperbole pattern anaphora "
     # German, Spanish, French, Italian, Portuguese.
     "wort wörter wörtern satz sätze sätzen absatz absätze absätzen buchstabe buchstaben zeile zeilen silbe silben reim reime reimen komma kommas kommata vokal vokale kleinbuchstaben großbuchstaben "
     "palabra palabras oración oraciones párrafo párrafos letra letras línea líneas sílaba sílabas rima riman vocal vocales mayúscula mayúsculas minúscula minúsculas coma comas "
@@ -112,7 +112,7 @@ _MANNER = re.compile(
 )
 """ "In a casual tone", "using the style of a president"."""
 _BEING = re.compile(
-    r"(?:\b(?:do\s++not|don't|never|not)\s++(?:be|sound)|\bavoid\s++(?:being|sounding)|\b(?:be|(?:it|response|answer|text|tone|style|language|everything)\s++(?:is|are)|sounds?|feels?|seems?|looks?|stay|remain|keep\s++(?:it|this|things|them|your\s++\w++|the\s++\w++)|makes?\s++(?:it|this|them|me|(?:the|your|this|my)(?:\s++[^\W\d_]++){1,3}?)(?:\s++(?:sound|feel|look|read|be))?|"
+    r"(?:\b(?:do\s++not|don't|never|not)\s++(?:be|sound)|\b(?:avoid|without)\s++(?:being|sounding)|\b(?:be|(?:it|response|answer|text|tone|style|language|everything)\s++(?:is|are)|sounds?|feels?|seems?|looks?|stay|remain|keep\s++(?:it|this|things|them|your\s++\w++|the\s++\w++)|makes?\s++(?:it|this|them|me|(?:the|your|this|my)(?:\s++[^\W\d_]++){1,3}?)(?:\s++(?:sound|feel|look|read|be))?|"
     r"write\s++(?:it\s++)?(?=[^\W\d_]++ly\b)|answer\s++(?=[^\W\d_]++ly\b)|respond\s++(?=[^\W\d_]++ly\b)|reply\s++(?=[^\W\d_]++ly\b)|speak\s++(?=[^\W\d_]++ly\b)|schreibe?|antworte|escribe|responde|écri[sv]\w*|répond\w*|scrivi|rispondi|escreva|sei|sein|sea|ser|sé|sois|soyez|être|sii|essere|seja))\s++(?P<filling>(?:[^\W\d_]++(?:-[^\W\d_]++)*+(?:\s*+,\s*+|\s++|(?=[.!?;:)]|$)))++)"
 )
 """What follows a copula: "be polite and direct", "should be funny", "make it sound more interesting"."""
@@ -199,6 +199,8 @@ _LOOSE = word_set(
     "code list only different each every all first next following more less most before after or same most long short value values key right left center sign object present past future subject active start end without"
 )
 """What a topic may contain without saying anything about the text that is asked for."""
+TAIL_WORDS = TEXT_WORDS - _LOOSE
+"""What a topic seldom contains."""
 
 
 def manner_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -108,7 +108,7 @@ _UNIT_WORDS: dict[str, str] = {
     "stanza": r"verses?",
     "sentence": r"phrases?",
     "section": r"parts?|labell?ed",
-    "hashtag": r"hash-?tags?|start(?:s|ing)?|begin(?:s|ning)?|[\"'`]?#[\"'`]?\w*",
+    "hashtag": r"hash-?tags?|(?:start(?:s|ing)?|begin(?:s|ning)?)\s++with|[\"'`]?#[\"'`]?\w*",
     "digit": r"numbers?|numerals?",
     "heading": r"markdown|sub",
     "character": r"with\s++spaces|spaces|including",
