@@ -59,12 +59,16 @@ _FORM_VERB = re.compile(
 
 _FORM_PHRASE = re.compile(
     r"\b(?:(?:capital|small|same|different|first|last|second|third|next|every|each|other|single|no|final|letter)\s++letters?|letter\s++[b-hj-z](?!\w)|(?:each|every|first|second|third|fourth|fifth|last|final|next|other|alternate|\d++(?:st|nd|rd|th))\s++(?:line|sentence|word|paragraph|bullet|item|section|stanza|verse|part|heading|step|row|entry)|"
-    r"(?:first|second|third|last|other|previous|next|final)\s++one|(?:even|odd|equal|same|prime|total)\s++(?:number|amount|count)|at\s++the\s++(?:very\s++)?(?:end|beginning|start|top|bottom)\b|(?:foreign|another|other|different|second)\s++languages?|other\s++than|code\s++block|blank\s++line|line\s++break|empty\s++line|[abcd]{4,8}\b|in\s++(?:the|an?)\s++(?:\w++\s++)?order\b|reverse\s++order|(?:in|same)\s++order|exclamation\s++(?:mark|point)|question\s++mark|full\s++stop|passive\s++voice|active\s++voice|(?:first|second|third)\s++person|"
+    r"(?:first|second|third|last|other|previous|next|final)\s++one|(?:even|odd|equal|same|prime|total)\s++(?:number|amount|count)|at\s++the\s++(?:very\s++)?(?:end|beginning|start|top|bottom)\b|(?:foreign|another|other|different|second)\s++languages?|other\s++than|code\s++block|blank\s++line|line\s++break|empty\s++line|[abcd]{4,8}\b|right\s++to\s++left|upside\s++down|inside\s++out|back\s++to\s++front|write\s++(?:(?:all|any|the|every|out)\s++)*+(?:numbers?|dates?|years?|abbreviations?|figures|names)|(?:state|give|express|write|show|list|put)\s++(?:all|any|every|each)\s++\w++\s++(?:in|as)\b|in\s++(?:the|an?)\s++(?:\w++\s++)?order\b|reverse\s++order|(?:in|same)\s++order|exclamation\s++(?:mark|point)|question\s++mark|full\s++stop|passive\s++voice|active\s++voice|(?:first|second|third)\s++person|"
     r"(?:longer|shorter|more|fewer|less)\s++than\s++(?:the|any|one|its|all)\b|only\s++(?:once|use|words?|the)|exactly|at\s++least|at\s++most|no\s++(?:more|fewer|less)\s++than|fewer\s++than|a\s++maximum\s++of|a\s++minimum\s++of|mindestens|höchstens|al\s++menos|como\s++máximo|au\s++moins|au\s++plus|almeno|pelo\s++menos)\b"
 )
 _FORM_SHAPE = re.compile(r"\bin\s++(?:the\s++|an?\s++)?(?P<which>\w++)\s++(?:format|order|tense)\b")
 _MANNER = re.compile(r"\busing\b(?!\s++(?:markdown|the\s++following)\b)")
 """How, not what: what follows is no topic."""
+_MODIFIES = re.compile(
+    r"\W*+(?:(?:but|yet|though)\b|(?:and|then)\s++(?:(?:please|also|then)\s++)*+[^\W\d_]++\s++(?:them|both|those|these|the\s++two)\b)"
+)
+"""It goes on about what the clause before it asks for: "include red and blue, but keep them apart"."""
 _IMPERATIVE_LEAD = re.compile(
     r"\W*+(?:(?:please|also|and|but|then|finally)\b\W*+)*+(?:includ|add|insert|put|plac|us|giv|mention|leav|swap|replac|substitut|keep|mak|follow|prefix|suffix|mark|order|sort|number|underlin|indent|skip|drop)(?:e|ing)?\b"
 )
@@ -79,12 +83,12 @@ _MATERIAL = re.compile(
     r"\b(?:following|given|this|that|above|below|provided|previous|original|these|those|(?<=of\s)the|my)\s++(?:\w++\s++)?(?:sentences?|words?|paragraphs?|texts?|passages?|phrases?|lines?|bullets?|keywords?|headings?|noun|verb|stanzas?)\b(?!\s++(?:must|should))|\bthe\s++(?:sentence|paragraph|phrase|words?|term|text)\s*+(?=[:\"'`«])|\b(?:this|the|my|following|above|below)\s++questions?\b(?!\s++mark)|\bletters\s++(?:to|from)\b|\bword\s++problem\b|\bcover\s++letters?\b|\bin\s++other\s++words\b|\bwords\s++of\s++wisdom\b"
 )
 _EXAMPLE = re.compile(
-    r"(?:\bsuch\s++as\b|\bi[.\ue001]?\s?e\b|\be[.\ue001]?\s?g\b|\bfor\s++(?:example|instance)\b|\bexamples?\s*+:|\be\.?x\.?\s*+:|\bz[.\ue001]\s?b\b|\bpor\s++ejemplo\b|\bpar\s++exemple\b|\blike\s*+:|\blike\s++(?:this\b|so\b|(?=[\"'`*\[<#]))|\bas\s++(?:in\b|if\s++(?:it|they)\s++(?:was|were)\b)|\busing\s++the\s++format\b).*",
+    r"(?:\bsuch\s++as\b|\bi[.\ue001]?\s?e\b|\be[.\ue001]?\s?g\b|\bfor\s++(?:example|instance)\b|\bexamples?\s*+:|\be\.?x\.?\s*+:|\bz[.\ue001]\s?b\b|\bpor\s++ejemplo\b|\bpar\s++exemple\b|\blike\s*+:|\blike\s++(?:this\b|so\b|(?=[\"'`*\[<#]))|\bas\s++(?:in\b|if\s++(?:it|they)\s++(?:was|were)\s++(?=[\"'`]))|\busing\s++the\s++format\b).*",
     re.DOTALL,
 )
 _ZONE_ENDS = (
     r"in\s++(?:which|exactly|at\s++least|at\s++most|less|fewer|more|under|no|all|the\s++(?:form|style|voice)|lower|upper|capital|alphabetical|ascending|descending|reverse|\d|one|two|three|four|five|six|seven|eight|nine|ten|only|title|json|markdown|bold|italics?)|"
-    r"with|using|without|where|whose|while|so\s++that|such\s++that|and\s++\w++\s++(?:at\s++least|exactly|no|every|each|the\s++(?:word|letter|phrase))|but|must|should|that\s++(?:is|are|has|have|contains?|uses?|starts?|begins?|ends?|does|do|doesn't|don't|isn't|aren't|cannot|can't)|"
+    r"with|using|without|where|whose|while|so\s++that|such\s++that|in\s++such|from\s++right|and\s++\w++\s++(?:at\s++least|exactly|no|every|each|the\s++(?:word|letter|phrase))|but|must|should|that\s++(?:is|are|has|have|contains?|uses?|starts?|begins?|ends?|does|do|doesn't|don't|isn't|aren't|cannot|can't)|"
     r"mit|ohne|con|sin|avec|sans|in\s++genau|en\s++exactamente|every|each|no\s++word|at\s++(?:least|most)|exactly|mindestens|höchstens"
 )
 _TOPIC = re.compile(
@@ -190,7 +194,7 @@ def unread_demands(doc: Doc, read: Read) -> Iterator[Constraint]:
     elaborated = [each for each in everywhere if each.kind in _ELABORATED or each.params.get("unit") in _ELABORATED][
         :MOST_FINDINGS
     ]
-    condition = -1
+    condition = read_until = -1
     listed = False
     for clause, findings in _joined(read):
         # A sample of the list that was asked for: "* Bullet point 1".
@@ -208,7 +212,9 @@ def unread_demands(doc: Doc, read: Read) -> Iterator[Constraint]:
         if not decides and not (_ORDERED.match(clause.text) or _OF_RESPONSE.search(clause.text)):
             continue
         manner = list(manner_spans(clause.text))
-        left = _left(doc, clause, findings, elaborated, single)
+        modifies = clause.start == read_until and _MODIFIES.match(clause.text) is not None
+        read_until = clause.end if findings else -1
+        left = _left(doc, clause, findings, elaborated, single, modifies=modifies)
         if conditional and findings:
             left = ["a condition", *left]
         if left:
@@ -278,7 +284,13 @@ def _joined(read: Read) -> Iterator[tuple[Clause, Sequence[Constraint]]]:
 
 
 def _left(
-    doc: Doc, clause: Clause, findings: Sequence[Constraint], elaborated: Sequence[Constraint], single: Set[str]
+    doc: Doc,
+    clause: Clause,
+    findings: Sequence[Constraint],
+    elaborated: Sequence[Constraint],
+    single: Set[str],
+    *,
+    modifies: bool,
 ) -> list[str]:
     """The words of a clause that ask for something and that no reading takes up, in order."""
     text = clause.text
@@ -305,15 +317,16 @@ def _left(
         return []
     if len(text) > MOST_CHARACTERS or len(findings) > MOST_FINDINGS:
         return [f"a clause of {len(text)} characters"] if findings else []
-    content = _is_content(text, clause, findings)
-    if not findings and not content and not _asks_form(text, clause):
+    content = not modifies and _is_content(text, clause, findings)
+    if not findings and not content and not modifies and not _asks_form(text, clause):
         return []
     spent = _spent(doc, clause, findings or (() if content else elaborated), content)
     for unit in single:
         # "Write a sentence ... The sentence should ...": the whole response.
         for match in re.finditer(rf"\b(?:the|your|this)\s++(?:{UNITS[unit]})\b", text) if unit in UNITS else ():
             spent[match.start() : match.end()] = b"\1" * (match.end() - match.start())
-    tail = match.start() if (match := _TAIL.search(text)) is not None else len(text)
+    topic_end = _TAIL.search(text)
+    tail = topic_end.start() if topic_end is not None else len(text)
     left = _denied(clause, findings or elaborated, spent, content)
     if _amounts(findings) > 1 + len(NUMERIC.findall(text)):
         left.append("a number read twice")
@@ -442,16 +455,15 @@ def _spent(doc: Doc, clause: Clause, findings: Sequence[Constraint], content: bo
         spend(start, end)
     for finding in findings:
         if finding.kind == "sections":
-            for match in re.finditer(rf"(?<!\w){re.escape(str(finding.params['marker']).lower())}\s++\d", text):
-                spend(*match.span())
+            for end in _whole(text, str(finding.params["marker"]).lower()):
+                numbered = _SPACED_DIGIT.match(text, end)
+                if numbered is not None:
+                    spend(end - len(str(finding.params["marker"])), numbered.end())
         if finding.kind == "title":
             # Whatever the template shows in the brackets: "put your answer in double angular brackets, <<answer>>".
             for word in _TOKEN.findall(" ".join(_ANGLED.findall(doc.lower))):
-                for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", text):
-                    spend(*match.span())
-    lead = _FOREIGN_LEAD.match(text)
-    if lead is not None:
-        spend(*lead.span())
+                for end in _whole(text, word):
+                    spend(end - len(word), end)
     for finding in findings:
         for match in accounted_for(finding).finditer(text):
             spend(*match.span())
@@ -461,8 +473,8 @@ def _spent(doc: Doc, clause: Clause, findings: Sequence[Constraint], content: bo
                 spend(*match.span())
         for each in texts_of(finding):
             lowered = each.lower().strip()
-            for match in re.finditer(rf"(?<!\w){re.escape(lowered)}(?!\w)", text) if lowered else ():
-                spend(*match.span())
+            for end in _whole(text, lowered) if lowered else ():
+                spend(end - len(lowered), end)
     quoted = [each.casefold().strip(" ,.") for finding in findings for each in texts_of(finding)]
     for start, inner in doc.quotes.items():
         if clause.start <= start < clause.end and any(
@@ -470,6 +482,23 @@ def _spent(doc: Doc, clause: Clause, findings: Sequence[Constraint], content: bo
         ):
             spend(start - clause.start, min(len(text), start - clause.start + len(inner) + 2))
     return spent
+
+
+_SPACED_DIGIT = re.compile(r"\s++\d")
+
+
+def _whole(text: str, phrase: str) -> Iterator[int]:
+    """Where a phrase ends that stands in a text as whole words."""
+    start = text.find(phrase)
+    while start >= 0:
+        end = start + len(phrase)
+        if not (_is_letter(text[start - 1 : start]) or _is_letter(text[end : end + 1])):
+            yield end
+        start = text.find(phrase, start + 1)
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _denied(clause: Clause, findings: Sequence[Constraint], spent: bytearray, content: bool) -> list[str]:

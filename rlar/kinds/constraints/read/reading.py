@@ -41,7 +41,7 @@ _ABBREVIATION = re.compile(
 _DOTS = re.compile(r"[.!?]")
 _BOUNDARY = re.compile(
     rf"(?<=[.!?;])[\"')\]]*\s++|(?<=[.!?]{FILL}\")\s++(?=[A-Z])|(?<!\s)[^\S\n]*+\n[^\S\n]*+\n\s*+|(?<=[.!?:;])[^\S\n]*+\n\s*+|(?<!\s)[^\S\n]*+\n\s*+(?![a-z])|[。！？；]"
-    r"|(?<!question:)(?<!phrase:)(?<!sentence:)(?<!words:)(?<!following:)(?<!with:)(?<!line:)(?<=:)[^\S\n]++(?=(?:[Ww]hat|[Ww]hy|[Ww]ho|[Ww]here|[Ww]hen|[Ww]hich|[Hh]ow)\b[^.\n:]{1,200}\?)"
+    r"|(?<=:)[^\S\n]++(?<!question: )(?<!phrase: )(?<!sentence: )(?<!words: )(?<!following: )(?<!with: )(?<!line: )(?=(?:[Ww]hat|[Ww]hy|[Ww]ho|[Ww]here|[Ww]hen|[Ww]hich|[Hh]ow)\b[^.\n:]{1,200}\?)"
 )
 
 _VERBS = (
