@@ -211,7 +211,6 @@ def unread_demands(doc: Doc, read: Read) -> Iterator[Constraint]:
             clause = doc.with_mood(clause)
         if not decides and not (_ORDERED.match(clause.text) or _OF_RESPONSE.search(clause.text)):
             continue
-        manner = list(manner_spans(clause.text))
         modifies = clause.start == read_until and _MODIFIES.match(clause.text) is not None
         read_until = clause.end if findings else -1
         left = _left(doc, clause, findings, elaborated, single, modifies=modifies)
@@ -220,9 +219,9 @@ def unread_demands(doc: Doc, read: Read) -> Iterator[Constraint]:
         if left:
             yield constraint_of(doc, clause, "unsupported", about=" ".join(left)[:200], confidence=0.4)
         elif (
-            manner
-            and clause.start < doc.material_from
+            clause.start < doc.material_from
             and not (_NARRATIVE.match(clause.text) or clause.text.rstrip().endswith("?"))
+            and (manner := list(manner_spans(clause.text)))
         ):
             # A tone, a style, an audience: no checker of form claims to judge it, so it is told and decides nothing.
             about = "; ".join(doc.words_of(clause.start + start, clause.start + end) for start, end in manner)
