@@ -66,7 +66,7 @@ _FORM_SHAPE = re.compile(r"\bin\s++(?:the\s++|an?\s++)?(?P<which>\w++)\s++(?:for
 _MANNER = re.compile(r"\busing\b(?!\s++(?:markdown|the\s++following)\b)")
 """How, not what: what follows is no topic."""
 _MODIFIES = re.compile(
-    r"\W*+(?:(?:but|yet|though)\b|(?:and|then)\s++(?:(?:please|also|then)\s++)*+[^\W\d_]++\s++(?:them|both|those|these|the\s++two)\b)"
+    r"\W*+(?:(?:but|yet|though)\s++(?:please\s++)?[^\W\d_]++\s++(?:them|it|the|both|those|these|all|each|every|your|no|an?)\b|(?:and|then)\s++(?:(?:please|also|then)\s++)*+[^\W\d_]++\s++(?:them|both|those|these|the\s++two)\b)"
 )
 """It goes on about what the clause before it asks for: "include red and blue, but keep them apart"."""
 _IMPERATIVE_LEAD = re.compile(
@@ -319,7 +319,9 @@ def _left(
     content = not modifies and _is_content(text, clause, findings)
     if not findings and not content and not modifies and not _asks_form(text, clause):
         return []
-    spent = _spent(doc, clause, findings or (() if content else elaborated), content)
+    # "With a placeholder such as [name]" says again what is counted elsewhere.
+    explained = [each for each in elaborated if not content or each.kind == "count"]
+    spent = _spent(doc, clause, findings or explained, content)
     for unit in single:
         # "Write a sentence ... The sentence should ...": the whole response.
         for match in re.finditer(rf"\b(?:the|your|this)\s++(?:{UNITS[unit]})\b", text) if unit in UNITS else ():
@@ -463,6 +465,9 @@ def _spent(doc: Doc, clause: Clause, findings: Sequence[Constraint], content: bo
             for word in _TOKEN.findall(" ".join(_ANGLED.findall(doc.lower))):
                 for end in _whole(text, word):
                     spend(end - len(word), end)
+    lead = _FOREIGN_LEAD.match(text)
+    if lead is not None:
+        spend(*lead.span())
     for finding in findings:
         for match in accounted_for(finding).finditer(text):
             spend(*match.span())
