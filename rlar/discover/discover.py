@@ -119,7 +119,8 @@ def discover(
     rows = sample.rows()
     facts = [describe(row) for row in rows]
     learned = min(len(rows), LEARNED_ROWS)
-    vectors = embed([asked_text(row) for row in rows[:learned]])
+    texts = [asked_text(row) for row in rows]
+    vectors = embed(texts[:learned])
     # One thread: sums in another order would make another router, and threads that wait for one another spin on a busy
     # machine. Only libraries that are there already are limited.
     import scipy.linalg  # noqa: F401
@@ -128,12 +129,11 @@ def discover(
 
     with threadpool_limits(limits=1):
         settled = _reuse(_settle(rows, facts, vectors, seed), known)
-        texts = [asked_text(row) for row in rows]
         _apply_wordings(settled, texts, known)
         readings = _read_groups(settled, rows, facts, texts, known, read) if read is not None else {}
         contracts = sorted({contract for contract in settled if contract is not None}, key=fingerprint)
         router = _learn(contracts, settled[:learned], facts[:learned], vectors, known, seed)
-        return _report(rows, facts, vectors, router, settled, known, readings, sample.seen)
+        return _report(rows, facts, texts, router, settled, known, readings, sample.seen)
 
 
 class _Sample:
@@ -517,17 +517,14 @@ def _hinted_kinds(settled: Sequence[Contract | None], facts: Sequence[Facts]) ->
 def _report(
     rows: Sequence[Example],
     facts: Sequence[Facts],
-    vectors: Vectors,
+    texts: Sequence[str],
     router: RowRouter,
     settled: Sequence[Contract | None],
     known: Sequence[TaskSpec],
     readings: Mapping[Contract, GroupReading],
     seen: int,
 ) -> Discovery:
-    texts = [asked_text(row) for row in rows]
-    first, rest = texts[: len(vectors)], texts[len(vectors) :]
-    assigned = router.assign_described(facts[: len(vectors)], vectors, first)
-    assigned += router.assign_described(facts[len(vectors) :], embed(rest), rest) if rest else []
+    assigned = router.assign_described(facts, texts)
     members: dict[str, list[int]] = defaultdict(list)
     for position, assignment in enumerate(assigned):
         if assignment.fingerprint is not None:

@@ -7,6 +7,7 @@ import json
 import re
 from functools import lru_cache
 
+from rlar.text.stems import Stems
 from rlar.types import Example, JsonObject
 
 # ------------------------------------------------------------------------------------------ options
@@ -14,6 +15,8 @@ from rlar.types import Example, JsonObject
 _OPTION = re.compile(
     r"(?:(?<=\n)|(?<=[\s(\[*])|^)[\(\[]?\*{0,2}([A-J]|[a-j](?=[)\]]))\*{0,2}(?:[)\]][.:]?|[.:](?=\s))\*{0,2}[ \t]*(?=\S)"
 )
+_FIRST_MARK = Stems("A.", "A)", "A:", "A]", "A*", "a)", "a]")
+_SECOND_MARK = Stems("B.", "B)", "B:", "B]", "B*", "b)", "b]")
 _NUMBERED = re.compile(r"(?:(?<=\n)|^)[^\S\n]*+[\(\[]?(\d)[)\].:]\s++(?=\S)")
 _CHOOSE = re.compile(r"\b(?:options?|choices?|choose|which of|select|pick|following)\b", re.IGNORECASE)
 _LISTED = re.compile(
@@ -34,7 +37,7 @@ def find_options(example: Example) -> dict[str, str]:
 @lru_cache(maxsize=64)
 def _options_in_prompt(text: str) -> tuple[tuple[str, str], ...]:
     # A listing has a second mark, too.
-    if ("A" in text or "a)" in text or "a]" in text) and ("B" in text or "b)" in text or "b]" in text):
+    if _FIRST_MARK.stand_in(text) and _SECOND_MARK.stand_in(text):
         # The last listing wins: worked examples come before the question.
         found = _sequence(text, [(m.start(), m.end(), m[1].upper()) for m in _OPTION.finditer(text)], "A")
         if found:
@@ -200,12 +203,11 @@ def _as_schema(value: object) -> JsonObject | None:
 
 # ------------------------------------------------------------------------------------------ summary
 
-_SUMMARY_STEMS = (
+_SUMMARY_STEMS = Stems(
     "summar", "tldr", "tl;dr", "condense", "abridge", "in brief", "gist", "main point", "main idea", "key point", "takeaway", "headline", "highlights",
-    "résum", "resum", "zusammenfass", "fasse ", "riassu", "samenvat", "streszcz", "özet", "sammanfatt", "резюмир", "кратко", "краткое",
+    "résum", "resum", "zusammenfass", "fasse", "riassu", "samenvat", "streszcz", "özet", "sammanfatt", "резюмир", "кратко", "краткое",
     "摘要", "总结", "概括", "要約", "요약",
 )  # fmt: skip
-_ASCII_SUMMARY_STEMS = tuple(stem for stem in _SUMMARY_STEMS if stem.isascii())
 _SUMMARY = re.compile(
     r"\bsummar(?:y|ies|i[sz]e[sd]?|i[sz]ing|i[sz]ation)\b|\btl;?\s?dr\b|\bcondense\b|\babridge|\bin brief\b|\bgist\b"
     r"|\bmain (?:point|idea)s?\b|\bkey (?:point|takeaway)s?\b|\bheadline\b|\bhighlights\b|\brésum|\bresum(?:e|en|ir|a|o)\b"
@@ -217,10 +219,7 @@ _SUMMARY = re.compile(
 def asks_for_summary(text: str) -> bool:
     """Whether a prompt asks for a summary, in one of some ten languages."""
     lowered = text.lower()
-    for stem in _ASCII_SUMMARY_STEMS if lowered.isascii() else _SUMMARY_STEMS:
-        if stem in lowered:
-            return _SUMMARY.search(lowered) is not None
-    return False
+    return _SUMMARY_STEMS.stand_in(lowered) and _SUMMARY.search(lowered) is not None
 
 
 # ------------------------------------------------------------------------------------------ form of the answer

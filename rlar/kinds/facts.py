@@ -85,8 +85,6 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
     Args:
         parsed: the row's readings, for a caller who has another use for them.
     """
-    from rlar.kinds.programs.rows import find_foreign_reference, find_reference_program, prompt_header
-
     if parsed is None:
         parsed = Parsed(example)
     text = example.text
@@ -98,14 +96,10 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
     suite = parsed.suite
     prose = shape in (Shape.SHORT, Shape.LONG)
     wordy = prose or shape is Shape.NONE
-    program = suite is None and prose and find_reference_program(example) is not None
-    foreign = None
-    if suite is None and prose and not program:
-        foreign = find_foreign_reference(example)
-        program = foreign is not None
-    sql = parsed.sql if suite is None and not program and prose else None
-    query = sql is not None or (suite is None and not program and prose and _is_query(answer))
-    coded = suite is not None or program or query
+    program = parsed.program if suite is None and prose else None
+    sql = parsed.sql if suite is None and program is None and prose else None
+    query = sql is not None or (suite is None and program is None and prose and _is_query(answer))
+    coded = suite is not None or program is not None or query
     options = () if coded else tuple(parsed.options.items())
     translation = None if coded or not wordy else parsed.translation
     plain = wordy and not coded
@@ -121,7 +115,7 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
         prompt_words=text.count(" ") + 1,
         reference_words=0 if reference is None else answer.count(" ") + 1,
         suite="" if suite is None else ("stdio" if suite.kind == "stdio" else "tests"),
-        program=program,
+        program=program is not None,
         sql=query,
         sql_schema=sql is not None or (not coded and reference is None and _has_tables(text)),
         latex=has_latex(text),
@@ -131,7 +125,7 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
         json_schema=(plain or shape is Shape.JSON) and parsed.schema is not None,
         constraints=constraints,
         form_asked=unanswered and not constraints and _asks_for_form(parsed),
-        unfinished=unanswered and "def " in text and bool(prompt_header(text, None)),
+        unfinished=unanswered and "def " in text and _is_unfinished(text),
         translation=translation,
         summary_asked=plain and asks_for_summary(text if len(text) < 2000 else text[:1000] + "\n" + text[-1000:]),
         passage=wordy and parsed.passage is not None,
@@ -139,13 +133,19 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
         verbatim=verbatim,
         has_number=_DIGIT.search(text, 0, 1000) is not None,
         asks="?" in text or "？" in text,
-        programming_language=_foreign_language(suite, foreign),
+        programming_language=_foreign_language(suite, program),
     )
 
 
-def _foreign_language(suite: TestSuite | None, reference: tuple[str, str] | None) -> str:
-    language = (suite.language or suite.hint) if suite is not None else (reference[0] if reference else "")
+def _foreign_language(suite: TestSuite | None, program: str | None) -> str:
+    language = (suite.language or suite.hint) if suite is not None else program or ""
     return "" if language == "python" else language
+
+
+def _is_unfinished(prompt: str) -> bool:
+    from rlar.kinds.programs.rows import prompt_header
+
+    return bool(prompt_header(prompt, None))
 
 
 def answers_option(answer: str, shape: Shape, options: tuple[tuple[str, str], ...]) -> bool:

@@ -6,6 +6,7 @@ A guess of a kind may depend on what kinds before it in KINDS have suggested. Fi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from rlar.kinds import contracts
 from rlar.kinds.contracts import Guess, label_of, translation_into
@@ -44,9 +45,12 @@ def _suite(contract: Contract, facts: Facts) -> Guess:
 
 
 def _in_language(contract: Contract, facts: Facts) -> Contract:
-    if not facts.programming_language:
-        return contract
-    return contract.model_copy(update={"programming_language": facts.programming_language})
+    return _written_in(contract, facts.programming_language) if facts.programming_language else contract
+
+
+@cache
+def _written_in(contract: Contract, language: str) -> Contract:
+    return contract.model_copy(update={"programming_language": language})
 
 
 def sql(facts: Facts, others: Guesses) -> Guesses:
