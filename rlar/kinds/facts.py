@@ -3,6 +3,7 @@
 Facts are evidence, not decisions: `infer` reads a contract from them. About 10,000 rows a second a core: every
 detector starts with a test that most rows fail, and nothing is parsed twice.
 """
+# ruff: noqa: SIM905 (lists of words read better as text)
 
 from __future__ import annotations
 
@@ -30,6 +31,17 @@ _QUERY = re.compile(
 )
 _QUERY_WORD = re.compile(r"\b(?:sql|query|select|database|tables)\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
+_COUNT = re.compile(r"\s*+[-+−]?\d[\d.,'\u00a0\u202f ]{0,20}+(?P<noun>[^\W\d_][^\W\d_·-]{0,30}\.?)\s*+")
+_COUNTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]{1,2}")
+_PIECES = frozenset(
+    "piece pieces pc pcs item items unit units dozen people persons times stück stk mal шт штук штуки раз pièces unités fois "
+    "piezas unidades veces pezzi unità volte peças vezes stuks sztuk styck adet".split()
+)
+"""What only counts, in whatever sentence."""
+_WHEN = frozenset(
+    "am pm uhr ad bc bce ce th st nd rd st. h 年 月 日 号 號 時 时 点 點 分 時間前 年代 世紀 世纪 시 년 월 일 세기 年生 月份 路 版 代".split()
+)
+"""After a number these say when, or which: no number of anything."""
 
 
 class Facts(NamedTuple):
@@ -77,6 +89,8 @@ class Facts(NamedTuple):
     """The prompt ends with, or contains, a question mark."""
     programming_language: str = ""
     """What the row's programs are written in, where that is not Python."""
+    holds_number: bool = False
+    """The reference is a few words around one number that the number's verifier reads."""
 
 
 def describe(example: Example, parsed: Parsed | None = None) -> Facts:
@@ -93,6 +107,9 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
     shape = shape_of(answer) if reference is not None else Shape.NONE
     if shape is Shape.LETTER and len(answer) > LETTER_CHARACTERS and not parsed.options:
         shape = prose_shape(answer)  # "B. Smith, The Quarter of Rome" names no option where none are listed
+    holds_number = shape is Shape.SHORT and _reads_as_number(answer)
+    if holds_number and _counts(answer, text):
+        shape = Shape.NUMBER
     suite = parsed.suite
     prose = shape in (Shape.SHORT, Shape.LONG)
     wordy = prose or shape is Shape.NONE
@@ -134,6 +151,7 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
         has_number=_DIGIT.search(text, 0, 1000) is not None,
         asks="?" in text or "？" in text,
         programming_language=_foreign_language(suite, program),
+        holds_number=holds_number,
     )
 
 
@@ -146,6 +164,38 @@ def _is_unfinished(prompt: str) -> bool:
     from rlar.kinds.programs.rows import prompt_header
 
     return bool(prompt_header(prompt, None))
+
+
+def _reads_as_number(answer: str) -> bool:
+    if not any(character.isdigit() for character in answer):
+        return False
+    from rlar.kinds.number import read_reference
+
+    return read_reference(answer) is not None
+
+
+def _counts(answer: str, prompt: str) -> bool:
+    """Whether an answer is a number of something: of a unit, with a counter, or of what the prompt speaks of.
+
+    "12 apples" is one where the prompt has apples; "50 Cent" and "3 Doors Down" are names, "1945年" and "7 Uhr" say when.
+    """
+    match = _COUNT.fullmatch(answer)
+    if match is None:
+        return False
+    noun = match["noun"].rstrip(".").casefold()
+    if noun in _WHEN:
+        return False
+    if _COUNTER.fullmatch(noun) or noun in _PIECES:
+        return True
+    from rlar.kinds.units import read_unit
+
+    # A plural and the singular after "how many", or a case ending, share their beginning.
+    stem = noun if len(noun) < 4 else noun[: max(3, len(noun) - 2)]
+    spoken = re.search(rf"(?<![^\W\d_]){re.escape(stem)}", prompt.casefold()) is not None
+    spoken = spoken or (
+        not noun.isascii() and len(noun) > 2 and _COUNTER.match(noun) is not None and noun[1:] in prompt
+    )
+    return spoken or read_unit(noun) is not None
 
 
 def answers_option(answer: str, shape: Shape, options: tuple[tuple[str, str], ...]) -> bool:

@@ -125,8 +125,8 @@ def number(facts: Facts, others: Guesses) -> Guesses:
         return [Guess(contracts.NUMBER, 0.6 if facts.latex else 0.95)]
     if facts.shape is Shape.MATH:
         return [Guess(contracts.NUMBER, 0.3)]
-    if facts.shape is Shape.SHORT and any(character.isdigit() for character in facts.answer):
-        # "5 apples", "3 and 4": an odd row of a task that asks for numbers.
+    if facts.holds_number:
+        # "about 5 of them": an odd row of a task that asks for numbers.
         return [Guess(contracts.NUMBER, 0.4)]
     return []
 

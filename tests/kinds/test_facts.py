@@ -54,6 +54,37 @@ def test_words_dates_and_patterns_are_no_mathematics(text: str) -> None:
     assert shape_of(text) is Shape.SHORT
 
 
+COUNTED = {
+    "How many apples are left?": ("12 apples", "12 apple"),
+    "箱子里还剩多少？": ("12个", "12 个", "3人", "25名", "120円", "5개"),
+    "箱子里还剩多少苹果？": ("3个苹果",),
+    "Wie viele Personen passen hinein?": ("8 Personen", "8 Person"),
+    "Wie viel ist es?": ("3 Stück", "1,5 Liter", "5 kg", "20 km/h"),
+    "Сколько книг на полке?": ("7 книг", "2 книги"),
+    "How many?": ("20 pieces", "2 dozen", "100 kcal"),
+}
+NOT_COUNTED = ("50 Foxtrots", "3 Doors Down", "7 Up", "4 July", "1945年", "3月", "7 Uhr", "7:45", "19:30", "7:45 am", "7時45分", "2 Chronicles", "3rd", "8 BC")  # fmt: skip
+
+
+@pytest.mark.parametrize(("prompt", "reference"), [(prompt, each) for prompt, all_ in COUNTED.items() for each in all_])
+def test_a_number_of_something_is_a_number_that_the_verifier_of_numbers_reads(prompt: str, reference: str) -> None:
+    from rlar.kinds.number import read_reference
+
+    assert kind(prompt, reference) == "number"
+    assert read_reference(reference) is not None
+
+
+@pytest.mark.parametrize("reference", NOT_COUNTED)
+def test_names_dates_and_times_of_day_are_no_numbers(reference: str) -> None:
+    assert kind("Say when it was, or what they are called.", reference) == "short_text"
+
+
+@pytest.mark.parametrize("reference", ["7:45", "19:30", "7:45 am", "7時45分"])
+def test_a_time_of_day_never_joins_a_task_of_numbers(reference: str) -> None:
+    own = guesses(describe(example("When does the train leave?", reference)))
+    assert "number" not in {guess.contract.answer_kind.value for guess in own}
+
+
 def test_other_shapes() -> None:
     assert shape_of("B") is shape_of("(c)") is shape_of("B. Paris") is Shape.LETTER
     assert shape_of("Yes.") is shape_of("false") is Shape.BOOLEAN
