@@ -1,5 +1,5 @@
 """What a prompt brings for judging besides the question: listed options, a passage, a schema, an output format asked for."""
-# ruff: noqa: SIM905 (lists of words read better as text)
+
 
 from __future__ import annotations
 
@@ -220,71 +220,3 @@ def asks_for_summary(text: str) -> bool:
     """Whether a prompt asks for a summary, in one of some ten languages."""
     lowered = text.lower()
     return _SUMMARY_STEMS.stand_in(lowered) and _SUMMARY.search(lowered) is not None
-
-
-# ------------------------------------------------------------------------------------------ form of the answer
-
-_TEXT_UNITS = frozenset(
-    "word words sentence sentences paragraph paragraphs line lines letter letters character characters syllable syllables vowel vowels "
-    "consonant consonants punctuation comma commas period periods quote quotes quotation emoji emojis bullet bullets bulleted heading "
-    "headings uppercase lowercase capital capitals capitalize capitalise capitalized capitalised keyword keywords whitespace "
-    "whitespaces newline newlines acrostic palindrome palindromes noun nouns pronoun pronouns verb verbs adjective adjectives "
-    "adverb adverbs conjunction conjunctions preposition prepositions stopwords trigram bigram digit digits parenthesis "
-    "parentheses bracket brackets hashtag hashtags markdown stanza stanzas verse verses bold italic italics section sections "
-    "placeholder placeholders phrase phrases colon colons semicolon semicolons hyphen hyphens dash dashes asterisk asterisks "
-    "separated repetition repetitions".split()
-)
-"""What the form of a text is counted and described in."""
-_TEXT_STEMS = ("indent", "allit", "rhym", "alphabet", "delimit", "subbullet")
-_AMOUNTS = frozenset(
-    "must should shall each every all no none only exactly least most more less fewer between start starts starting begin begins "
-    "beginning end ends ending include includes included including contain contains containing use uses used using avoid avoiding "
-    "without not don't doesn't never ensure sure alternate alternating alternates repeat repeats repeating twice times consecutive same "
-    "different maintain limit limited maximum minimum up first last one two three four five six seven eight nine ten".split()
-)
-"""How much of it, where, or that it must not be."""
-_DEMANDS = frozenset(
-    "must should shall ensure make use include write start begin end avoid not don't never respond answer reply repeat copy alternate "
-    "keep limit maintain add provide give print list put format wrap please only create generate compose".split()
-)
-_ANSWERS = frozenset("response responses answer answers reply replies output outputs text essay story poem".split())
-_TELLERS = frozenset("i we he she they it".split())
-_ASKERS = frozenset("you your want wish need would like expect please".split())
-"""A sentence about somebody ("I never use the last line") demands nothing, unless it turns to the reader."""
-_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+")
-_CLAUSE = re.compile(r"[.!?;:](?=\s)|\n|$")
-_EDGE_WORDS = 25
-"""A prompt with fewer words is one ask, not a topic with a demand before or after it."""
-_CLAUSE_CHARACTERS = 400
-_READ_CHARACTERS = 1500
-
-
-def asks_for_form(text: str) -> bool:
-    """Whether a prompt (in English) demands something of the form of the answer, whether any rule can read it or not.
-
-    A clause that demands, speaks of words, lines, letters ... and says how many, where or which, and either names the
-    answer, is full of such words, or stands at the prompt's beginning or end. A question demands nothing.
-    """
-    if len(text) > 2 * _READ_CHARACTERS:
-        text = f"{text[:_READ_CHARACTERS]}\n{text[-_READ_CHARACTERS:]}"
-    clauses: list[tuple[str, str]] = []
-    start = 0
-    for match in _CLAUSE.finditer(text):
-        if clause := text[start : match.start()].strip():
-            clauses.append((clause, match[0]))
-        start = match.end()
-    has_topic = len(clauses) >= 2 and text.count(" ") >= _EDGE_WORDS
-    for position, (clause, mark) in enumerate(clauses):
-        if mark == "?":
-            continue
-        if len(clause) > _CLAUSE_CHARACTERS:
-            clause = f"{clause[: _CLAUSE_CHARACTERS // 2]} {clause[-_CLAUSE_CHARACTERS // 2 :]}"
-        words = _TOKEN.findall(clause.lower())
-        units = sum(word in _TEXT_UNITS or word.startswith(_TEXT_STEMS) for word in words)
-        if not units or _DEMANDS.isdisjoint(words) or (words[0] in _TELLERS and _ASKERS.isdisjoint(words)):
-            continue
-        amounts = sum(word in _AMOUNTS or word.isdecimal() for word in words)
-        at_edge = has_topic and position in (0, len(clauses) - 1)
-        if amounts and (at_edge or units + amounts >= 4 or not _ANSWERS.isdisjoint(words)):
-            return True
-    return False

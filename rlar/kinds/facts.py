@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from rlar.kinds.carries import asks_for_form, asks_for_json, asks_for_summary
+from rlar.kinds.carries import asks_for_json, asks_for_summary
 from rlar.kinds.parsed import Parsed, asked_text
 from rlar.kinds.translation.rows import Translation
 from rlar.text.shapes import Shape, final_answer, has_latex, option_letter, prose_shape, shape_of
@@ -251,5 +251,4 @@ def _constraint_kinds(parsed: Parsed) -> tuple[str, ...]:
 
 def _asks_for_form(parsed: Parsed) -> bool:
     """Whether there is a demand on the answer's form that no rule reads."""
-    known = any(each.strength == "hard" and each.kind == "unsupported" for each in parsed.constraints)
-    return known or asks_for_form(parsed.asked)
+    return any(each.strength == "hard" and each.kind == "unsupported" for each in parsed.constraints)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from rlar.kinds.carries import (
-    asks_for_form,
     asks_for_json,
     asks_for_summary,
     find_json_schema,
@@ -166,12 +165,13 @@ def test_json_and_summaries_must_be_asked_for() -> None:
     "prompt",
     [
         "Tell me about the moon. Every sentence must be one word longer than the sentence before.",
-        "The first letters of your lines should spell HARBOUR. What do sailors eat on long journeys, and who cooks it for them on board?",
+        "What do sailors eat on long journeys, and who cooks it for them on board? Your response must alternate long and short sentences.",
         "Describe a storm at sea for children who have never seen one, with all its noises and colours.\nUse no adjectives in the last two paragraphs.",
     ],
 )
 def test_a_demand_on_the_form_is_seen_whether_it_can_be_read_or_not(prompt: str) -> None:
-    assert asks_for_form(prompt)
+    facts = describe(example(prompt))
+    assert facts.form_asked or facts.constraints
 
 
 @pytest.mark.parametrize(
@@ -182,11 +182,12 @@ def test_a_demand_on_the_form_is_seen_whether_it_can_be_read_or_not(prompt: str)
         "My sentence was reduced to two years. What should I do first?",
         "Rewrite the paragraph so that it sounds friendlier.",
         "I never use the last line of the underground. Which one should I use, and why is it between two stations for so long?",
-        "",
+        "Write a program that finds the longest words of a file whose letters stand in order, and prints a grid of characters.",
     ],
 )
 def test_talk_of_words_and_lines_is_no_demand_on_the_form(prompt: str) -> None:
-    assert not asks_for_form(prompt)
+    facts = describe(example(prompt))
+    assert not facts.form_asked and not facts.constraints
 
 
 def test_a_schema_is_found_in_prompt_and_columns() -> None:
