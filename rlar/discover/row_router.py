@@ -171,8 +171,8 @@ class RowRouter:
         """`assign`; what is parsed on the way stays with the rows."""
         return self.assign_described([describe(row.example, row) for row in rows], [row.asked for row in rows])
 
-    def assign_described(self, facts: Sequence[Facts], asked: Sequence[str]) -> list[Assignment]:
-        """`assign` for rows whose facts and asked texts are at hand.
+    def assign_described(self, facts: Sequence[Facts], prompts: Sequence[str]) -> list[Assignment]:
+        """`assign` for rows whose facts are at hand, with what their prompts ask.
 
         Most rows say by themselves what they are; only the prompts of the others are compared with those of the tasks.
         """
@@ -181,7 +181,7 @@ class RowRouter:
         assignments: list[Assignment | None] = []
         open_rows: list[tuple[int, _Evidence]] = []
         for row, own in enumerate(facts):
-            assignment = self._by_wording(own, asked[row])
+            assignment = self._by_wording(own, prompts[row])
             if assignment is None:
                 evidence = self._evidence(own)
                 assignment = self._by_evidence(evidence)
@@ -190,7 +190,7 @@ class RowRouter:
             assignments.append(assignment)
         for start in range(0, len(open_rows), _BATCH):
             batch = open_rows[start : start + _BATCH]
-            vectors = embed([asked[row] for row, _ in batch])
+            vectors = embed([prompts[row] for row, _ in batch])
             scores = (vectors @ self._weights[:-1] + self._weights[-1]) * self._scale
             scores = np.exp(scores - scores.max(axis=1, keepdims=True))
             probabilities = scores / scores.sum(axis=1, keepdims=True)
@@ -204,11 +204,11 @@ class RowRouter:
         nearness = float((own @ vector).max()) if len(own) else 0.0
         return nearness >= float(self._reach[index, quantile])
 
-    def _by_wording(self, facts: Facts, asked: str) -> Assignment | None:
+    def _by_wording(self, facts: Facts, prompt: str) -> Assignment | None:
         """The task whose wording a row without a reference has, if any."""
         if not self._worded or (facts.has_reference and facts.shape is not Shape.NONE):
             return None
-        text = normal_text(asked)
+        text = normal_text(prompt)
         for wording, index in self._worded:
             if matches(wording, text):
                 return self._assigned(index, 0.97, "its prompt has the task's wording")
@@ -308,18 +308,18 @@ class RowRouter:
 
     def _fits(self, own: tuple[Guess, ...], facts: Facts) -> dict[int, float]:
         """Task index -> fit, for the tasks that the row does not contradict."""
-        found: dict[int, float] = {}
+        fits: dict[int, float] = {}
         for guess in own:
             for index, share in self._shares(guess):
-                found[index] = max(found.get(index, 0.0), guess.fit * share)
+                fits[index] = max(fits.get(index, 0.0), guess.fit * share)
         if self._by_label and facts.has_reference and facts.shape is not Shape.LONG and not facts.answers_option:
             for index in self._by_label.get(label_of(facts), ()):
-                found[index] = max(found.get(index, 0.0), 0.87)
+                fits[index] = max(fits.get(index, 0.0), 0.87)
         for index, twin in self._twins:
             # Of two tasks that differ only in having references the row's own kind wins.
-            if index in found and twin in found and self.contracts[index].has_reference != facts.has_reference:
-                del found[index]
-        return found
+            if index in fits and twin in fits and self.contracts[index].has_reference != facts.has_reference:
+                del fits[index]
+        return fits
 
     def _shares(self, guess: Guess) -> list[tuple[int, float]]:
         """The known tasks that a guess could mean, and how far."""
@@ -442,7 +442,7 @@ def _centroids(
     """Centroids of every task, who owns them, and how near its left-out rows come: (2%, 20%) quantiles a task."""
     from sklearn.cluster import KMeans
 
-    found: list[Vectors] = []
+    blocks: list[Vectors] = []
     belongs: list[int] = []
     reach = np.zeros((count, 2), dtype=np.float32)
     for index in range(count):
@@ -465,6 +465,6 @@ def _centroids(
         )
         near = (vectors[left] @ centers.T).max(axis=1)
         reach[index] = np.round(np.quantile(near, (0.02, 0.2)), 4)
-        found.append(centers)
+        blocks.append(centers)
         belongs += [index] * len(centers)
-    return np.vstack(found), np.array(belongs, dtype=np.int64), reach
+    return np.vstack(blocks), np.array(belongs, dtype=np.int64), reach

@@ -57,12 +57,12 @@ def route_rows(router: RowRouter, examples: Sequence[Example]) -> list[RoutedRow
     """Task and binding of every row, in order; each row is decided by itself."""
     contracts = dict(zip(router.fingerprints, router.contracts, strict=True))
     rows = [Parsed(example) for example in examples]
-    found = []
+    routed = []
     for row, assignment in zip(rows, router.assign_parsed(rows), strict=True):
         name = assignment.fingerprint
         binding = bind(row.example, contracts[name], row) if name is not None else {}
-        found.append(RoutedRow(row.example.key, row.example.prompt_key, name, assignment.confidence, binding))
-    return found
+        routed.append(RoutedRow(row.example.key, row.example.prompt_key, name, assignment.confidence, binding))
+    return routed
 
 
 def assign_stream(router: RowRouter, examples: Iterable[Example], *, workers: int = 1) -> Iterator[RoutedRow]:
@@ -157,8 +157,8 @@ def _unpacked(future: Future[bytes | End], rows: str) -> Iterator[RoutedRow]:
         fate = f"ended (exit code {reply.code})"
         if reply.signal:
             fate = f"was killed by {reply.signal}" + (" (out of memory?)" if reply.signal == "SIGKILL" else "")
-        said = f": {reply.line}" if reply.line else ""
-        raise RlarError(f"a process that assigned rows {rows} {fate}{said}; run again, what is done stays done")
+        last_line = f": {reply.line}" if reply.line else ""
+        raise RlarError(f"a process that assigned rows {rows} {fate}{last_line}; run again, what is done stays done")
     for row_key, prompt_key, name, confidence, binding in map(_values, reply.split(b"\n")):
         yield RoutedRow(row_key, prompt_key, name or None, confidence, binding)
 

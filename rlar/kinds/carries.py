@@ -1,6 +1,5 @@
 """What a prompt brings for judging besides the question: listed options, a passage, a schema, an output format asked for."""
 
-
 from __future__ import annotations
 
 import json
