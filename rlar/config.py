@@ -150,7 +150,7 @@ class BuildConfig(BaseModel):
     """Column of the expected answer, if unusual."""
     max_bad_fraction: Annotated[float, Option(default="in words")] = Field(default=0.1, ge=0.0, le=1.0)
     """A larger share of unusable rows is an error."""
-    sample_size: Annotated[int, Option(default="in words")] = Field(default=20_000, ge=50)
+    sample_size: Annotated[int, Option(default="in words")] = Field(default=10_000, ge=50)
     """Rows that discovery looks at; the rest is assigned."""
     seed: Annotated[int, Option(default="in words")] = 0
     """Seed of sampling and probes."""

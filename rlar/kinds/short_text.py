@@ -18,6 +18,7 @@ from typing import ClassVar
 from rlar.kinds.denials import attributed, denied
 from rlar.kinds.number import claimed_number, read_reference, same_number
 from rlar.text.answers import Claims, body, claims, clean, fold, reference_answer, tidy, visible_answer
+from rlar.text.clock import has_half, has_time, in_one_spelling
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
 
@@ -145,6 +146,10 @@ class _Target:
 
     def __init__(self, answer: str) -> None:
         self.text = tidy(answer)
+        self.has_time = has_time(self.text)
+        self.has_half = has_half(self.text)
+        if self.has_time:
+            self.text = in_one_spelling(self.text, half=self.has_half)
         self.words = without_article(tokens(self.text))
         self.literal = "".join(fold(self.text).split())
         self.number = (
@@ -161,6 +166,8 @@ class _Target:
     def meets(self, claim: str, asked: frozenset[str] = frozenset()) -> bool:
         """Does this claim give this answer, and no other beside it? `asked`: the words of the question."""
         text = tidy(claim)
+        if self.has_time:
+            text = in_one_spelling(text, half=self.has_half)
         if self.symbols:
             return self._literally(claim, text)
         if (

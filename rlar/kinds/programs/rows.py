@@ -30,6 +30,7 @@ from rlar.text.python import (
     python_blocks,
     unparse,
 )
+from rlar.text.stems import Stems
 from rlar.types import Example, Frozen, JsonObject
 
 MAX_SUITE_CHARACTERS = 2_000_000
@@ -40,12 +41,10 @@ _ASKS_PROGRAM = re.compile(
     r"\b(programa|programme|programm|función|fonction|funktion|código)\b",
     re.IGNORECASE,
 )
-_ASKS_STEMS = (
+_ASKS_STEMS = Stems(
     "program", "cod", "código", "python", "script", "std", "standard ", "func", "fonction", "funktion",
     "implement", "algorithm", "def", "代码", "程序", "函数",
 )  # fmt: skip
-"""One of these stands in whatever _ASKS_PROGRAM finds, and in few other prompts."""
-_ASCII_STEMS = tuple(stem for stem in _ASKS_STEMS if stem.isascii())
 _STDIN_TALK = re.compile(r"\bstd(?:in|out)\b|\bstandard (?:input|output)\b", re.IGNORECASE)
 _INPUT_LINE = re.compile(r"^[^\w\n]*+(?:sample |example )?input\b.{0,40}$", re.IGNORECASE | re.MULTILINE)
 _OUTPUT_LINE = re.compile(r"^[^\w\n]*+(?:sample |example )?output\b.{0,40}$", re.IGNORECASE | re.MULTILINE)
@@ -65,6 +64,10 @@ _FOREIGN_MARK = re.compile(
     re.MULTILINE,
 )
 """Stands in whatever language_of takes for a program in another language."""
+_FOREIGN_STEMS = Stems(
+    "include", "public", "package ", "console.", "func", "fn ", "=>", "using ", "std::", "fun ", "<?php", "gets", "main ::",
+    "object ", "my ", "require(", "vector<", "System.", "process.", "import Foundation", "readln", "io.read",
+)  # fmt: skip
 _NOT_TESTED = re.compile(r"_|check\Z|test_|main\Z")
 """Functions of a row's code that are not what is asked for."""
 
@@ -213,7 +216,9 @@ def _asked_language(prompt: str) -> str:
 def find_foreign_reference(example: Example) -> tuple[str, str] | None:
     """The row's reference program in another language than Python, with that language first; None without one."""
     for reference in example.references or ((example.reference,) if example.reference else ()):
-        if len(reference) > MAX_CODE_CHARACTERS or not _FOREIGN_MARK.search(reference):
+        if len(reference) > MAX_CODE_CHARACTERS or not _FOREIGN_STEMS.stand_in(reference):
+            continue
+        if _FOREIGN_MARK.search(reference) is None:
             continue
         for block in reversed(fenced_blocks(reference)):
             language = language_of(block.code) or language_of_fence(block.language)
@@ -242,11 +247,7 @@ def _is_about_programs(suite: Found, prompt: str) -> bool:
 
 
 def _asks_program(prompt: str) -> bool:
-    folded = prompt.casefold()
-    for stem in _ASCII_STEMS if folded.isascii() else _ASKS_STEMS:
-        if stem in folded:
-            return _ASKS_PROGRAM.search(prompt) is not None
-    return False
+    return _ASKS_STEMS.stand_in(prompt.casefold()) and _ASKS_PROGRAM.search(prompt) is not None
 
 
 def _is_given(name: str, prompt: str) -> bool:
@@ -493,7 +494,7 @@ def _codes_in(prompt: str) -> list[str]:
 
 def _is_header(code: str, name: str | None) -> bool:
     """Whether the code ends in a function that still lacks its body (named `name`, where one is wanted)."""
-    tree = parse_python(_whole_header(code))
+    tree = _header_tree(code)
     if tree is None or not tree.body:
         return False
     last = tree.body[-1]
@@ -513,12 +514,22 @@ def _body_indent(code: str) -> str:
 
 def _whole_header(header: str) -> str:
     """The header with a body that makes it a module."""
-    return header if parse_python(header) is not None else header.rstrip() + "\n" + _body_indent(header) + "pass\n"
+    return header if parse_python(header) is not None else _with_body(header)
+
+
+def _with_body(header: str) -> str:
+    return header.rstrip() + "\n" + _body_indent(header) + "pass\n"
+
+
+def _header_tree(header: str) -> ast.Module | None:
+    """The syntax tree of `_whole_header`."""
+    tree = parse_python(header)
+    return tree if tree is not None else parse_python(_with_body(header))
 
 
 def _helpers(header: str, entry: str | None) -> str:
     """The header's code without the function that is to be written."""
-    tree = parse_python(_whole_header(header)) if header else None
+    tree = _header_tree(header) if header else None
     if tree is None:
         return ""
     target = (entry or "").split(".")[0]

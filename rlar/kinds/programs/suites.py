@@ -115,6 +115,10 @@ class Leaves:
     """What columns that are named for one say: "cpp"."""
 
 
+_BRANCHES = (str, dict, list)
+"""JSON values that have text in them."""
+
+
 def walk(value: Any, path: str, leaves: Leaves, depth: int = 0) -> None:
     """Collect every suite, identifier and code text below a JSON value (also inside strings that hold JSON)."""
     if isinstance(value, str):
@@ -127,7 +131,7 @@ def walk(value: Any, path: str, leaves: Leaves, depth: int = 0) -> None:
             leaves.found.append(suite)
             return
         for key, item in value.items():
-            if isinstance(item, str | dict | list):
+            if isinstance(item, _BRANCHES):
                 walk(item, f"{path}.{key}", leaves, depth + 1)
     elif isinstance(value, list) and value:
         suite = _assert_list(value, path) or _pair_list(value, path)
@@ -135,13 +139,13 @@ def walk(value: Any, path: str, leaves: Leaves, depth: int = 0) -> None:
             leaves.found.append(suite)
             return
         for item in value[:MAX_CASES]:
-            if isinstance(item, str | dict | list):
+            if isinstance(item, _BRANCHES):
                 walk(item, path, leaves, depth + 1)
 
 
 def _walk_text(text: str, path: str, leaves: Leaves, depth: int) -> None:
     size = len(text)
-    if size < 24 and _LANGUAGE_KEY.search(path):
+    if size < 24 and "lang" in path.lower() and _LANGUAGE_KEY.search(path):
         leaves.languages.append(text)
     if size < 3:
         return
