@@ -18,6 +18,7 @@ from typing import ClassVar
 from rlar.kinds.denials import attributed, denied
 from rlar.kinds.number import claimed_number, read_reference, same_number
 from rlar.text.answers import Claims, body, claims, clean, fold, reference_answer, tidy, visible_answer
+from rlar.text.sentences import dotted_words, parts_of, pieces, side_clauses
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
 
@@ -37,6 +38,7 @@ _LINKING_WORDS = """
 is was are were be been not but rather instead no doubt it its this that he she they his her their in on at of by to from for with as and the
 a an i think believe called named known answer would has have had did does do because es est ist war il elle
 der die das la le el los les de du des von en y et und è é o um uma era fue 是 为 的 は が です 이 는
+most likely probably certainly definitely surely clearly obviously say i'd that's it'd i'm sure guess so then yes で す
 """
 _ARTICLE_WORDS = """
 a an the le la les un une des der die das den dem ein eine einen einem el los las una unos unas il lo gli uno
@@ -254,13 +256,19 @@ class _Target:
         # Without a word that links, more than one word beside the answer is a list of guesses.
         return bool(linking) or len(rest) <= 1 or (bool(re.search(r"[(,:–—]", text)) and start == 0 and len(rest) <= 3)
 
-    def _is_said(self, text: str, *, fragment: bool) -> bool:
-        """Does every place where the answer stands say it: undenied, nobody else's view, and of it alone?"""
+    def _is_said(self, text: str, *, fragment: bool, aside: bool = False) -> bool:
+        """Does every place where the answer stands say it: undenied, nobody else's view, and of it alone?
+
+        Args:
+            aside: one in a clause that only explains or concedes is enough.
+        """
         if self.spelled is None:
             return True
         text = text.replace("’", "'")
         if len(text.casefold()) != len(text):
             text = text.casefold()
+        is_side = side_clauses(text) if len(text) > len(self.text) + 24 else None
+        in_main = is_side is None
         for place in islice(self.spelled.finditer(text), 8):
             start, end = place.span()
             before = text[max(0, start - 60) : start]
@@ -272,7 +280,8 @@ class _Target:
                 return False
             if fragment and re.match(r"['’]s?\s+\w", text[end : end + 4]):
                 return False  # "X's castle" is another thing than X
-        return True
+            in_main = in_main or (is_side is not None and not is_side(start))
+        return in_main or aside
 
     def may_be_said(self, claim: str, asked: frozenset[str]) -> bool:
         """Does a sentence hold this answer, undenied, with words of the question or such as link? It may say it, and more."""
@@ -280,7 +289,7 @@ class _Target:
             return False
         words = tokens(tidy(claim))
         linking = sum(word in _LINKING or word in asked for word in words)
-        return linking >= 3 and not _ALTERNATIVES.search(claim) and self._is_said(claim, fragment=False)
+        return linking >= 3 and not _ALTERNATIVES.search(claim) and self._is_said(claim, fragment=False, aside=True)
 
     def is_contrasted(self, claim: str) -> bool:
         """Does a claim that meets this answer go on with "but" and another name?"""
@@ -346,36 +355,6 @@ def accepted(sample: Sample) -> list[_Target]:
     return found
 
 
-_SENTENCE_END = re.compile(r"(?<=[^\W\d_]{2}[.!?])\s+(?=[^\Wa-z])|(?<=\d[.!?])\s+(?=[^\Wa-z])|(?<=[。！？])|\n")
-_DOTTED = re.compile(r"([^\W\d_]{1,6})\.\Z")
-_ABBREVIATED_WORDS = """
-st ste mt mts ft dr mr mrs ms prof sgt cpl pvt lt col gen maj capt cmdr adm rev hon gov sen rep pres jr sr vs nos vol inc
-ltd co corp bros ave blvd rd dept univ assn fr br sta sto bl mme mlle hr fra ca approx ed eds trans op fig msgr supt
-"""
-_ABBREVIATIONS = frozenset(_ABBREVIATED_WORDS.split())
-"""Words whose full stop ends no sentence."""
-
-
-def pieces(text: str, dotted: frozenset[str] = frozenset()) -> list[str]:
-    """Sentences and lines that say something. `dotted`: more abbreviations, folded and without their full stop."""
-    found: list[str] = []
-    start = 0
-    for end in _SENTENCE_END.finditer(text):
-        word = _DOTTED.search(text, max(start, end.start() - 8), end.start())
-        if word is None or "\n" in end[0] or not {word[1].casefold()} & (_ABBREVIATIONS | dotted):
-            found.append(text[start : end.start()])
-            start = end.end()
-    return [piece for piece in (*found, text[start:]) if piece.strip(" \t*_`#>-=|")]
-
-
-_ANY_DOTTED = re.compile(r"(?<!\w)([^\W\d_]{1,6})\.(?=\s\w)")
-
-
-def dotted_words(text: str) -> frozenset[str]:
-    """The words of a text (an accepted answer) with a full stop that does not end it, folded."""
-    return frozenset(word.casefold() for word in _ANY_DOTTED.findall(text))
-
-
 class ShortTextMatch(LibraryTool):
     """1.0 when the answer that the completion claims is an accepted one, else 0.0."""
 
@@ -399,7 +378,9 @@ class ShortTextMatch(LibraryTool):
         def meets(claim: str) -> bool:
             said = pieces(claim[:MAX_CLAIM], dotted)[:1]
             first = said[0] if said and said[0] != claim else ""
-            told = dict.fromkeys(filter(None, (claim, first, *(_main_clause(piece) for piece in (claim, first)))))
+            told = dict.fromkeys(
+                filter(None, (claim, first, *map(_main_clause, (claim, first)), *map(_affirmed, (claim, first))))
+            )
             return any(target.meets(piece, asked) for piece in told for target in targets)
 
         def score(verdict: bool, claimed: Sequence[str]) -> Score:
@@ -410,6 +391,7 @@ class ShortTextMatch(LibraryTool):
         found = claims(text, sample.prompt)
         if tier := found.boxed or found.final or found.cued:
             return score(all(map(meets, tier)), tier)
+        text = _LIST_MARK.sub("", parts_of(text).main, count=1)
         parts = pieces(text, dotted)
         verdict = uncued(text, found, meets, parts)
         if verdict and len(parts) > 1 and not meets(parts[-1]) and any(map(_CORRECTS.match, parts[1:])):
@@ -422,6 +404,8 @@ class ShortTextMatch(LibraryTool):
         return score(verdict, [part for part in parts if meets(part)] or [text])
 
 
+_LIST_MARK = re.compile(r"\A\s*(?:\d{1,2}[.)]|[-*•])\s+(?=[^\W\d])(?!.*\n\s*(?:\d{1,2}[.)]|[-*•])\s)", re.S)
+"""Before the only item of a list."""
 _BESIDE = re.compile(
     r"\b(?:before|after|(?<!other\s)than|along\s+with|together\s+with|alongside|(?:credited|attributed|moved|compared)\s+to|followed\s+by|dated|unlike)\s+"
     r"(?:the\s+|a\s+)?[\"'“‘]?\Z",
@@ -438,11 +422,37 @@ _FOLLOWED_BY = re.compile(
 )
 
 
+_CLAUSE = re.compile(
+    r"\s*(?:;|；|，|\s[–—-]\s|—|,\s+(?=(?:and\s+|but\s+)?(?:it|that|this|he|she|they|the\s+\w+|i)\b(?:\s+\w+n['’]t|['’]s|\s+\w+\s+not)))\s*",
+    re.I,
+)
+_DENIAL = re.compile(
+    r"\b(?:is|are|was|were|do|does|did|has|have|can|could|would)(?:n['’]t|\s+not)\b|\bcannot\b|\bis\s+(?:wrong|incorrect|false|excluded|ruled\s+out)\b|^(?:not|nicht|pas|non?|не)\b|不是|并非|ではな",
+    re.I,
+)
+
+
+def _affirmed(claim: str) -> str:
+    """A claim without the clauses that only deny something ("it isn't A; it's B"); "" where that leaves it as it is."""
+    if _DENIAL.search(claim) is None:
+        return ""
+    clauses = [clause for clause in _CLAUSE.split(claim.strip()) if clause]
+    kept = [clause for clause in clauses if _DENIAL.search(clause) is None]
+    return "; ".join(kept) if len(kept) == 1 < len(clauses) else ""
+
+
 def _main_clause(sentence: str) -> str:
     """A sentence without a clause that leads it in and one that follows it; "" where it has neither."""
     sentence = sentence.strip()
     main = _FOLLOWED_BY.sub("", _LED_BY.sub("", sentence, count=1), count=1)
     return main if main != sentence else ""
+
+
+_INTERJECTION = re.compile(
+    r"[\W_]*(?:(?:(?:great|good|nice|interesting)\s+question|sure(?:\s+thing)?|certainly|of\s+course|okay|ok|well|hmm+|let\s+me\s+(?:think|see)|let['’]s\s+see|no|yes|wait|thanks?|natürlich|claro|bien\s+sûr|certo|конечно)[\W_]*)+\Z",
+    re.I,
+)
+"""A few words that name nothing."""
 
 
 def uncued(text: str, found: Claims, meets: Callable[[str], bool], parts: Sequence[str] | None = None) -> bool:
@@ -453,12 +463,16 @@ def uncued(text: str, found: Claims, meets: Callable[[str], bool], parts: Sequen
     parts = pieces(text) if parts is None else parts
     if len(text) <= MAX_CLAIM and len(parts) == 1 and meets(text):
         return True
-    fragments = [part for part in parts if len(tokens(part[:80])) <= 3]
+    guesses = [part for part in parts[:-1] if not (part.rstrip(" *_").endswith("?") and not parts[-1].endswith("?"))]
+    fragments = [
+        part for part in (*guesses, *parts[-1:]) if len(tokens(part[:80])) <= 3 and not _INTERJECTION.match(part)
+    ]
     if len(fragments) > 64 or not all(map(meets, fragments)):
         return False
     if found.bold and len(parts) <= 1 and all(map(meets, found.bold)):
         return True
-    return any(len(part) <= MAX_CLAIM and meets(part) for part in (*parts[:1], *parts[-1:]))
+    ends = [part for part in (*parts[:1], *parts[-1:]) if len(parts) == 1 or not part.rstrip(" *_").endswith("?")]
+    return any(len(part) <= MAX_CLAIM and meets(part) for part in ends)
 
 
 class ShortTextF1(LibraryTool):

@@ -280,12 +280,13 @@ _CONCLUDES = re.compile(
 """A sentence that begins so says itself what the equations before it come to."""
 
 
-def second_reading(text: str) -> str:
-    """What the last equation of a text comes to, for a second reader; "" where a cue decides or no equation stands."""
-    if "=" not in text or "\\boxed" in text or "####" in text or _CUED.search(text) or _FINAL.search(text):
+def last_result(text: str) -> str:
+    """What the last equation of a text without a cue comes to, for a second reader; "" where no equation stands."""
+    if "=" not in text:
         return ""
-    results = list(_RESULT.finditer(text[-4000:]))
-    if not results or _CONCLUDES.search(text[-4000:], results[-1].start()):
+    tail = text[-4000:]
+    results = list(_RESULT.finditer(tail))
+    if not results or _CONCLUDES.search(tail, results[-1].start()):
         return ""
     return results[-1][1].strip()
 

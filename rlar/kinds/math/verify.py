@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import ClassVar
 
+from rlar.kinds.denials import denied as is_denied
 from rlar.kinds.math.forms import AMBIGUOUS_COMMA, WORDS_ONLY, canonical, decide, explosive, squashed
 from rlar.kinds.math.restated import restates, unfinished
 from rlar.kinds.math.worker import Equivalence
@@ -23,11 +24,13 @@ from rlar.kinds.number import (
     denied,
     final_part,
     last_number,
+    read_numbers,
     read_reference,
-    said_numbers,
+    rivals,
 )
 from rlar.kinds.short_text import answer_in_words
 from rlar.text.answers import Claims, claims, tidy, visible_answer
+from rlar.text.sentences import parts_of, side_clauses
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok, timed_out
 
@@ -78,8 +81,11 @@ class MathMatch(LibraryTool):
         same: bool | None = None
         ambiguous = any(AMBIGUOUS_COMMA.fullmatch(one.strip("$ ")) for one in targets)
         listed = ambiguous or any(one.count(",") > 1 for one in targets)
-        if len(numbers) == len(targets) and (spoken := said_numbers(text, sample.prompt)):
+        reading = read_numbers(text, sample.prompt) if len(numbers) == len(targets) else None
+        if reading is not None and (spoken := reading.numbers):
             same = all_equal(spoken, numbers)
+            if same is not None and any(all_equal([one], numbers) != same for one in rivals(reading, sample.prompt)):
+                return abstain("no cue tells which of several numbers is the answer", readers_disagree=True)
             if same and not ambiguous and not _repeats_problem(text, problem, targets):
                 return ok(1.0, "the same number")
             if same is None:
@@ -224,7 +230,8 @@ def read_claims(text: str, problem: frozenset[str] = frozenset()) -> list[str]:
         ]
         if parts:
             return list(dict.fromkeys(canonical(part) for part in parts[:64]))
-    return _uncued(found, text)
+    main = parts_of(text).main
+    return _uncued(found if main is text else claims(main), main)
 
 
 _FIRST_MATHS = re.compile(r"[\d$\\(]|(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z'’])")
@@ -306,6 +313,10 @@ def _uncued(found: Claims, text: str) -> list[str]:
     segments = list(_SEGMENT.finditer(line))
     if not segments and len(text.strip()) > len(line) and line.strip() in ("$$", "\\]", "\\)"):
         segments = list(_SEGMENT.finditer(text[-1500:]))
+    if len(segments) > 1:
+        is_side = side_clauses(line)
+        said = [one for one in segments if not is_side(one.start()) and not is_denied(line, one.start(), one.end())]
+        segments = said or segments
     if segments:
         chosen = [next(group for group in segments[-1].groups() if group)]
         for before, after in reversed(list(pairwise(segments))):
