@@ -393,7 +393,7 @@ def _asserted(text: str, found: list[tuple[str, int, int]]) -> frozenset[str]:
     return UNCLEAR
 
 
-_PREDICATE = re.compile(r"[)*_]{0,3}\s+(?:[a-z]|\W*(?:is|are)\b)")
+_PREDICATE = re.compile(r"[)*_]{0,3}\s{1,4}(?:[a-z]|\W{0,4}(?:is|are)\b)")
 
 
 def _joined(text: str, end: int, start: int, after: int) -> bool:

@@ -72,20 +72,26 @@ _BEFORE_NUMBER = frozenset(
     ["a", "an", "the", "about", "around", "approximately", "roughly", "nearly", "some", "over", "almost", "exactly"]
 )
 _ANY_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_MONTH_NAMES = """
+january jan januar janvier enero gennaio janeiro januari|february feb februar février febrero febbraio fevereiro februari
+march mar märz mars marzo março maart|april apr avril abril aprile|may mai mayo maggio maio mei|june jun juni juin junio giugno junho
+july jul juli juillet julio luglio julho|august aug août agosto augustus|september sept sep septembre septiembre settembre setembro
+october oct oktober octobre octubre ottobre outubro|november nov novembre noviembre novembro|december dec dezember décembre diciembre dicembre dezembro
+"""
 _MONTHS = {
     name: index
-    for index, names in enumerate(
-        ("january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug",
-         "september sept sep", "october oct", "november nov", "december dec"), start=1
-    )
+    for index, names in enumerate(_MONTH_NAMES.strip().replace("\n", "|").split("|"), start=1)
     for name in names.split()
-}  # fmt: skip
+}
 _DATE = re.compile(
-    r"\b(?:(?P<y1>\d{4})-(?P<m1>\d{1,2})-(?P<d1>\d{1,2})"
-    r"|(?P<mon2>[a-z]{3,9})\.?\s+(?P<d2>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<y2>\d{4})"
-    r"|(?P<d3>\d{1,2})(?:st|nd|rd|th)?(?:\s+of)?\s+(?P<mon3>[a-z]{3,9})\.?,?\s+(?P<y3>\d{4}))\b",
+    r"(?<!\w)(?:(?P<y1>\d{4})-(?P<m1>\d{1,2})-(?P<d1>\d{1,2})"
+    r"|(?P<mon2>[^\W\d_]{3,10})\.?\s+(?P<d2>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<y2>\d{4})"
+    r"|(?P<d3>\d{1,2})(?:st|nd|rd|th|er|[.º°])?(?:\s+(?:of|de|di))?\s+(?P<mon3>[^\W\d_]{3,10})\.?,?(?:\s+del?)?\s+(?P<y3>\d{4})"
+    r"|(?P<d4>\d{1,2})\.\s?(?P<m4>\d{1,2})\.\s?(?P<y4>\d{4}))(?!\w)",
     re.I,
 )
+_SLASHED = re.compile(r"(?<![\w/])(\d{1,2})/(\d{1,2})/(\d{4})(?![\w/])")
+"""Month first to some, day first to others."""
 _CJK_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
 
 
@@ -121,16 +127,18 @@ def without_article(words: tuple[str, ...]) -> tuple[str, ...]:
     return words[1:] if len(words) > 1 and words[0] in _ARTICLES else words
 
 
+_YEARS, _DAYS = (tuple(f"{letter}{index}" for index in range(1, 5)) for letter in "yd")
+
+
 def dates(text: str) -> set[tuple[int, int, int]]:
-    """The full dates of a text as (year, month, day): ISO, "July 4, 1776", "4 July 1776", 1776年7月4日."""
+    """The full dates of a text as (year, month, day): ISO, "July 4, 1776", "4 juillet 1776", 04.07.1776, 1776年7月4日."""
     found = set()
     for match in _DATE.finditer(text):
-        if match["y1"]:
-            found.add((int(match["y1"]), int(match["m1"]), int(match["d1"])))
-        else:
-            month = _MONTHS.get((match["mon2"] or match["mon3"]).lower())
-            if month:
-                found.add((int(match["y2"] or match["y3"]), month, int(match["d2"] or match["d3"])))
+        year, day = (next(filter(None, match.group(*names)), "") for names in (_YEARS, _DAYS))
+        name = match["mon2"] or match["mon3"]
+        month = _MONTHS.get(name.lower()) if name else int(match["m1"] or match["m4"])
+        if month:
+            found.add((int(year), month, int(day)))
     for year, month_, day in _CJK_DATE.findall(text):
         found.add((int(year), int(month_), int(day)))
     return found
@@ -157,6 +165,7 @@ class _Target:
         self.symbols = bool(_SYMBOL.search(self.text))
         self.lists = bool(_ALTERNATIVES.search(self.text)) or self.text.count(",") >= 2
         self.counted = _COUNTED.fullmatch(unicodedata.normalize("NFKC", self.text))
+        self.same_name, self.similar_name = _shortened(self.text)
         self.spelled = _spelled(self.words)
         """Where it stands in a text, in folded form; None for what has no words."""
 
@@ -165,6 +174,8 @@ class _Target:
         text = tidy(claim)
         if self.symbols:
             return self._literally(claim, text)
+        if self.same_name is not None:
+            text = self.same_name.sub(lambda _: self.text, text)
         if (
             self.counted
             and (says := self._counts(unicodedata.normalize("NFKC", _LATEX_TEXT.sub(r"\1", text)))) is not None
@@ -291,6 +302,19 @@ class _Target:
         linking = sum(word in _LINKING or word in asked for word in words)
         return linking >= 3 and not _ALTERNATIVES.search(claim) and self._is_said(claim, fragment=False, aside=True)
 
+    def leaves_open(self, claim: str, asked: frozenset[str]) -> bool:
+        """May a claim give this answer or not: another name beside it, a name with one initial, a date of unknown order?"""
+        if self.similar_name is not None and self.similar_name.search(claim):
+            return True
+        if self.dates and (match := _SLASHED.search(claim)):
+            one, other, year = map(int, match.groups())
+            return bool({(year, one, other), (year, other, one)} & self.dates)
+        names = _TWO_NAMES.fullmatch(tidy(claim))
+        if names is None or self.lists:
+            return False
+        pair = [without_article(tokens(name)) for name in names.groups()]
+        return self.words in pair and not any(asked.issuperset(words) for words in pair)
+
     def is_contrasted(self, claim: str) -> bool:
         """Does a claim that meets this answer go on with "but" and another name?"""
         contrast = _CONTRAST.search(claim)
@@ -299,6 +323,34 @@ class _Target:
         return (
             self.spelled.search(claim) is not None and re.search(r"[^\W\d_a-z]\w", claim[contrast.end() :]) is not None
         )
+
+
+_CAPITALS = r"[^\W\d_a-z][\w.'’-]{1,30}(?:\s[^\W\d_a-z][\w.'’-]{0,30}){0,3}"
+_TWO_NAMES = re.compile(rf"({_CAPITALS}),\s?({_CAPITALS})")
+_NAME = re.compile(r"[^\W\d_a-z][\w'’-]*(?:[.\s]+[^\W\d_a-z][\w'’-]*){1,4}")
+
+
+def _shortened(text: str) -> tuple[re.Pattern[str] | None, re.Pattern[str] | None]:
+    """What a name may be written as with initials: what is the same name, and what may be another's; None for no name."""
+    if len(text) > 60 or _NAME.fullmatch(text) is None:
+        return None, None
+    *given, last = [re.escape(word) for word in re.split(r"[.\s]+", text)]
+    if len(last) < 3:
+        return None, None
+    parts = [rf"{name}(?:\.|[^\W\d_A-Z]+)?" if len(name) == 1 else rf"(?:{name}|{name[0]}\.?)" for name in given]
+    gap = r"[\s.]{1,2}"
+    if len(given) == 1:
+        similar = (
+            rf"(?<!\w)(?<!\.\s){parts[0]}{gap}{last}\b"
+            if len(given[0]) == 1
+            else rf"(?<!\w)(?<!\.\s){given[0][0]}\.?\s{last}\b"
+        )
+        same = rf"(?<!\w){given[0]}(?:\s[A-Z]\.?){{1,2}}\s{last}\b" if len(given[0]) > 1 else None
+        return re.compile(same) if same else None, re.compile(similar)
+    initials = "".join(name[0] for name in given)
+    spelled = r"[\s.]{0,2}".join(parts)
+    same = rf"(?<!\w)(?:{spelled}{gap}|{initials}\s){last}\b"
+    return re.compile(same), re.compile(rf"(?<!\w){given[0]}\s{last}\b") if len(given[0]) > 1 else None
 
 
 def _joins(before: str) -> bool:
@@ -384,6 +436,9 @@ class ShortTextMatch(LibraryTool):
             return any(target.meets(piece, asked) for piece in told for target in targets)
 
         def score(verdict: bool, claimed: Sequence[str]) -> Score:
+            open_to = len(claimed) == 1 and any(target.leaves_open(claimed[0], asked) for target in targets)
+            if open_to and not any(target.words == without_article(tokens(tidy(claimed[0]))) for target in targets):
+                return abstain("it may be an accepted answer, and another", readers_disagree=True)
             if verdict and all(any(target.is_contrasted(claim) for target in targets) for claim in claimed):
                 return abstain('an accepted answer is named, and another after a "but"', readers_disagree=True)
             return ok(1.0, "an accepted answer") if verdict else ok(0.0, "another answer, or several")
@@ -391,7 +446,9 @@ class ShortTextMatch(LibraryTool):
         found = claims(text, sample.prompt)
         if tier := found.boxed or found.final or found.cued:
             return score(all(map(meets, tier)), tier)
-        text = _LIST_MARK.sub("", parts_of(text).main, count=1)
+        text = parts_of(text).main.strip()
+        if "\n" not in text and not any(target.dates for target in targets):
+            text = _LIST_MARK.sub("", text, count=1)
         parts = pieces(text, dotted)
         verdict = uncued(text, found, meets, parts)
         if verdict and len(parts) > 1 and not meets(parts[-1]) and any(map(_CORRECTS.match, parts[1:])):
@@ -404,7 +461,7 @@ class ShortTextMatch(LibraryTool):
         return score(verdict, [part for part in parts if meets(part)] or [text])
 
 
-_LIST_MARK = re.compile(r"\A\s*(?:\d{1,2}[.)]|[-*•])\s+(?=[^\W\d])(?!.*\n\s*(?:\d{1,2}[.)]|[-*•])\s)", re.S)
+_LIST_MARK = re.compile(r"\A(?:\d{1,2}[.)]|[-*•])\s{1,4}(?=[^\W\d])")
 """Before the only item of a list."""
 _BESIDE = re.compile(
     r"\b(?:before|after|(?<!other\s)than|along\s+with|together\s+with|alongside|(?:credited|attributed|moved|compared)\s+to|followed\s+by|dated|unlike)\s+"
@@ -423,7 +480,7 @@ _FOLLOWED_BY = re.compile(
 
 
 _CLAUSE = re.compile(
-    r"\s*(?:;|；|，|\s[–—-]\s|—|,\s+(?=(?:and\s+|but\s+)?(?:it|that|this|he|she|they|the\s+\w+|i)\b(?:\s+\w+n['’]t|['’]s|\s+\w+\s+not)))\s*",
+    r"[;；，—]|(?<=\s)[–-](?=\s)|,(?=\s(?:and\s|but\s)?(?:it|that|this|he|she|they|the\s\w+|i)\b(?:\s\w+n['’]t|['’]s|\s\w+\snot))",
     re.I,
 )
 _DENIAL = re.compile(
@@ -436,7 +493,7 @@ def _affirmed(claim: str) -> str:
     """A claim without the clauses that only deny something ("it isn't A; it's B"); "" where that leaves it as it is."""
     if _DENIAL.search(claim) is None:
         return ""
-    clauses = [clause for clause in _CLAUSE.split(claim.strip()) if clause]
+    clauses = [clause for clause in map(str.strip, _CLAUSE.split(claim)) if clause]
     kept = [clause for clause in clauses if _DENIAL.search(clause) is None]
     return "; ".join(kept) if len(kept) == 1 < len(clauses) else ""
 

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 _SIGNS = "*_`#>~ \t\r\n"
 
-_SENTENCE_END = re.compile(r"(?:(?<=[^\W\d_]{2}[.!?])|(?<=[\d)$}\]*][.!?]))\s+(?![a-z])|(?<=[。！？])|\n")
+_SENTENCE_END = re.compile(
+    r"(?:(?<=[^\W\d_]{2}[.!?])|(?<=[\d)$}\]*][.!?]))\s+(?![a-z]|[^\W\d_]{3,10}\s\d{4}\b)|(?<=[。！？])|\n"
+)
 _DOTTED = re.compile(r"([^\W\d_]{1,6})\.\Z")
 _ABBREVIATED_WORDS = """
 st ste mt mts ft dr mr mrs ms prof sgt cpl pvt lt col gen maj capt cmdr adm rev hon gov sen rep pres jr sr vs nos vol inc
