@@ -76,6 +76,11 @@ _SELECTS = re.compile(
     r"(?:选择|選擇|选|應選|应选)[ \t]*(?:是|[:：])?",
     re.I | re.M,
 )
+_SELECT_STEMS = (
+    "choos", "chose", "prefer", "select", "pick", "go", "opt", "settl", "correct", "right", "best", "true", "choice", "verdict", "label", "classif", "categor", "class", "sentiment",
+    "decision", "conclusion", "prediction", "leave", "选", "選", "auswahl", "choix", "elecci", "scelta", "escolha",
+)  # fmt: skip
+_BUT_STEMS = ("but", "except", "other than", "apart", "beside")
 _PREFERRED = re.compile(r"\s(?:over|to|than|instead\s+of|rather\s+than|ahead\s+of)\s")
 _IS_RIGHT = re.compile(
     r"[\s*_)\"'’]*(?:is|must\s+be|would\s+be|seems|looks|appears\s+to\s+be)\s+(?:\w+\s+){0,1}?(?:the\s+)?(?:only\s+|most\s+)?(?:correct|right|best|better|true|the\s+answer|answer|appropriate|accurate)\b|是?(?:正确|正確|对的)(?!的?选项有)",
@@ -262,9 +267,11 @@ class _Reader:
             stated.append(frozenset(marked))
         if len(set(stated)) > 1 or (stated and len(stated[0]) > 1):
             return stated  # a list
-        if selected := self._selected(text):
+        sentences = pieces(text[-8000:])[-200:]
+        if selected := self._selected(sentences):
             return stated + selected
-        unclear = _ALL_BUT.search(whole) is not None
+        folded = whole.casefold()
+        unclear = any(stem in folded for stem in _BUT_STEMS) and _ALL_BUT.search(whole) is not None
         if len(lines) == 1 and len(whole) <= 160 and (choice := self.choices(whole)):
             if choice != UNCLEAR and not unclear:
                 return [choice]
@@ -273,7 +280,7 @@ class _Reader:
             return [UNCLEAR]
         if lines and (lead := self._leading(lines[0])):
             stated.append(lead)
-        sentence = pieces(last_line)[-1:]
+        sentence = sentences[-1:]
         last = self.choices(sentence[0]) if sentence else frozenset()
         if last and last != UNCLEAR and stated and stated[-1] != last:
             # Two that stand alone are two guesses; else the text is not understood.
@@ -292,11 +299,12 @@ class _Reader:
         right = {letter for letter, is_right in verdicts.items() if is_right}
         return frozenset(right) if len(right) == 1 else UNCLEAR
 
-    def _selected(self, text: str) -> list[frozenset[str]]:
+    def _selected(self, sentences: list[str]) -> list[frozenset[str]]:
         """What the sentences that select something choose: "I'd go with C", "C is the right one", "So C."."""
         chosen = []
-        for sentence in pieces(text[-8000:])[-200:]:
-            if cue := _SELECTS.search(sentence):
+        for sentence in sentences:
+            folded = sentence.casefold()
+            if any(stem in folded for stem in _SELECT_STEMS) and (cue := _SELECTS.search(sentence)):
                 chosen.append(self.choices(_PREFERRED.split(sentence[cue.end() :], maxsplit=1)[0]))
             elif any(word in sentence for word in _RIGHT_WORDS):
                 chosen += [
@@ -306,7 +314,7 @@ class _Reader:
                     and _IS_RIGHT.match(match.string, match.end())
                     and not denied(match.string, match.start(), match.end())
                 ]
-            elif (after := _THEREFORE.search(sentence)) is not None:
+            elif len(sentence) <= 200 and (after := _THEREFORE.search(sentence)) is not None:
                 chosen.append(self._bare(sentence[after.end() :]))
         return [choice for choice in chosen if choice]
 
@@ -322,7 +330,7 @@ class _Reader:
         places = [(match, (match[1] or match[2] or match[3]).upper()) for match in islice(_MENTION.finditer(text), 16)]
         return places + [(match, self.names[match.group()]) for match in islice(self.pattern.finditer(fold(text)), 16)]
 
-    def mentions(self, text: str, targets: set[frozenset[str]]) -> bool:
+    def mentions(self, text: str, targets: frozenset[frozenset[str]]) -> bool:
         """Does a short text name one of the targets, where it chooses nothing that can be read?"""
         if len(text) > 160:
             return False
@@ -334,7 +342,7 @@ class _Reader:
         text = squeeze(tidy(line[:MAX_CLAIM]))
         if (letters := self._lead_letters(text)) is not None:
             return letters
-        folded = undoubted(fold(text))
+        folded = fold(text)
         match = self.pattern.match(folded)
         if match is None or not (match.end() == len(folded) or _ENDS_ANSWER.match(folded, match.end())):
             return frozenset()
@@ -430,6 +438,14 @@ def _reader(options: tuple[tuple[str, str], ...], labels: tuple[str, ...]) -> _R
     return _Reader(options, labels)
 
 
+@lru_cache(maxsize=4096)
+def _targets(
+    options: tuple[tuple[str, str], ...], labels: tuple[str, ...], references: tuple[str, ...]
+) -> frozenset[frozenset[str]]:
+    """What a row's references choose."""
+    return frozenset(map(_reader(options, labels).target, references)) - {frozenset()}
+
+
 def closed_set(
     binding: dict[str, Any], references: tuple[str, ...]
 ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
@@ -474,7 +490,7 @@ class ChoiceMatch(LibraryTool):
         if not options and not labels:
             return abstain("neither options nor labels are known")
         reader = _reader(options, labels)
-        targets = {reader.target(reference) for reference in references} - {frozenset()}
+        targets = _targets(options, labels, references)
         if not targets:
             return abstain("the reference is none of the options")
         text = visible_answer(sample.answer, sample.prompt)

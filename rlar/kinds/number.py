@@ -133,6 +133,11 @@ _DENIES = re.compile(
     re.I,
 )
 """Whether either of them may match at all."""
+_DENIAL_STEMS = (
+    "not", "n't", "n’t", "never", "hardly", "scarc", "bare", "neith", "nor", "anyth", "longer", "wrong", "incorr", "false", "imposs", "ruled", "too ", "fails", "nicht", "kein",
+    "niem", "falsch", " pas", "jam", "nunca", "não", "niet", "nie ", "inte ", "ikke", " no", "faux", "instead", "rather", " не ", "不", "并非", "绝非", "错", "是错", "ではなく", "아니라", "は違", "は間",
+)  # fmt: skip
+"""One of these stands in every text in which it does."""
 _BUT = re.compile(r"\s?[,;]?\s?(?:but|it is|it's|rather|sondern|sino|mais|而是)\b", re.I)
 
 
@@ -221,19 +226,26 @@ def _compound(text: str, one: _Found, other: _Found) -> _Found | None:
     return _Found(Number((value,), -1, larger), one.start, other.end, other.bare_end)
 
 
+_NO_DIGIT = re.compile(r"\D")
+_NOTHING_FOLLOWS = frozenset(["", ".", ",", ";", ":", ")", "]", "}", "?", "!", "=", "\n", "+"])
+"""What ends a number that neither a unit nor a scale follows."""
+
+
 def _read_token(text: str, match: re.Match[str]) -> _Found | None:
     start, end = match.span()
     if text[end : end + 1] in (":", ".") and text[end + 1 : end + 2].isdigit():
         return None
     if start and text[start - 1] == ":" and text[start - 2 : start - 1].isdigit():
         return None
-    whole = re.sub(r"\D", "", match["int"] or "")
+    whole = match["int"] or ""
+    whole = whole if whole.isdecimal() else _NO_DIGIT.sub("", whole)
     listed = text[start - 1 : start] == ","  # 1,2,3 is a list; its 2,3 is no decimal
     part = (match["bare"] or match["dec"] or "").lstrip(".") or ("" if listed else (match["euro"] or "").lstrip(","))
     if len(whole) + len(part) > MAX_DIGITS:
         return None
-    value = Fraction(int((whole or "0") + part), 10 ** len(part))
+    value = Fraction(int((whole or "0") + part), 10 ** len(part)) if part else Fraction(int(whole))
     decimals = len(part)
+    is_last = text[end : end + 1] in _NOTHING_FOLLOWS
     rest = match["rest"]
     if rest:
         mixed, _, bottom = rest.rpartition("/")
@@ -244,13 +256,15 @@ def _read_token(text: str, match: re.Match[str]) -> _Found | None:
         else:
             value /= int(bottom)
         decimals = -1
-    elif exponent := (_EXPONENT.match(text, end) or _POWER_OF_TEN.match(text, end)):
+    elif not is_last and (exponent := (_EXPONENT.match(text, end) or _POWER_OF_TEN.match(text, end))):
         value *= Fraction(10) ** int(exponent[1])
         end = exponent.end()
         decimals = max(0, decimals - int(exponent[1]))
     if _is_negative(text, start):
         value = -value
     values = [value]
+    if is_last:
+        return _Found(Number((value,), decimals, _currency_before(text, start, end)), start, end, end)
     if scale := _SCALE.match(text, end):
         values = [value * _SCALES[scale[1].lower()], value]
         end = scale.end()
@@ -273,7 +287,10 @@ _CURRENCY = re.compile(r"(?:([$€£¥₹])|\b(USD|EUR|GBP|JPY|CNY|INR|RMB)\s?)[
 
 def _currency_before(text: str, start: int, end: int) -> Unit | None:
     """The currency whose sign stands in front; none where "$" is LaTeX's (another one closes the formula)."""
-    match = _CURRENCY.search(text, max(0, start - 5), start)
+    before = text[max(0, start - 5) : start]
+    if not before or before.isspace() or before[-1] in ",.(:=+*/":
+        return None
+    match = _CURRENCY.search(before)
     if match is None:
         return None
     if match[1] == "$":
@@ -287,7 +304,7 @@ def _is_negative(text: str, start: int) -> bool:
     """Is there a sign (not an operator, a hyphen or a range) in front of position `start`?"""
     head = text[max(0, start - 24) : start].rstrip("$€£¥( ")
     if not head.endswith("-"):
-        return bool(_MINUS_WORD.search(head))
+        return ("inus" in head or "egative" in head or head.isupper()) and _MINUS_WORD.search(head) is not None
     before = head[:-1]
     if before and (before[-1].isalnum() or before[-1] in ")]}.%"):
         return False
@@ -404,7 +421,7 @@ def claimed_number(claim: str) -> tuple[Number, ...] | None:
     text = plain(tidy(_BOLD_MARK.sub("", claim[:600])))
     if not _DIGIT.search(text):
         text = in_digits(text[:120])
-    text = _EXPLAINED.sub("", text)
+    text = _without_explanation(text)
     clause, offset = text, 0
     if "=" in text:
         head = _REASON.split(text, maxsplit=1)[0]
@@ -498,7 +515,7 @@ def _passage(text: str) -> tuple[str, list[_Found]]:
     tail = plain(_BOLD_MARK.sub("", tail))
     if not _DIGIT.search(tail):
         tail = in_digits(tail)
-    tail = _EXPLAINED.sub("", tail)
+    tail = _without_explanation(tail)
     return tail, _find(tail)
 
 
@@ -508,12 +525,19 @@ _EXPLAINED = re.compile(
 """After a number: how it came about ("36 = 4 * 9")."""
 
 
+def _without_explanation(text: str) -> str:
+    if text.rstrip(" .)")[-1:].isdigit() and (place := _EXPLAINED.search(text, max(0, len(text) - 240))) is not None:
+        return text[: place.start()]
+    return text
+
+
 def _said_in_sentence(text: str, found: list[_Found]) -> tuple[Number, ...]:
     """The result that the last sentence with numbers gives."""
     if len(found) == 1 and not text[: found[0].start].strip(" $€£¥*\n"):
         found = [_with_noun(text, found[0])]
     kept = found[-16:]
-    if _DENIES.search(text, max(0, kept[0].start - 60)):
+    stretch = text[max(0, kept[0].start - 60) :].casefold()
+    if any(stem in stretch for stem in _DENIAL_STEMS) and _DENIES.search(stretch):
         kept = [one for one in kept if not denied(text, one.start) and not _DENIED.match(text, one.end)]
     if not kept:
         return (DENIED,)

@@ -55,6 +55,11 @@ _ASIDE = re.compile(
     re.I | re.M,
 )
 """A sentence beside the point: it explains, checks or notes."""
+_ASIDE_STEMS = (
+    "check", "verif", "proof", "probe", "note", "n.b", "nb:", "hope", "let me know", "feel free", "explan", "explic", "reason", "rational", "justif", "why", "how", "erkl",
+    "begr", "spieg", "解", "理由", "пояс", "объяс", "vérif", "comprob", "провер", "验算", "检", "検", "확인",
+)  # fmt: skip
+"""One of these stands in every text with an aside."""
 CORRECTION = re.compile(r"\b(?:wait|oops|actually|mistake|wrong|incorrect|hmm|correction|instead)\b", re.I)
 
 
@@ -71,6 +76,9 @@ def parts_of(text: str) -> Parts:
     """A text that `visible_answer` gave, without the sentences that only explain, check or note something."""
     kept: list[str] = []
     start = 0
+    folded = text.casefold()
+    if not any(stem in folded for stem in _ASIDE_STEMS):
+        return Parts(text)
     while (aside := _ASIDE.search(text, start)) is not None:
         begin = aside.start() + (aside[0][:1] in ".!?。！？")
         if aside["why"]:
@@ -85,6 +93,8 @@ def parts_of(text: str) -> Parts:
             break
         kept.append(text[start:begin])
         start = end
+    if not kept:
+        return Parts(text)
     main = "".join((*kept, text[start:])).strip()
     return Parts(main if any(map(str.isalnum, main)) else text)
 
