@@ -111,6 +111,9 @@ _DETERMINER = re.compile(
 _MARKED_LINE = re.compile(r"^[ \t*_>-]*\(?([A-Z])[).:][ \t*_]", re.M)
 _SIGNS = re.compile(r"[✅✔✓☑❌✗✘✖\ufe0f]")
 _ENDS_ANSWER = re.compile(r"\s*[.,;:!。，、–—\n-]")
+_ORDINAL = re.compile(
+    r"\b(?:first|second|third|fourth|fifth|last|former|latter)\s+(?:option|choice|one|answer|statement)\b", re.I
+)
 _NEGATED = re.compile(r"\b(?:not|cannot|never|nicht|kein\w*|pas|non|não|niet)\b|n['’]t\b|不", re.I)
 MAX_MENTIONS = 64
 _STANDARD_SETS = (
@@ -205,6 +208,8 @@ class _Reader:
                     last = other.end()
                 else:
                     break
+            if len(letters) > 1 and rest.startswith(".") and _PREDICATE.match(text, last):
+                return UNCLEAR  # "A. B and C are wrong"
             # "B) London" where London is option A names two options.
             head = next(iter(pieces(rest.lstrip(" .):*_-–—]}"))), "")
             text_choice = self.names.get(squeeze(fold(tidy(head))))
@@ -273,7 +278,8 @@ class _Reader:
         folded = whole.casefold()
         unclear = any(stem in folded for stem in _BUT_STEMS) and _ALL_BUT.search(whole) is not None
         if len(lines) == 1 and len(whole) <= 160 and (choice := self.choices(whole)):
-            if choice != UNCLEAR and not unclear:
+            last = self.choices(sentences[-1]) if len(sentences) > 1 else choice
+            if choice != UNCLEAR and not unclear and last in ({choice, frozenset()} if len(choice) == 1 else {choice}):
                 return [choice]
             unclear = True
         if unclear:
@@ -284,7 +290,7 @@ class _Reader:
         last = self.choices(sentence[0]) if sentence else frozenset()
         if last and last != UNCLEAR and stated and stated[-1] != last:
             # Two that stand alone are two guesses; else the text is not understood.
-            return [*stated, last] if len(last) > 1 or self._bare(sentence[0]) else [UNCLEAR]
+            return [*stated, last] if self._bare(sentence[0]) or stated[-1] < last else [UNCLEAR]
         return stated or ([last] if last else [])
 
     def _by_verdict(self, lines: list[str]) -> frozenset[str] | None:
@@ -335,6 +341,8 @@ class _Reader:
         if len(text) > 160:
             return False
         names = {name for match, name in self._places(text) if not denied(match.string, *match.span())}
+        if _ORDINAL.search(text):
+            return True
         return not _NEGATED.search(text) and any(target <= names for target in targets)
 
     def _leading(self, line: str) -> frozenset[str]:

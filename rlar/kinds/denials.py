@@ -53,7 +53,7 @@ _NO_AFTER = re.compile(r"[^.;!?\n]{0,60}\b(?:only|just|merely|nur|seulement|sól
 _RELATIONS = (
     r"wife|husband|widow(?:er)?|father|mother|parents?|sons?|daughters?|brothers?|sisters?|siblings?|child(?:ren)?|uncles?|aunts?|nephews?|nieces?|cousins?|grand\w{3,8}|friends?|"
     r"assistants?|secretary|teachers?|students?|pupils?|rivals?|enem(?:y|ies)|colleagues?|partners?|girlfriend|boyfriend|fiancée?|successors?|predecessors?|neighbou?rs?|suburbs?|"
-    r"outskirts|boss|agents?|lovers?|servants?|namesakes?|opponents?|critics?|translators?|editors?|biographers?|twin|heirs?|ex|mentor|manager|lawyer|doctor"
+    r"outskirts|boss|agents?|lovers?|servants?|namesakes?|contemporar(?:y|ies)|followers?|admirers?|disciples?|descendants?|relatives?|associates?|imitators?|forerunners?|opponents?|critics?|translators?|editors?|biographers?|twin|heirs?|ex|mentor|manager|lawyer|doctor"
 )
 _OF_ANOTHER = re.compile(rf"['’]s?\s+(?:\w+\s+){{0,2}}?(?:{_RELATIONS})\b", re.I)
 _RELATED_TO = re.compile(

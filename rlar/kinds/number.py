@@ -817,6 +817,10 @@ class NumberMatch(LibraryTool):
             return abstain("the same number, of other things or in another unit than the one asked for")
         if any(all_equal([rival], targets) != verdict for rival in rivals(reading, sample.prompt)):
             return abstain("no cue tells which of several numbers is the answer", readers_disagree=True)
+        if not verdict and any(all_equal([one], targets) for one in stated_numbers(reading)):
+            return abstain(
+                "the reference is stated, and it cannot be read whether it is the answer", readers_disagree=True
+            )
         if not verdict:
             several = len({number.values for number in numbers}) > 1
             return ok(0.0, "several different answers" if several else "another number")
@@ -956,6 +960,37 @@ def rivals(reading: Reading, prompt: str) -> Iterator[Number]:
         and not _CONCLUSION.search(text, first.end)
     ):
         yield first.number
+
+
+def stated_numbers(reading: Reading) -> list[Number]:
+    """The other numbers that the last sentence of a text without a cue and a sum states; neither denied nor reckoned with."""
+    if reading.uncued is None or len({number.values for number in reading.numbers if number.values}) != 1:
+        return []
+    text, places = _passage(reading.uncued.main)
+    read = {number.values for number in reading.numbers}
+    ends = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
+    starts = [start for start, end in pairwise(ends) if any(start <= one.start < end for one in places)]
+    if (
+        not starts
+        or "=" in text[starts[-1] :]
+        or _WORD.search(text, starts[-1]) is None
+        or any(number.converted for number in reading.numbers)
+    ):
+        return []
+    return [
+        one.number
+        for one in places[-16:]
+        if one.start >= starts[-1]
+        and one.number.values not in read
+        and not _OPERATOR.match(text, one.end)
+        and not _REACHED_BY.search(text, max(0, one.start - 12), one.start)
+        and not denied(text, one.start)
+        and not _DENIED.match(text, one.end)
+    ]
+
+
+_WORD = re.compile(r"[^\W\d_]{2}")
+_REACHED_BY = re.compile(r"[-+*/×÷−]\s{0,2}[$€£¥(]?$")
 
 
 def _in_unit(number: Number, unit: Unit) -> Number:

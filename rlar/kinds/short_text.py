@@ -300,15 +300,22 @@ class _Target:
             return False
         words = tokens(tidy(claim))
         linking = sum(word in _LINKING or word in asked for word in words)
-        return linking >= 3 and not _ALTERNATIVES.search(claim) and self._is_said(claim, fragment=False, aside=True)
+        return (
+            (linking >= 1 or _LABEL.match(claim) is not None)
+            and not _ALTERNATIVES.search(claim.replace(";", ","))
+            and self._is_said(claim, fragment=False, aside=True)
+        )
 
-    def leaves_open(self, claim: str, asked: frozenset[str]) -> bool:
+    def leaves_open(self, claim: str, asked: frozenset[str], prompted: frozenset[str]) -> bool:
         """May a claim give this answer or not: another name beside it, a name with one initial, a date of unknown order?"""
         if self.similar_name is not None and self.similar_name.search(claim):
             return True
         if self.dates and (match := _SLASHED.search(claim)):
             one, other, year = map(int, match.groups())
             return bool({(year, one, other), (year, other, one)} & self.dates)
+        words = frozenset(without_article(tokens(tidy(claim))))
+        if words and words < frozenset(self.words) and prompted.issuperset(frozenset(self.words) - words):
+            return True  # "the Pacific", where an ocean is asked for
         names = _TWO_NAMES.fullmatch(tidy(claim))
         if names is None or self.lists:
             return False
@@ -326,6 +333,7 @@ class _Target:
 
 
 _CAPITALS = r"[^\W\d_a-z][\w.'’-]{1,30}(?:\s[^\W\d_a-z][\w.'’-]{0,30}){0,3}"
+_LABEL = re.compile(r"\W{0,4}[^\W\d_]{2,20}(?:\s[^\W\d_]{2,20})?[*_]{0,2}\s?[:：]")
 _TWO_NAMES = re.compile(rf"({_CAPITALS}),\s?({_CAPITALS})")
 _NAME = re.compile(r"[^\W\d_a-z][\w'’-]*(?:[.\s]+[^\W\d_a-z][\w'’-]*){1,4}")
 
@@ -423,7 +431,8 @@ class ShortTextMatch(LibraryTool):
         text = visible_answer(sample.answer, sample.prompt)
         if not text:
             return ok(0.0, "no answer")
-        asked = _words_of(sample.prompt[-2000:]) - {word for target in targets for word in target.words}
+        prompted = _words_of(sample.prompt[-2000:])
+        asked = prompted - {word for target in targets for word in target.words}
         dotted = frozenset().union(*(dotted_words(target.text) for target in targets))
 
         @cache
@@ -436,7 +445,7 @@ class ShortTextMatch(LibraryTool):
             return any(target.meets(piece, asked) for piece in told for target in targets)
 
         def score(verdict: bool, claimed: Sequence[str]) -> Score:
-            open_to = len(claimed) == 1 and any(target.leaves_open(claimed[0], asked) for target in targets)
+            open_to = len(claimed) == 1 and any(target.leaves_open(claimed[0], asked, prompted) for target in targets)
             if open_to and not any(target.words == without_article(tokens(tidy(claimed[0]))) for target in targets):
                 return abstain("it may be an accepted answer, and another", readers_disagree=True)
             if verdict and all(any(target.is_contrasted(claim) for target in targets) for claim in claimed):

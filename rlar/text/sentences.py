@@ -47,7 +47,7 @@ def dotted_words(text: str) -> frozenset[str]:
 _ASIDE = re.compile(
     r"(?:^|[.!?]\s|[。！？])[\s*_#>(\[-]{0,8}(?:"
     r"(?P<why>(?:brief\s+|short\s+)?(?:explanation|reasoning|rationale|justification|why|erklärung|begründung|explication|explicación|spiegazione|explicação|解释|解析|解説|理由|пояснение|объяснение)\b[*_]{0,2}\s?[:：\n]|to\s+see\s+why\b|here(?:['’]s|\s+is)\s+(?:why|how)\b)"
-    r"|(?:double[- ])?check(?:ing)?\b(?!\s+if)|to\s+(?:check|verify)\b|(?:quick\s+)?(?:verification|sanity\s+check|proof)\b|let(?:['’]s|\s+me)\s+(?:verify|(?:double[- ])?check)\b|verify(?:ing)?\b"
+    r"|(?:double[- ])?check(?:ing)?\b(?!\s+if)|to\s+(?:check|verify)\b|(?:quick\s+)?(?:verification|sanity\s+check|proof)\b|(?:one|we|you\s+can)\s+(?:checks?|verif(?:y|ies))\b|expanding\b[^.\n]{0,60}\b(?:confirms|gives)\b|let(?:['’]s|\s+me)\s+(?:verify|(?:double[- ])?check)\b|verify(?:ing)?\b"
     r"|probe\s?[:：]|vérification\b|comprobación\b|verifica\b|verificação\b|проверка\b|验算|检验|检查|検算|확인"
     r"|(?:please\s+)?note(?:\s+that|[:：])|n\.?b\.?[:：]"
     r"|i\s+hope\b|hope\s+this\b|let\s+me\s+know\b|feel\s+free\b"
@@ -56,7 +56,7 @@ _ASIDE = re.compile(
 )
 """A sentence beside the point: it explains, checks or notes."""
 _ASIDE_STEMS = (
-    "check", "verif", "proof", "probe", "note", "n.b", "nb:", "hope", "let me know", "feel free", "explan", "explic", "reason", "rational", "justif", "why", "how", "erkl",
+    "check", "verif", "expanding", "proof", "probe", "note", "n.b", "nb:", "hope", "let me know", "feel free", "explan", "explic", "reason", "rational", "justif", "why", "how", "erkl",
     "begr", "spieg", "解", "理由", "пояс", "объяс", "vérif", "comprob", "провер", "验算", "检", "検", "확인",
 )  # fmt: skip
 """One of these stands in every text with an aside."""

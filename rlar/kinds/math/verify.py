@@ -27,6 +27,7 @@ from rlar.kinds.number import (
     read_numbers,
     read_reference,
     rivals,
+    stated_numbers,
 )
 from rlar.kinds.short_text import answer_in_words
 from rlar.text.answers import Claims, claims, tidy, visible_answer
@@ -47,6 +48,9 @@ _REASON = re.compile(
 _SEVERAL = re.compile(r",(?!\d{3})|;|\b(?:or|and)\b")
 _VARIABLE = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])")
 _JOIN = re.compile(r"^[\s,;]*(?:and|or|,|;|und|y|et|或|和)[\s,;]*$", re.I)
+
+
+STATED = "the reference is stated, and it cannot be read whether it is the answer"
 
 
 class _TooLong(Exception):
@@ -93,6 +97,8 @@ class MathMatch(LibraryTool):
             if DENIED in spoken:
                 return ok(0.0, "the right number, denied, or another one")
             if same is False and not listed and _only_numbers(text, spoken):
+                if any(all_equal([one], numbers) for one in stated_numbers(reading)):
+                    return abstain(STATED, readers_disagree=True)
                 return ok(0.0, "another number, or several")
         said = read_claims(text, problem)
         if not said:
@@ -102,6 +108,8 @@ class MathMatch(LibraryTool):
         judge = _Judge(self.resources.shared("math equivalence", Equivalence), problem)
         try:
             score = self._verdict(targets, said, judge)
+            if score.value == 0.0 and _states(text, targets, judge, said):
+                return abstain(STATED, readers_disagree=True)
             # Read as a number it is another one; only the words around it cannot be read as an expression.
             return ok(0.0, "another number") if same is False and not listed and score.value is None else score
         except _TooLong:
@@ -232,6 +240,27 @@ def read_claims(text: str, problem: frozenset[str] = frozenset()) -> list[str]:
             return list(dict.fromkeys(canonical(part) for part in parts[:64]))
     main = parts_of(text).main
     return _uncued(found if main is text else claims(main), main)
+
+
+_PROSE_WORD = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{3,}(?![a-zA-Z(}])")
+
+
+def _states(text: str, targets: list[str], judge: _Judge, said: list[str]) -> bool:
+    """Does a text without a cue hold one of the targets as a formula of its own, or as a side of one, undenied? Or is what is
+    read as its claim half in words?"""
+    tiers = claims(text)
+    if tiers.boxed or tiers.final or tiers.cued:
+        return False
+    if any(_PROSE_WORD.search(claim) and _MATHLIKE.search(claim) for claim in said):
+        return True
+    tail = text[-1500:]
+    for segment in list(_SEGMENT.finditer(tail))[-4:]:
+        formula = next(filter(None, segment.groups()))
+        if not is_denied(tail, segment.start(), segment.end()):
+            sides = dict.fromkeys((formula, formula.rpartition("=")[2]))
+            if any(judge.same(target, canonical(side)) for target in targets for side in sides if side):
+                return True
+    return False
 
 
 _FIRST_MATHS = re.compile(r"[\d$\\(]|(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z'’])")
