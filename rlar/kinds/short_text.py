@@ -314,7 +314,8 @@ class _Target:
             one, other, year = map(int, match.groups())
             return bool({(year, one, other), (year, other, one)} & self.dates)
         words = frozenset(without_article(tokens(tidy(claim))))
-        if words and words < frozenset(self.words) and prompted.issuperset(frozenset(self.words) - words):
+        named = self.counted is None and not self.numerals
+        if named and words and words < frozenset(self.words) and prompted.issuperset(frozenset(self.words) - words):
             return True  # "the Pacific", where an ocean is asked for
         names = _TWO_NAMES.fullmatch(tidy(claim))
         if names is None or self.lists:
