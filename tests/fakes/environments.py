@@ -53,6 +53,14 @@ class Echo(Environment):
 class Faulty(Echo):
     """Breaks at the place that the row's column `fault` names."""
 
+    made = 0
+
+    def __init__(self, resources: Resources, *, breaks_at: int = 0, **settings: Any) -> None:
+        super().__init__(resources, **settings)
+        Faulty.made += 1
+        if Faulty.made == breaks_at:
+            raise OSError("no more of them")
+
     def reset(self, row: Example, seed: int) -> Sequence[Message]:
         self.fault = row.columns.get("fault")
         if self.fault == "reset":

@@ -41,7 +41,8 @@ class Broke(NamedTuple):
 class _Episode:
     """One episode being written."""
 
-    environment: Environment
+    environment: Environment | None = None
+    """None before it was made, and where that failed."""
     messages: tuple[Message, ...] = ()
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -92,7 +93,7 @@ class Player:
         Args:
             seeds: one a row, for what is chance in its environments.
         """
-        episodes = [_Episode(self.make()) for _row in rows for _member in range(group_size)]
+        episodes = [_Episode() for _row in rows for _member in range(group_size)]
         try:
             prompts = self._begin(rows, episodes, group_size, seeds, draw)
             capacity = self._capacity(prompts, draw)
@@ -102,8 +103,8 @@ class Player:
             return self._rollouts(prompts, episodes, draw, group_size)
         finally:
             # whoever did not answer in time may still be at work
-            idle = [episode for episode in episodes if episode.status != "timeout"]
-            self._all(idle, lambda episode: episode.environment.close)
+            idle = [episode for episode in episodes if episode.environment and episode.status != "timeout"]
+            self._all(idle, lambda episode: _made(episode).close)
 
     def rewards(
         self, rows: Sequence[TrainRow], rollouts: Rollouts, score: Callable[[Sequence[int]], Sequence[Reward]]
@@ -135,12 +136,17 @@ class Player:
     def _begin(
         self, rows: Sequence[TrainRow], episodes: list[_Episode], group_size: int, seeds: Sequence[int], draw: Draw
     ) -> list[list[int]]:
-        """Reset all environments. Returns the prompts, which a group shares."""
+        """Make and reset all environments. Returns the prompts, which a group shares."""
         place = {id(episode): index // group_size for index, episode in enumerate(episodes)}
 
         def reset(episode: _Episode) -> Callable[[], tuple[Message, ...]]:
             row, seed = rows[place[id(episode)]].example, seeds[place[id(episode)]]
-            return lambda: checked_messages(episode.environment.reset(row, seed))
+
+            def begin() -> tuple[Message, ...]:
+                episode.environment = self.make()
+                return checked_messages(episode.environment.reset(row, seed))
+
+            return begin
 
         for episode, given in zip(episodes, self._all(episodes, reset), strict=True):
             if isinstance(given, Broke):
@@ -189,7 +195,7 @@ class Player:
         turn = episode.turns[-1]
         ids = episode.ids[turn.start : turn.end]
         completion = self.conversation.read(ids, turn.text, finished=episode.finished)
-        return lambda: checked_step(episode.environment.step(completion))
+        return lambda: checked_step(_made(episode).step(completion))
 
     def _answered(self, episode: _Episode, step: Step | Broke, *, last: bool) -> None:
         if isinstance(step, Broke):
@@ -252,6 +258,11 @@ class Player:
         )
 
 
+def _made(episode: _Episode) -> Environment:
+    assert episode.environment is not None, "an episode that did not begin is played"
+    return episode.environment
+
+
 def _answer(episode: _Episode) -> str:
     """What the registry's tools judge."""
 
@@ -259,5 +270,6 @@ def _answer(episode: _Episode) -> str:
         episode.end("failed", f"{type(error).__name__}: {error}"[:300])
         return ""
 
-    own = None if episode.status == "timeout" else boundary(episode.environment.answer, broke)
+    broken = episode.status in ("failed", "timeout")
+    own = None if broken else boundary(_made(episode).answer, broke)
     return own if isinstance(own, str) else episode.turns[-1].text if episode.turns else ""

@@ -16,6 +16,7 @@ from rlar.trainer.model.policy import Policy
 from rlar.types import JsonObject, Message
 
 _MARK = "turn-of-the-assistant-b5c81f"
+_ANSWER = "answer-of-the-environment-9d02e7"
 _CUT = " [...]"
 
 
@@ -30,6 +31,8 @@ class Conversation:
         self.policy = policy
         self.message_tokens = message_tokens
         # What a message says must not end a turn or open one: such tokens are broken up.
+        self._shown: dict[tuple[str, ...], bool] = {}
+        """Whether the template shows messages of these roles behind a turn of the assistant."""
         added = policy.tokenizer.added_tokens_decoder.values()
         control = {*policy.tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
         self._control = sorted(control, key=len, reverse=True)
@@ -40,17 +43,17 @@ class Conversation:
         Args:
             written: what the policy wrote last.
 
+        A template that refuses or drops some role (of tools, mostly) is given one message of the user instead.
+
         Raises:
-            ConfigError: the template cannot render these messages behind a turn of the assistant.
+            ConfigError: the template cannot render messages behind a turn of the assistant.
         """
         cut = [message.model_copy(update={"content": self._short(message.content)}) for message in messages]
         if not self.policy.tokenizer.chat_template:
             return self._encode("\n\n".join(message.content for message in cut))
-        turn = [Message(role="user", content="?"), Message(role="assistant", content=_MARK)]
-        _before, mark, after = self._render([*turn, *cut], tools, add_generation_prompt=True).partition(_MARK)
-        if not mark:
-            raise ConfigError("the model's chat template drops turns of the assistant: it cannot hold several turns")
-        ids = self._encode(after)
+        if not self._shows(tuple(message.role for message in cut), tools):
+            cut = [Message(role="user", content="\n\n".join(message.content for message in cut))]
+        ids = self._encode(self._after_turn(cut, tools))
         return ids[1:] if written and ids[:1] == [written[-1]] else ids
 
     def read(self, ids: Sequence[int], text: str, *, finished: bool) -> Completion:
@@ -61,7 +64,8 @@ class Conversation:
         """
         tokenizer = self.policy.tokenizer
         if getattr(tokenizer, "response_template", None) is None:
-            return Completion(text, read_calls(text), finished=finished)
+            whole = self.policy.decode(list(ids))  # a stop string may be the end of a call
+            return Completion(text, read_calls(whole), finished=finished)
 
         def parsed() -> Completion:
             message = tokenizer.parse_response(tokenizer.decode(list(ids), skip_special_tokens=False), prefix="")
@@ -71,6 +75,28 @@ class Conversation:
 
         problem = [Call("", {}, "the call cannot be read")]
         return boundary(parsed, lambda _error: Completion(text, problem, finished=finished))
+
+    def _shows(self, roles: tuple[str, ...], tools: Sequence[JsonObject]) -> bool:
+        """Whether all messages of these roles come out of the template. Raises ConfigError where not even the user's do."""
+        if roles not in self._shown:
+            answers = [Message(role=role, content=_ANSWER) for role in roles]
+            try:
+                self._shown[roles] = self._after_turn(answers, tools).count(_ANSWER) == len(roles)
+            except ConfigError:
+                if roles == ("user",):
+                    raise
+                self._shown[roles] = False
+            if not self._shown[roles] and (roles == ("user",) or not self._shows(("user",), tools)):
+                raise ConfigError("the model's chat template drops what follows a turn of the assistant")
+        return self._shown[roles]
+
+    def _after_turn(self, messages: Sequence[Message], tools: Sequence[JsonObject]) -> str:
+        """What the template writes behind a turn of the assistant that these messages follow."""
+        turn = [Message(role="user", content="?"), Message(role="assistant", content=_MARK)]
+        _before, mark, after = self._render([*turn, *messages], tools, add_generation_prompt=True).partition(_MARK)
+        if not mark:
+            raise ConfigError("the model's chat template drops turns of the assistant: it cannot hold several turns")
+        return after
 
     def _short(self, text: str) -> str:
         for token in self._control:

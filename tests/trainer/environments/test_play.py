@@ -14,7 +14,7 @@ from rlar.trainer.loss import policy_loss_backward
 from rlar.trainer.model.logprob import completion_logprobs
 from rlar.trainer.sampling.session import Draw, RereadSession
 from rlar.types import Reward
-from tests.fakes.environments import Counted, chat_policy, player, row
+from tests.fakes.environments import Counted, Faulty, chat_policy, player, row
 from tests.fakes.small_policies import gradients
 
 ROWS = ("one", "two2", "three 3")
@@ -108,6 +108,15 @@ def test_an_environment_that_breaks_gives_a_status_and_never_a_number(fault):
     assert all(episode.broke and episode.problem for episode in rollouts.episodes[:2])
     assert rollouts.turn_rewards_N_K()[:2].isnan().all()
     assert (completion_logprobs(made, rollouts) - rollouts.logprobs_N_T).abs().max() < 1e-4
+
+
+def test_an_environment_that_cannot_be_made_is_one_episode_that_broke():
+    made = chat_policy()
+    Faulty.made = 0
+    *_, rollouts = play(
+        made, "Faulty", group_size=2, breaks_at=4
+    )  # two are made at the start, to see whether they can be
+    assert sorted(episode.status == "failed" for episode in rollouts.episodes) == [False] * 5 + [True]
 
 
 def test_a_step_that_hangs_is_a_timeout_and_holds_up_nobody_for_long():

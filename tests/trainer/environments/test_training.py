@@ -85,8 +85,8 @@ def test_a_step_says_how_its_episodes_went(tmp_path: Path):
 
 
 def test_the_rewards_are_the_sums_of_what_the_environment_gave(tmp_path: Path):
-    run(config_of(tmp_path, steps=1, eval_every=0), made=made())
-    (row,) = read_metrics(tmp_path / "run")
+    run(config_of(tmp_path, steps=1, eval_every=0, drift_every=1, audit_every=1), made=made())
+    row = read_metrics(tmp_path / "run")[0]
     # mean over episodes of the sum = mean reward a turn x turns an episode, every turn being rewarded
     told = row["episodes"]
     assert told["rewarded_turns"] == told["turns"]

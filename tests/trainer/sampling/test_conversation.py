@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 
 from rlar.errors import ConfigError
@@ -65,12 +68,54 @@ def test_plain_text_has_nothing_around_the_messages():
 def test_a_template_that_cannot_hold_several_turns_is_refused_with_a_way_out():
     last_only = "{{ messages[-1].content }}"
     with pytest.raises(ConfigError, match="drops turns of the assistant"):
-        Conversation(chat_policy(template=last_only), message_tokens=5).between([user("x")], [], ())
-    strict = CHATML.replace(
+        Conversation(chat_policy(template=last_only), message_tokens=50).between([user("x")], [], ())
+    first_two = "{% for m in messages[:2] %}{{ m.content }}{% endfor %}"
+    with pytest.raises(ConfigError, match="drops what follows"):
+        Conversation(chat_policy(template=first_two), message_tokens=50).between([user("x", "tool")], [], ())
+    broken = CHATML.replace("{{ m.role }}", "{{ raise_exception('no roles') }}")
+    with pytest.raises(ConfigError, match="user, assistant, user: no roles; take the chat_template out"):
+        Conversation(chat_policy(template=broken), message_tokens=50).between([user("x")], [], ())
+
+
+NO_TOOLS = {
+    "refuses": CHATML.replace(
         "{{ m.role }}", "{{ m.role if m.role in ['user', 'assistant'] else raise_exception('no') }}"
-    )
-    with pytest.raises(ConfigError, match="user, assistant, tool: no; take the chat_template out"):
-        Conversation(chat_policy(template=strict), message_tokens=5).between([user("x", "tool")], [], ())
+    ),
+    "drops": CHATML.replace("{% for m in messages %}", "{% for m in messages if m.role != 'tool' %}"),
+    "alternates": CHATML.replace(
+        "{{ m.role }}", "{{ m.role if (m.role == 'user') == (loop.index0 % 2 == 0) else raise_exception('no') }}"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NO_TOOLS)
+def test_a_template_without_a_role_for_tools_shows_their_answers_as_the_users(kind):
+    made = chat_policy(template=NO_TOOLS[kind])
+    ids = Conversation(made, message_tokens=50).between([user("7", "tool"), user("8", "tool")], [], ())
+    expected = "<|im_end|>\n<|im_start|>user\n7\n\n8<|im_end|>\n<|im_start|>assistant\n"
+    assert made.tokenizer.decode(ids) == expected
+
+
+def published_templates():
+    """Those that TRL brings along, where it is installed."""
+    found = importlib.util.find_spec("trl")
+    folder = Path(found.submodule_search_locations[0]) / "chat_templates" if found else Path("nowhere")
+    return sorted(folder.glob("*.jinja"))
+
+
+@pytest.mark.parametrize("path", published_templates(), ids=lambda path: path.stem)
+def test_published_templates_show_every_answer_once_or_are_refused(path):
+    made = chat_policy(template=path.read_text("utf-8"))
+    made.tokenizer.bos_token = "<pad>"
+    tool = {"name": "add", "description": "d", "parameters": {"type": "object", "properties": {}, "required": []}}
+    conversation = Conversation(made, message_tokens=50)
+    try:
+        for role in ("user", "tool"):
+            ids = conversation.between([user("first qq", role), user("second zz", role)], [], [{"type": "function", "function": tool}])  # fmt: skip
+            text = made.tokenizer.decode(ids)
+            assert 0 <= text.find("first qq") < text.find("second zz") and text.count("qq") == text.count("zz") == 1
+    except ConfigError as error:
+        assert path.stem.removesuffix("_training") in ("idefics3", "llava_next", "smolvlm"), error  # contents in parts
 
 
 def test_a_tokenizer_that_reads_its_own_calls_is_asked():
@@ -78,6 +123,8 @@ def test_a_tokenizer_that_reads_its_own_calls_is_asked():
     conversation = Conversation(made, message_tokens=5)
     text = 'so <tool_call>{"name": "add", "arguments": {"one": 1}}</tool_call>'
     assert conversation.read(encoded(made, text), text, finished=True).calls[0].name == "add"
+    cut = text.removesuffix("</tool_call>")  # the end of a call as a stop string
+    assert conversation.read(encoded(made, text), cut, finished=True).calls[0].arguments == {"one": 1}
     made.tokenizer.response_template = {"fields": {}}  # of no known shape: what it cannot read is told, never raised
     (call,) = conversation.read(encoded(made, text), text, finished=True).calls
     assert call.problem
