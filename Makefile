@@ -28,7 +28,7 @@ test: $(STAMP)   ## the test suite without the slow part (about 3 minutes)
 	$(BIN)/python -m pytest -n 2 -m "not slow and not studio and not network and not gpu"
 
 test-all: $(STAMP) ## every test that this machine can run
-	$(BIN)/python -m pytest -n 2 -m "not network and not gpu"
+	RLAR_EXAMPLES=all $(BIN)/python -m pytest -n 2 --cpu-limit 0 -m "not network and not gpu"
 
 check: $(STAMP)  ## style and types
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """Rows per second and peak memory of discovery plus assignment, of a file, reading it included.
 
     python benchmarks/discovery.py                       # 100,000 rows, 2 processes
-    python benchmarks/discovery.py --rows 1000000        # memory must not grow
+    python benchmarks/discovery.py --rows 1000000        # memory must not grow: a line on stderr every 100,000 rows
     python benchmarks/discovery.py --registry            # through the build's nodes, into a registry
     python benchmarks/discovery.py --workers 1
 
@@ -66,7 +66,7 @@ class Meter(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.peak_mb = 0
+        self.peak_mb = self.now_mb = 0
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -76,7 +76,8 @@ class Meter(threading.Thread):
             for process in [own, *own.children(recursive=True)]:
                 with contextlib.suppress(psutil.Error):
                     total += process.memory_info().rss
-            self.peak_mb = max(self.peak_mb, total >> 20)
+            self.now_mb = total >> 20
+            self.peak_mb = max(self.peak_mb, self.now_mb)
 
     def stop(self) -> int:
         self._ended.set()
@@ -97,16 +98,23 @@ def write_file(path: Path, count: int, seed: int) -> None:
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def discover_and_assign(path: Path, workers: int) -> dict[str, Any]:
+def discover_and_assign(path: Path, workers: int, meter: Meter) -> dict[str, Any]:
     """The file twice through the reader, as the build does: once for the sample, once for every row's task."""
     begin = time.perf_counter()
-    found = discover(usable_rows([path], RowStats()), sample_size=BuildConfig(dataset=(str(path),)).sample_size)
+    discovery = discover(usable_rows([path], RowStats()), sample_size=BuildConfig(dataset=(str(path),)).sample_size)
     discovered = time.perf_counter() - begin
     counts: Counter[str | None] = Counter()
-    for row in assign_stream(found.router, usable_rows([path], RowStats()), workers=workers):
+    for number, row in enumerate(assign_stream(discovery.router, usable_rows([path], RowStats()), workers=workers), 1):
         counts[row.fingerprint] += 1
+        if number % 100_000 == 0:
+            rate = number / (time.perf_counter() - begin - discovered)
+            print(
+                f"{number:,} rows assigned, {rate:,.0f} a second; {meter.now_mb} MB, at most {meter.peak_mb} MB",
+                file=sys.stderr,
+                flush=True,
+            )
     return {
-        "tasks": len(found.tasks),
+        "tasks": len(discovery.tasks),
         "unknown": counts[None],
         "discover_seconds": round(discovered, 1),
         "assign_seconds": round(time.perf_counter() - begin - discovered, 1),
@@ -154,14 +162,14 @@ def main() -> None:
         meter.start()
         begin, cpu = time.perf_counter(), cpu_seconds()
         if options.registry:
-            found = classify_and_assign(path, folder)
+            figures = classify_and_assign(path, folder)
         else:
-            found = discover_and_assign(path, options.workers)
+            figures = discover_and_assign(path, options.workers, meter)
         seconds, cpu = time.perf_counter() - begin, cpu_seconds() - cpu
         result = {
             "rows": options.rows,
             "workers": "as the build" if options.registry else options.workers,
-            **found,
+            **figures,
             "rows_per_second": round(options.rows / seconds),
             "rows_per_cpu_second": round(options.rows / cpu),
             "peak_mb_of_all_processes": meter.stop(),

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rlar.kinds.number import Number, all_equal, claimed_number, last_number, read_reference
-from rlar.text.answers import claims, read_tier, second_reading, visible_answer
+from rlar.text.answers import claims, last_result, read_tier, visible_answer
 
 Verdict = bool | None
 _CUE = re.compile(r"^[\W_]*(?:A|Answer|The answer is|####)[\s:#]*", re.I)
@@ -56,7 +56,7 @@ def always_both(text: str, target: Number) -> Verdict:
 
 def _agreeing_lines(text: str, target: Number) -> Verdict:
     """Without a cue: the last number of the text, and the result of the last equation, where there is one."""
-    last, result = structure_first(text, target), claimed_number(second_reading(text))
+    last, result = structure_first(text, target), claimed_number(last_result(text))
     if last is None:
         return last
     return last if result is None or all_equal(result, [target]) == last else None

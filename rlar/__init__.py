@@ -19,9 +19,10 @@ __all__ = ["RoutedSample", "Scorer", "__version__", "load"]
 
 def __getattr__(name: str) -> Any:
     if name in ("load", "RoutedSample", "Scorer"):
-        from rlar.scoring import scorer as router
+        from rlar.scoring import scorer
 
-        return getattr(router, name)
+        value = globals()[name] = getattr(scorer, name)
+        return value
     raise AttributeError(f"module 'rlar' has no attribute {name!r}")
 
 

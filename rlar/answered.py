@@ -46,7 +46,11 @@ _TURN_END = re.compile(r"<\|(?:return|end|start|call)\|>")
 _BARE_CHANNEL = re.compile(r"\Aanalysis(?=[^\sa-z.,:;!?)\]’'*_/-])")
 """Channels whose marks the tokenizer dropped: "analysisWe need ...assistantfinalThe answer is 4"."""
 
-SPECIAL = r"(?:<\|[a-zA-Z0-9_]{2,40}\|>|<｜[^｜\s]{1,40}｜>|</s>|<s>|<(?:[a-z]{1,12}:)?(?:eos|bos|pad)>|\[PAD\]|<end_of_turn>|<turn\|>|<unk>)"
+SPECIAL = r"(?:</?\|[a-zA-Z0-9_]{2,40}\|>|<｜[^｜\s]{1,40}｜>|</s>|<s>|<(?:[a-z]{1,12}:)?\[?(?:eos|bos|pad|EOS|BOS)\]?>|\[(?:PAD|EOS|SEP|end of text|/?INST)\]|<(?:end|start)_of_turn>|<turn\|>|<unk>)"
+_STOP = re.compile(
+    r"(?:<\|(?:im_end|endoftext|eot_id|end_of_text|eom_id|eot|eos|END_OF_TURN_TOKEN)\|>|<｜end▁of▁sentence｜>|</s>|<eos>|<end_of_turn>|<\|end\|>(?=\s{0,8}<\|))(?=\s{0,8}(?:\n|<|\Z|[A-Z][a-z]{1,12}:|(?:user|assistant|system)\b))"
+)
+"""What ends a turn: what a model that was not stopped goes on with is another turn. (Harmony's <|end|> ends a message.)"""
 _LAST = re.compile(rf"{SPECIAL}\Z")
 _LONGEST_SPECIAL = 64
 
@@ -94,7 +98,7 @@ def answered(completion: str, prompt: str = "") -> Answered:
     """
     keep = named_tags(prompt)
     for _ in range(4):  # a wrapper may hold a thought, and a thought's mark an end of turn
-        text, missing = without_thoughts(without_end(completion))
+        text, missing = without_thoughts(without_end(first_turn(completion)))
         if missing:
             return Answered("", missing)
         inside = unwrapped(text, keep)
@@ -104,6 +108,21 @@ def answered(completion: str, prompt: str = "") -> Answered:
             break
         completion = inside
     return Answered(completion)
+
+
+def first_turn(text: str) -> str:
+    """The text before its first end of turn, where another turn or nothing follows; the whole text without one.
+
+    A mark at the very start, quoted or in a code block is spoken about, not used.
+    """
+    if "<" not in text or "<|channel|>" in text:
+        return text
+    fences: _Fences | None = None
+    for stop in _STOP.finditer(text):
+        fences = fences or _Fences(text)
+        if text[: stop.start()].strip() and not _is_mention(text, stop) and fences.at(stop.start()) < 0:
+            return text[: stop.start()]
+    return text
 
 
 def without_end(text: str) -> str:

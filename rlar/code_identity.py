@@ -173,12 +173,12 @@ class Module:
         """What a name at the top of this module stands for; None where it has no such name."""
         if (self.name, name) in seen:
             return None
-        found: list[Target] = []
+        targets: list[Target] = []
         if name in self.units:
-            found.append(Place(self.units[name], name))
+            targets.append(Place(self.units[name], name))
         for dotted in self.imports.get(name, ()):
-            found += self.tree.resolve(dotted, seen | {(self.name, name)})
-        return found or None
+            targets += self.tree.resolve(dotted, seen | {(self.name, name)})
+        return targets or None
 
     @cached_property
     def whole(self) -> Unit:
@@ -239,8 +239,8 @@ class CodeTree:
         places = [target for target in start if isinstance(target, Place)]
         if not places:
             raise ToolError(f"no {name!r} in {module_name}; was it removed from this version of rlar?")
-        found = dict.fromkeys(place.unit for place in places)
-        waiting, entered = list(found), set[Module]()
+        units = dict.fromkeys(place.unit for place in places)
+        waiting, entered = list(units), set[Module]()
         while waiting:
             unit = waiting.pop()
             new = [place.unit for place in unit.references]
@@ -248,10 +248,10 @@ class CodeTree:
                 new += loaded.effects
                 new += [each for each in dict.fromkeys(loaded.units.values()) if _acts(each)]
             for each in new:
-                if each not in found:
-                    found[each] = None
+                if each not in units:
+                    units[each] = None
                     waiting.append(each)
-        return list(found)
+        return list(units)
 
     def _imported_with(self, names: Sequence[str], entered: set[Module]) -> Iterator[Module]:
         """The modules of these names and those that importing them imports, each once."""
@@ -319,8 +319,8 @@ class CodeTree:
             return [f"<{PACKAGE}:{name}>"]
         # As Python does: what a package's own code binds comes before a module of that name in it.
         holder = self.module(owner) if owner and not self.is_plumbing(owner) else None
-        if holder is not None and (found := holder.find(name, seen)) is not None:
-            return found
+        if holder is not None and (targets := holder.find(name, seen)) is not None:
+            return targets
         if module is not None:
             return [Place(module.whole, "")]
         if holder is not None and "__getattr__" in holder.units:
@@ -693,12 +693,12 @@ def _alias_name(alias: ast.alias) -> str:
 
 def _aliases(module: Module, statements: Iterable[ast.Import | ast.ImportFrom]) -> dict[str, list[str]]:
     """Name -> the dotted names that these imports bind it to."""
-    found: dict[str, list[str]] = {}
+    dotted_names: dict[str, list[str]] = {}
     for node in statements:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 name = alias.asname or alias.name.split(".")[0]
-                found.setdefault(name, []).append(alias.name if alias.asname else name)
+                dotted_names.setdefault(name, []).append(alias.name if alias.asname else name)
         else:
             base = node.module or ""
             if node.level:
@@ -707,14 +707,14 @@ def _aliases(module: Module, statements: Iterable[ast.Import | ast.ImportFrom]) 
             for alias in node.names:
                 if alias.name == "*":
                     raise ToolError(f"{module.path}: `import *` hides what a tool is made of")
-                found.setdefault(alias.asname or alias.name, []).append(f"{base}.{alias.name}")
-    return found
+                dotted_names.setdefault(alias.asname or alias.name, []).append(f"{base}.{alias.name}")
+    return dotted_names
 
 
 def _loaded(module: Module, statements: Iterable[ast.Import | ast.ImportFrom]) -> set[str]:
     """The dotted names of the modules that are loaded by these imports, or of what is taken from them."""
-    found = {name for names in _aliases(module, statements).values() for name in names}
-    return found | {alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names}
+    loaded = {name for names in _aliases(module, statements).values() for name in names}
+    return loaded | {alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names}
 
 
 def _is_docstring(node: ast.AST) -> bool:
@@ -752,7 +752,7 @@ def _acts(unit: Unit) -> bool:
         for each in called:
             dotted = _dotted(each)
             if dotted is None or any(
-                isinstance(found, Place) for found in unit.module.find(dotted.split(".")[0]) or ()
+                isinstance(definition, Place) for definition in unit.module.find(dotted.split(".")[0]) or ()
             ):
                 return True
     return False

@@ -23,8 +23,8 @@ def read_sandbox_tier(value: object) -> _Tier:
         )
     for tier in get_args(_Tier):
         if type(value) is str and value == tier:
-            found: _Tier = tier
-            return found
+            known: _Tier = tier
+            return known
     raise ConfigError(
         f"sandbox_tier {ascii(value)[:80]}: expected auto, ns, ll or sec, in small letters; "
         "`rlar doctor` shows which of them this machine has"
@@ -64,10 +64,10 @@ def read_bytes(text: object) -> object:
     """A number of bytes from "500MB", "20 GB", "1000"; what isn't text as it is. Raises ConfigError."""
     if not isinstance(text, str):
         return text
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*+([KMGT]?B?)", text.strip().upper())
-    if found is None or found[2] not in _BYTES:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*+([KMGT]?B?)", text.strip().upper())
+    if match is None or match[2] not in _BYTES:
         raise ConfigError(f"{text!r} is no size; say it like 500MB or 20GB")
-    return int(float(found[1]) * _BYTES[found[2]])
+    return int(float(match[1]) * _BYTES[match[2]])
 
 
 def read_price(text: object) -> object:
@@ -138,19 +138,19 @@ class BuildConfig(BaseModel):
     """Repairs of a tool that failed the gate.
 
     How often its writer hears what it failed at and may try again."""
-    answer_format: Annotated[Literal["keep", "suggest", "add"], Option()] = "keep"
+    answer_format: Annotated[Literal["keep", "suggest", "add", "drop"], Option()] = "keep"
     """How completions have to end: keep takes rows as they are; suggest names a format for each task in the report; add
-    puts it into the recipe, where the gate found it safe.
+    puts it into the recipe, where the gate found it safe; drop takes it out again.
 
-    A policy is then asked for it in the prompt (training, export, server), and what misses it is worth 0. It stays when a
-    later build meets the task again."""
+    A policy is asked for an added format in the prompt (training, export, server), and what misses it is worth 0. It stays
+    when a later build meets the task again, until one with drop does."""
     prompt_column: Annotated[str | None, Option()] = None
     """Column of the prompt, if it has an unusual name."""
     reference_column: Annotated[str | None, Option()] = None
     """Column of the expected answer, if unusual."""
     max_bad_fraction: Annotated[float, Option(default="in words")] = Field(default=0.1, ge=0.0, le=1.0)
     """A larger share of unusable rows is an error."""
-    sample_size: Annotated[int, Option(default="in words")] = Field(default=20_000, ge=50)
+    sample_size: Annotated[int, Option(default="in words")] = Field(default=10_000, ge=50)
     """Rows that discovery looks at; the rest is assigned."""
     seed: Annotated[int, Option(default="in words")] = 0
     """Seed of sampling and probes."""

@@ -131,7 +131,7 @@ def first_problem(error: ValidationError, whole: str = "", *, shown: bool = Fals
 
 
 def boundary(call: Callable[[], T], on_error: Callable[[Exception], T]) -> T:
-    """The result of `call`, or of `on_error` when it raises: the only `except Exception` in rlar.
+    """The result of `call`, or of `on_error` when it raises: with `rlar.tool.score_checked` the only `except Exception` in rlar.
 
     Use it where foreign code (a library parser, a tool) may raise anything and a failure has a status of its own.
     """

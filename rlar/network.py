@@ -52,14 +52,14 @@ class Host(NamedTuple):
 
 def host_of(address: str) -> Host:
     """The host of a base URL. Raises ValueError, which does not repeat the address: it may hold a password."""
-    found = _ADDRESS.fullmatch(address)
-    if found is None or set(found["path"] or "") & set("?#\\"):
+    match = _ADDRESS.fullmatch(address)
+    if match is None or set(match["path"] or "") & set("?#\\"):
         raise ValueError("no plain address like https://host or http://host:8000/path, in ASCII, without user or query")
-    scheme = found["scheme"].lower()
-    port = int(found["port"]) if found["port"] else _USUAL_PORT[scheme]
+    scheme = match["scheme"].lower()
+    port = int(match["port"]) if match["port"] else _USUAL_PORT[scheme]
     if port > 65535:
         raise ValueError(f"no port {port}")
-    return Host(scheme, found["host"].lower(), port)
+    return Host(scheme, match["host"].lower(), port)
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Network:
         Raises:
             ConfigError: something that is no host, or no binding.
         """
-        said = [*re.split(r"[\s,]+", os.environ.get(ALLOW_VARIABLE, "")), *hosts]
-        allowed = {_bare(each, f"--allow-host ({ALLOW_VARIABLE})") for each in said if each}
+        entries = [*re.split(r"[\s,]+", os.environ.get(ALLOW_VARIABLE, "")), *hosts]
+        allowed = {_bare(each, f"--allow-host ({ALLOW_VARIABLE})") for each in entries if each}
         variables = {}
         for named in (os.environ.get(LLM_VARIABLE, ""), llm):
             if (host := _llm_host(named)) is not None:

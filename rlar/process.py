@@ -1,8 +1,12 @@
-"""Child processes: started fresh as `python -m MODULE`, never forked, so that no main module is imported a second time.
+"""Child processes, and threads that are left behind where they hang: nothing else in rlar starts its own for a tool.
+
+Children are started fresh as `python -m MODULE`, never forked, so that no main module is imported a second time.
 
 A child speaks over copies of its stdin and stdout, which nothing that prints can spoil, in frames: 8 bytes of length,
 then the body, JSON as a rule and never a pickle. Whoever waits for one says how long. What a child leaves when it ends is
 its exit code and its last line on stderr. It can limit its memory, and have the kernel end it with who started it.
+
+Threads are daemons that are used again: what hangs in one costs that thread, never the end of the process.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import queue
 import select
 import signal
 import subprocess
@@ -17,13 +22,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
+
+from rlar.errors import boundary
+
+T = TypeVar("T")
 
 FRUGAL = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1"}
 """For a child that limits its memory: arenas of many threads, and pools that keep what they freed, would count as used."""
@@ -31,6 +41,8 @@ STDERR_BYTES = 1_000_000
 """What a child says on stderr is thrown away beyond."""
 LOOK_SECONDS = 0.5
 """Between two looks whether anybody still waits."""
+IDLE_SECONDS = 30.0
+"""A thread without anything to do ends."""
 _PARENT = "RLAR_PARENT_PID"
 _HEAD = 8
 _PR_SET_PDEATHSIG = 1
@@ -68,23 +80,25 @@ class Child:
         environment: Mapping[str, str] | None = None,
         inherits: bool = True,
         pass_fds: tuple[int, ...] = (),
+        command: Sequence[str] = (),
     ) -> None:
         """
         Args:
             environment: variables besides this process's own.
             inherits: whether it gets this process's variables, secrets among them.
             pass_fds: files that it inherits.
+            command: what to run instead of a module: another interpreter, say, which gets none of this one's paths.
         """
-        paths = [path or str(Path.cwd()) for path in sys.path]
+        paths = {} if command else {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, *arguments],
+            [*(command or (sys.executable, "-P", "-m", module)), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             env={
                 **(os.environ if inherits else {}),
-                "PYTHONPATH": os.pathsep.join(paths),
+                **paths,
                 _PARENT: str(os.getpid()),
                 **(environment or {}),
             },
@@ -230,6 +244,121 @@ class Crew:
             return child.receive()
         except (OSError, EOFError):
             return child.end()
+
+
+# ------------------------------------------------------------------------------------------ threads
+
+
+class Lanes:
+    """Runs calls beside the caller, each at once in a thread of its own. Thread-safe.
+
+    There is no limit here: a pool that hung calls fill would hold up everybody else. Unlike those of
+    concurrent.futures, these threads do not keep a process from ending.
+    """
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._idle = 0
+
+    def start(self, call: Callable[[], None]) -> None:
+        """Run a call that raises nothing."""
+        with self._lock:
+            is_fresh = self._idle == 0
+            if not is_fresh:
+                self._idle -= 1
+        self._calls.put(call)
+        if is_fresh:
+            threading.Thread(target=self._work, name="rlar-lane", daemon=True).start()
+
+    def close(self) -> None:
+        """End the threads that have nothing to do."""
+        with self._lock:
+            ending, self._idle = self._idle, 0
+        for _ in range(ending):
+            self._calls.put(None)
+
+    def _work(self) -> None:
+        while True:
+            try:
+                call = self._calls.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                with self._lock:
+                    if self._idle:
+                        self._idle -= 1
+                        return
+                continue  # somebody counts on this thread: a call is on its way
+            if call is None:
+                return
+            call()
+            del call  # it may hold a whole batch
+            with self._lock:
+                self._idle += 1
+
+
+class Slots:
+    """At most `count` calls at once to something that makes us wait (a judge, a model server), over all who share it."""
+
+    def __init__(self, count: int) -> None:
+        self.count = max(1, count)
+        self._free = threading.Semaphore(self.count)
+        self._lanes = Lanes()
+
+    def run(
+        self,
+        jobs: Sequence[Callable[[], T]],
+        *,
+        seconds: float,
+        on_error: Callable[[Exception], T],
+        late: Callable[[], T],
+    ) -> list[T]:
+        """What each job gives, in order; `late()` for one that is not done `seconds` after its own start.
+
+        A late job cannot be ended: its thread is left to end by itself, and its slot is given to the next.
+        """
+        waiting = deque(range(len(jobs)))
+        started: dict[int, float] = {}
+        results: dict[int, T] = {}
+        changed = threading.Condition()
+
+        def work() -> None:
+            while True:
+                self._free.acquire()
+                with changed:
+                    if not waiting:
+                        self._free.release()
+                        return
+                    index = waiting.popleft()
+                    started[index] = time.monotonic()
+                    changed.notify_all()
+                result = boundary(jobs[index], on_error)
+                with changed:
+                    if index in results:
+                        return  # it was late, and its slot has been given away
+                    results[index] = result
+                    self._free.release()
+                    changed.notify_all()
+
+        for _ in range(min(self.count, len(jobs))):
+            self._lanes.start(work)
+        with changed:
+            while len(results) < len(jobs):
+                now = time.monotonic()
+                running = {index: start + seconds - now for index, start in started.items() if index not in results}
+                for index, left in running.items():
+                    if left <= 0:
+                        results[index] = late()
+                        self._free.release()
+                        if waiting:
+                            self._lanes.start(work)
+                left = min((left for left in running.values() if left > 0), default=inf)
+                if len(results) < len(jobs):
+                    changed.wait(None if left == inf else max(0.001, left))
+        return [results[index] for index in range(len(jobs))]
+
+    def close(self) -> None:
+        """End the threads that have nothing to do."""
+        self._lanes.close()
 
 
 # ------------------------------------------------------------------------------------------ in the child

@@ -1,4 +1,11 @@
-"""What a reward tool is, and what tools share. How one comes of its ToolSpec: `rlar.tools.load`."""
+"""What a reward tool is, how one is called without believing what it returns, and what tools share.
+
+How one comes of its ToolSpec: `rlar.tools.load`.
+
+A group is the completions of one prompt in a batch. A tool whose score of one depends on the others says so in its spec
+(`params["whole_groups"] = true`), since those who cut batches, keep scores or certify hold the spec before they hold the
+tool. Such a tool gets a group in one call; its scores are never kept for another batch.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +15,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from rlar.network import Network
-from rlar.types import AnswerKind, Sample, Score, ToolSpec
+from rlar.types import AnswerKind, Sample, Score, ToolSpec, digest, failed, ok
 
 if TYPE_CHECKING:
     from rlar.config import SandboxTier
     from rlar.sandbox import Pool
+
+
+_STATUSES = frozenset({"ok", "abstain", "failed", "timeout"})
 
 
 @runtime_checkable
@@ -52,6 +62,106 @@ class LibraryTool:
     def score_one(self, sample: Sample) -> Score:
         """The score of one sample; 0.0 for a wrong or malformed completion, abstain when it cannot tell."""
         raise NotImplementedError
+
+
+def score_checked(
+    tool: RewardTool, samples: Sequence[Sample], *, is_bounded: bool = True, on_trial: bool = False
+) -> list[Score]:
+    """One valid Score per sample, in order; what is not one is "failed", with what was wrong.
+
+    A batch that raises or has the wrong length is scored again one by one, so that only the culprit fails; group by
+    group where the scores of a group hang together.
+
+    Args:
+        is_bounded: numbers outside [0, 1] are no scores (`rlar.tools.load.KindOfTool.is_bounded`).
+        on_trial: finite numbers stay as they are: what is put right here may not hide from the gate.
+    """
+    returned: Any
+    try:
+        returned = tool.score(samples)
+    except Exception as error:  # noqa: BLE001 - a tool may raise anything, and that has a status of its own
+        returned = failed(f"{type(error).__name__}: {str(error)[:500]}")
+    if isinstance(returned, list) and len(returned) == len(samples):
+        return [_valid(score, sample, is_bounded, on_trial) for score, sample in zip(returned, samples, strict=True)]
+    smaller = pieces(samples, 1, whole_groups=needs_whole_groups(tool.spec))
+    if len(smaller) > 1:
+        scores: dict[int, Score] = {}
+        for indices in smaller:
+            part = score_checked(tool, [samples[index] for index in indices], is_bounded=is_bounded, on_trial=on_trial)
+            scores.update(zip(indices, part, strict=True))
+        return [scores[index] for index in range(len(samples))]
+    if isinstance(returned, Score):
+        broken = (
+            returned if returned.status == "failed" else failed("returned a bare Score instead of a list of Scores")
+        )
+    elif isinstance(returned, list):
+        broken = failed(f"returned {len(returned)} scores for {len(samples)} samples")
+    else:
+        broken = failed(f"returned {type(returned).__name__} instead of a list of Scores")
+    return [broken] * len(samples)
+
+
+def _valid(score: Any, sample: Sample, is_bounded: bool, on_trial: bool) -> Score:
+    """The score itself, or what is wrong with it: model_construct and subclasses get around pydantic."""
+    if type(score) is not Score:
+        return failed(f"returned {type(score).__name__} instead of a Score")
+    value, status = score.value, score.status
+    if status not in _STATUSES:
+        return failed(f"returned status {status!r}")
+    if (value is None) == (status == "ok"):
+        return failed(f"returned value {value!r} with status {status!r}")
+    if value is None:
+        return score
+    if type(value) is not float:
+        return failed(f"returned a value of type {type(value).__name__} instead of float")
+    if value - value != 0.0:
+        return failed(f"returned {value!r}")
+    if on_trial:
+        return score
+    if is_bounded and not 0.0 <= value <= 1.0:
+        return failed(f"returned {value!r}, outside [0, 1]")
+    if not sample.completion and is_bounded and (value > 0.0 or sample.missing):
+        # A prompt that only forbids is not met by silence.
+        return ok(0.0, sample.missing or "nothing was answered")
+    return score
+
+
+# ------------------------------------------------------------------------------------------ groups
+
+
+def needs_whole_groups(spec: ToolSpec) -> bool:
+    """Whether a score depends on the other completions of its prompt."""
+    return spec.params.get("whole_groups") is True
+
+
+def group_key(sample: Sample) -> str:
+    """What the completions of one prompt share."""
+    return digest(sample.prompt, *(sample.references or ((sample.reference,) if sample.reference else ())), size=32)
+
+
+def group_indices(samples: Sequence[Sample]) -> list[list[int]]:
+    """The indices of each group, groups in order of their first sample."""
+    groups: dict[str, list[int]] = {}
+    for index, sample in enumerate(samples):
+        groups.setdefault(group_key(sample), []).append(index)
+    return list(groups.values())
+
+
+def pieces(samples: Sequence[Sample], size: int, *, whole_groups: bool) -> list[list[int]]:
+    """Indices in pieces of at most `size`; with `whole_groups` no group is cut in two, however large."""
+    if not whole_groups:
+        indices = list(range(len(samples)))
+        return [indices[start : start + size] for start in range(0, len(indices), size)]
+    parts: list[list[int]] = []
+    for group in group_indices(samples):
+        if parts and len(parts[-1]) + len(group) <= size:
+            parts[-1].extend(group)
+        else:
+            parts.append(group)
+    return parts
+
+
+# ------------------------------------------------------------------------------------------ what tools share
 
 
 class Closeable(Protocol):

@@ -210,6 +210,7 @@ class ToolKind(StrEnum):
     REWARD_MODEL = "reward_model"
     JUDGE = "judge"
     HTTP = "http"
+    OWN = "own"
 
     @classmethod
     def _missing_(cls, value: object) -> ToolKind | None:
@@ -257,6 +258,8 @@ class Sample(Frozen):
     """What this very row asks for (its tests, constraints, schema, options, languages); see rlar.kinds.bind."""
     missing: str = ""
     """Why nothing was answered, where the completion's own marks say so ("the thought never ends")."""
+    written: str | None = None
+    """The completion as it was written, where that is another text: what a host shows a user's own reward function."""
 
     @cached_property
     def answer(self) -> str:
@@ -283,6 +286,8 @@ class Sample(Frozen):
         prompt = data.get("prompt")
         text, missing = answered(completion, prompt if isinstance(prompt, str) else "")
         text = text if is_visible(text) else ""
+        if text != completion:
+            data = {**data, "written": completion}
         return {**data, "completion": text, "missing": missing} if missing else {**data, "completion": text}
 
 
@@ -424,6 +429,31 @@ class Certificate(Frozen):
     created_at: str = ""
     """UTC, ISO 8601."""
 
+    def check(self, name: str) -> CheckResult | None:
+        """The result of one check, where it was made."""
+        return next((check for check in self.checks if check.name == name), None)
+
+    @property
+    def row_shares(self) -> RowShares:
+        """How much of the task the tool reads, by the rows that the gate looked at."""
+        coverage, misread = self.check("coverage"), self.check("misread")
+        details = coverage.details if coverage is not None else {}
+        unread = float(details.get("unread_share", details.get("set_aside_share")) or 0.0)
+        refused = (misread.value or 0.0) * (1.0 - unread) if misread is not None and misread.passed else 0.0
+        return RowShares(read=round(1.0 - unread - refused, 6), unread=round(unread, 6), misread=round(refused, 6))
+
+
+class RowShares(Frozen):
+    """What a tool makes of the rows of a task: shares that sum to 1."""
+
+    read: float = 1.0
+    """Its number for a completion counts."""
+    unread: float = 0.0
+    """Set aside: it abstains by the row's own reading, or there is no right answer to try it with."""
+    misread: float = 0.0
+    """Set aside: it refuses the row's own right answer. Where this is not 0, scoring tries each row's own answers first and
+    abstains on rows that it does not prove to read."""
+
 
 AnswerFormat = Literal["boxed", "answer_line", "answer_tags", "fenced", "bare"]
 """How a completion ends where that was agreed on: `\\boxed{X}`; a last line `Answer: X`; `<answer>X</answer>`; one block
@@ -443,11 +473,14 @@ class Recipe(Frozen):
     calibrations: dict[str, Calibration] = Field(default_factory=dict)
     answer_format: AnswerFormat | None = None
     """How completions have to end: asked for in the prompt, read strictly, 0 where it is missed. None: as they come."""
+    row_shares: dict[str, RowShares] = Field(default_factory=dict)
+    """Tool id -> how much of the task it reads; only those that do not read all of it."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, handler: SerializerFunctionWrapHandler) -> JsonObject:
-        """A recipe without an answer format is written as it was before there were any: its digest stays."""
+        """A recipe without these is written as it was before there were any: its digest stays."""
         body: JsonObject = handler(self)
-        if self.answer_format is None:
-            body.pop("answer_format", None)
+        for name in ("answer_format", "row_shares"):
+            if not body.get(name):
+                body.pop(name, None)
         return body

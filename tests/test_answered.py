@@ -9,8 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rlar.answered import NO_FINAL_CHANNEL, NOTHING_AFTER, SEVERAL, UNCLOSED, answered
-from rlar.scoring.checked import score_checked
-from rlar.tool import LibraryTool, Resources
+from rlar.tool import LibraryTool, Resources, score_checked
 from rlar.types import Sample, Score, ToolKind, ToolSpec, ok
 from tests.fakes.dressings import THOUGHTS, UNCLOSED_THOUGHTS, WRAPPERS
 
@@ -154,3 +153,18 @@ def test_a_megabyte_of_marks_is_read_in_linear_time(piece):
 )
 def test_a_quote_that_ends_before_a_mark_does_not_quote_it(completion: str, answer: str) -> None:
     assert answered(completion) == (answer, "")
+
+
+@pytest.mark.parametrize("end", ["<|im_end|>", "<|endoftext|>", "</s>", "<|eot_id|>", "<end_of_turn>"])
+@pytest.mark.parametrize(
+    "more", ["", "\n<|im_start|>user\nAnd 3?", "\nassistant\n7", "Human: and 3?\nAssistant: 7", "<pad>"]
+)
+def test_a_turn_after_the_end_of_turn_is_not_read(end: str, more: str) -> None:
+    assert answered(f"5{end}{more}").text == "5"
+
+
+@pytest.mark.parametrize(
+    "text", ["Write `</s>` at the end.", "```\n5</s>\n```\n6", "Say </s> here: 4", "</s> is the mark"]
+)
+def test_an_end_of_turn_that_is_spoken_about_ends_nothing(text: str) -> None:
+    assert answered(text).text == text

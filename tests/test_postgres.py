@@ -23,6 +23,7 @@ from rlar.types import Example, Message
 from tests.agent.test_build import KILLED_BUILD, small_mix, write_rows
 from tests.fakes import postgres
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -102,18 +102,9 @@ class Workbench:
         """The user's labelled pairs by task; asked for after the tasks are stored. Raises DatasetError."""
 
         def read() -> Labelled:
-            from rlar.discover.row_router import RowRouter
-            from rlar.gate.labelled import labelled_pairs
+            from rlar.gate.labelled import stored_pairs
 
-            if config.labelled is None:
-                return {}
-            registry = self.registry(config.registry)
-            tasks = registry.tasks(with_examples=False)
-            return labelled_pairs(
-                config.labelled,
-                RowRouter.from_arrays(registry.router_arrays(), tuple(tasks), source=registry.name),
-                tasks,
-            )
+            return {} if config.labelled is None else stored_pairs(self.registry(config.registry), config.labelled)
 
         return self._once("labelled", config, read)
 
@@ -133,10 +124,10 @@ class Workbench:
 
     def _usual_sources(self, config: BuildConfig) -> Sequence[CandidateSource]:
         registry = self.registry(config.registry)
-        found: list[CandidateSource] = [RegistrySource(registry), LibrarySource(config.tool_params)]
+        sources: list[CandidateSource] = [RegistrySource(registry), LibrarySource(config.tool_params)]
         if config.hub or config.web:
-            found.append(self._hub_source(config))
-        return found
+            sources.append(self._hub_source(config))
+        return sources
 
     def _hub_source(self, config: BuildConfig) -> CandidateSource:
         from rlar.agent.hub.source import DownloadBudget, HubSource
@@ -219,12 +210,12 @@ class Writers:
         notes: list[str] = []
         passed_over: list[PassedOver] = []
         for writer in order:
-            found = writer.write(task, tried)
-            notes += found.notes
-            passed_over += found.passed_over
-            if found.tools:
+            outcome = writer.write(task, tried)
+            notes += outcome.notes
+            passed_over += outcome.passed_over
+            if outcome.tools:
                 break
-        return found.model_copy(update={"notes": tuple(notes), "passed_over": tuple(passed_over)})
+        return outcome.model_copy(update={"notes": tuple(notes), "passed_over": tuple(passed_over)})
 
 
 def tell_call(record: Any) -> None:

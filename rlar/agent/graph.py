@@ -24,7 +24,18 @@ from langgraph.types import Send
 from typing_extensions import TypedDict, get_type_hints
 
 from rlar.agent.bench import Workbench
-from rlar.agent.nodes import wants_writer
+from rlar.agent.nodes import (
+    ask_for_approval,
+    assign_rows,
+    classify_rows,
+    finish_build,
+    generate_tools,
+    register_task,
+    retrieve_candidates,
+    test_candidates,
+    wants_writer,
+    with_witnesses,
+)
 from rlar.config import BuildConfig, make_config
 from rlar.types import Certificate, TaskSpec, ToolSpec
 
@@ -159,8 +170,6 @@ def make_task_graph(bench: Workbench) -> Graph:
         return bench.config or make_config(state["settings"])
 
     def retrieve(state: TaskState) -> dict[str, Any]:
-        from rlar.agent.nodes import retrieve_candidates
-
         emit, config, task = get_stream_writer(), settings_of(state), TaskSpec.model_validate(state["task"])
         emit({"event": "retrieving", "fingerprint": task.fingerprint})
         update = retrieve_candidates(bench, config, task, state.get("decisions", {}))
@@ -179,22 +188,18 @@ def make_task_graph(bench: Workbench) -> Graph:
         return "approve" if state.get("approvals") else "self_test"
 
     def approve(state: TaskState) -> dict[str, Any]:
-        from rlar.agent.nodes import ask_for_approval
-
         decided = ask_for_approval(state["task"], state.get("approvals", []))
         return {"decisions": {**state.get("decisions", {}), **decided}, "approvals": []}
 
     def self_test(state: TaskState) -> dict[str, Any]:
-        from rlar.agent.nodes import test_candidates
-
         task = TaskSpec.model_validate(state["task"])
         tools = [ToolSpec.model_validate(item) for item in state.get("candidates", [])]
-        found = test_candidates(bench, settings_of(state), task, tools, get_stream_writer())
-        certificates = [item.model_dump(mode="json") for item in found.certificates]
+        tested = test_candidates(bench, settings_of(state), task, tools, get_stream_writer())
+        certificates = [item.model_dump(mode="json") for item in tested.certificates]
         return {
             "certificates": [*state.get("certificates", []), *certificates],
             "candidates": [],
-            "notes": [*state.get("notes", []), *found.notes],
+            "notes": [*state.get("notes", []), *tested.notes],
         }
 
     def after_self_test(state: TaskState) -> Literal["generate", "register"]:
@@ -203,8 +208,6 @@ def make_task_graph(bench: Workbench) -> Graph:
         return "generate" if asks else "register"
 
     def generate(state: TaskState) -> dict[str, Any]:
-        from rlar.agent.nodes import generate_tools, with_witnesses
-
         config, task = settings_of(state), TaskSpec.model_validate(state["task"])
         attempts = state.get("attempts", 0)
         get_stream_writer()({"event": "writing", "fingerprint": task.fingerprint, "attempt": attempts + 1})
@@ -226,8 +229,6 @@ def make_task_graph(bench: Workbench) -> Graph:
         return "generate" if asks else "register"
 
     def register(state: TaskState) -> dict[str, Any]:
-        from rlar.agent.nodes import register_task
-
         outcome = register_task(
             bench,
             settings_of(state),
@@ -270,8 +271,6 @@ def make_graph(bench: Workbench, checkpointer: Any = None) -> Graph:
     """The build graph over a workbench. The dev server passes no checkpointer and brings its own."""
 
     def classify(state: BuildState, config: RunnableConfig) -> dict[str, Any]:
-        from rlar.agent.nodes import classify_rows
-
         settings = config_of(bench, dict(state))
         update = classify_rows(bench, settings, get_stream_writer())
         bench.registry(settings.registry).start_build(settings.model_dump(mode="json"), build_id=thread_of(config))
@@ -283,16 +282,12 @@ def make_graph(bench: Workbench, checkpointer: Any = None) -> Graph:
         return sends or "assign"
 
     def assign(state: BuildState) -> dict[str, Any]:
-        from rlar.agent.nodes import assign_rows
-
         rows = state.get("rows", {})
         expected = rows.get("accepted", 0)
-        found = assign_rows(bench, config_of(bench, dict(state)), get_stream_writer(), expected_rows=expected)
-        return {"rows": {**rows, **found}}
+        counts = assign_rows(bench, config_of(bench, dict(state)), get_stream_writer(), expected_rows=expected)
+        return {"rows": {**rows, **counts}}
 
     def finish(state: BuildState, config: RunnableConfig) -> dict[str, Any]:
-        from rlar.agent.nodes import finish_build
-
         settings = config_of(bench, dict(state))
         summary = finish_build(bench, settings, dict(state))
         bench.registry(settings.registry).finish_build(thread_of(config), summary)

@@ -32,8 +32,8 @@ from rlar.config import BuildConfig
 from rlar.discover.discover import discover
 from rlar.discover.row_router import RowRouter
 from rlar.discover.stream import WORTH_PROCESSES, assign_stream, processors
-from rlar.errors import HostRefused, ToolError
-from rlar.gate import build_recipe, certify, rejected_certificate, why_uncovered
+from rlar.errors import HostRefused
+from rlar.gate import build_recipe, certify_spec, why_uncovered
 from rlar.gate.answer_format import try_answer_format
 from rlar.gate.policy import load_policy
 from rlar.gate.probes import pairs_digest
@@ -43,11 +43,11 @@ from rlar.llm.ledger import Llm, MeteredChat
 from rlar.registry.content import arrays_digest
 from rlar.registry.registry import Registry, RowRecord
 from rlar.rows.read import ColumnMap, RowStats, usable_rows
-from rlar.text.answer_format import sentence_of
+from rlar.text.answer_format import searched_share, sentence_of
 from rlar.tool import Resources
-from rlar.tools.load import kind_of, load_tool
+from rlar.tools.load import kind_of
 from rlar.tools.outdated import what_is_outdated
-from rlar.types import Certificate, Example, LabelledPair, Recipe, TaskSpec, ToolSpec
+from rlar.types import Certificate, Example, Recipe, RowShares, TaskSpec, ToolSpec
 
 CHUNK = 2_000
 """Rows assigned and committed at a time."""
@@ -152,13 +152,13 @@ def assign_rows(bench: Workbench, config: BuildConfig, emit: Emit, *, expected_r
             unread.notice(row)
         done += len(chunk)
         emit({"event": "assigned", "rows": done})
-    found: dict[str, Any] = {"counts": dict(sorted(counts.items()))}
+    result: dict[str, Any] = {"counts": dict(sorted(counts.items()))}
     if (llm := bench.llm(config)) is not None:
         before = llm.spent("")
-        changed, found["bindings"] = unread.read(llm)
+        changed, result["bindings"] = unread.read(llm)
         registry.put_rows(changed)
-        found["bindings"]["calls"] = llm.spent("").calls - before.calls
-    return found
+        result["bindings"]["calls"] = llm.spent("").calls - before.calls
+    return result
 
 
 class Tested(NamedTuple):
@@ -182,19 +182,21 @@ def test_candidates(
     A judge that could not be asked to the end (budget, network) gets no certificate: nothing was proven either way.
     """
     labelled = bench.labelled(config).get(task.fingerprint, ()) if candidates else ()
-    found = Tested([], [])
+    tested = Tested([], [])
     for spec in candidates:
         emit({"event": "testing", "fingerprint": task.fingerprint, "tool": spec.id})
         try:
             with _resources(bench, config, task, spec) as (resources, meter):
-                certificate = _certificate(spec, task, config, resources, labelled)
+                certificate = certify_spec(
+                    spec, task, resources, policy=load_policy(config.policy), seed=config.seed, labelled=labelled
+                )
         except HostRefused as error:
-            found.notes.append(f"{spec.id} was not tried: {error}")
+            tested.notes.append(f"{spec.id} was not tried: {error}")
             continue
         if meter is not None and meter.trouble:
-            found.notes.append(f"{spec.id} was not tried to the end: {meter.trouble}")
+            tested.notes.append(f"{spec.id} was not tried to the end: {meter.trouble}")
             continue
-        found.certificates.append(certificate)
+        tested.certificates.append(certificate)
         emit(
             {
                 "event": "tested",
@@ -206,22 +208,7 @@ def test_candidates(
                 "cost_ms_p50": certificate.cost_ms_p50,
             }
         )
-    return found
-
-
-def _certificate(
-    spec: ToolSpec, task: TaskSpec, config: BuildConfig, resources: Resources, labelled: tuple[LabelledPair, ...]
-) -> Certificate:
-    policy = load_policy(config.policy)
-    try:
-        tool = load_tool(spec, resources)
-    except HostRefused:
-        raise
-    except ToolError as error:
-        return rejected_certificate(spec, task, policy=policy, seed=config.seed, reason=str(error))
-    return certify(
-        tool, task, policy=policy, seed=config.seed, labelled=labelled, reload=lambda: load_tool(spec, resources)
-    )
+    return tested
 
 
 @contextlib.contextmanager
@@ -255,12 +242,12 @@ def retrieve_candidates(
     approvals: list[dict[str, Any]] = []
     downloaded = 0
     for source in bench.sources(config):
-        found = source.find(task, decisions)
-        notes.extend(found.notes)
-        passed_over.extend({"source": source.name, **each.model_dump(mode="json")} for each in found.passed_over)
-        approvals.extend({"source": source.name, **each.model_dump(mode="json")} for each in found.approvals)
-        downloaded += int(found.cost.get("bytes", 0))
-        for tool in found.tools:
+        supply = source.find(task, decisions)
+        notes.extend(supply.notes)
+        passed_over.extend({"source": source.name, **each.model_dump(mode="json")} for each in supply.passed_over)
+        approvals.extend({"source": source.name, **each.model_dump(mode="json")} for each in supply.approvals)
+        downloaded += int(supply.cost.get("bytes", 0))
+        for tool in supply.tools:
             candidates.setdefault(tool.id, tool)
     evidence = pairs_digest(bench.labelled(config).get(task.fingerprint, ()))
     waiting, standing = sort_by_standing(registry, config, task, list(candidates.values()), evidence)
@@ -333,9 +320,8 @@ def summarise(config: BuildConfig, state: dict[str, Any]) -> dict[str, Any]:
     tasks = []
     for outcome in state.get("outcomes", []):
         task = {key: outcome[key] for key in ("fingerprint", "label", "answer_kind", "covered", "tools")}
-        more = {key: outcome.get(key) for key in ("rejected", "passed_over", "cost")}
-        if outcome.get("answer_format") is not None:
-            more["answer_format"] = outcome["answer_format"]
+        more = {key: outcome.get(key) for key in ("rejected", "passed_over", "row_shares", "cost")}
+        more |= {key: outcome[key] for key in ("answer_format", "searched") if outcome.get(key) is not None}
         tasks.append({**task, "rows": counts.get(outcome["fingerprint"], 0), **more})
     tasks.sort(key=lambda task: (-task["rows"], task["fingerprint"]))
     reasons = {outcome["fingerprint"]: outcome["reason"] for outcome in state.get("outcomes", [])}
@@ -399,16 +385,16 @@ def generate_tools(
     """
     by_id = {tool.id: tool for tool in tools}
     tried = [Tried(tool=by_id[each.tool_id], certificate=each) for each in certificates if each.tool_id in by_id]
-    found = bench.writer(config).write(task, tried)
-    fresh = [tool for tool in found.tools if tool.id not in by_id]
+    proposal = bench.writer(config).write(task, tried)
+    fresh = [tool for tool in proposal.tools if tool.id not in by_id]
     evidence = pairs_digest(bench.labelled(config).get(task.fingerprint, ()))
     waiting, standing = sort_by_standing(bench.registry(config.registry), config, task, fresh, evidence)
     return {
         "candidates": [tool.model_dump(mode="json") for tool in waiting],
         "tools": [tool.model_dump(mode="json") for tool in [*tools, *fresh]],
         "certificates": [each.model_dump(mode="json") for each in [*certificates, *standing]],
-        "passed_over": [{"source": "writer", **each.model_dump(mode="json")} for each in found.passed_over],
-        "notes": list(found.notes),
+        "passed_over": [{"source": "writer", **each.model_dump(mode="json")} for each in proposal.passed_over],
+        "notes": list(proposal.notes),
         "attempts": attempts + 1,
         "written": bool(fresh),
     }
@@ -461,10 +447,13 @@ def register_task(
     # What an earlier build added stays: another file of the same task is no reason to take it out.
     earlier = registry.recipe(task.fingerprint)
     has_format = earlier is not None and earlier.answer_format is not None
-    if recipe is not None and (config.answer_format != "keep" or has_format):
+    if config.answer_format == "drop":
+        notes = [*notes, f"answer format {earlier.answer_format} dropped"] if earlier and has_format else notes
+    elif recipe is not None and (config.answer_format != "keep" or has_format):
         adds = config.answer_format == "add" or has_format
         recipe, answer_format = _with_answer_format(bench, config, task, recipe, tools, certificates, adds=adds)
     registry.put_outcome(task, tools=tools, certificates=certificates, recipe=recipe)
+    pairs = bench.labelled(config).get(task.fingerprint, ())
     llm = bench.llm(config)
     spent = llm.spent(task.fingerprint) if llm is not None else Spent()
     used = [*recipe.gates, *(tool for tool, _weight in recipe.qualities)] if recipe else []
@@ -482,8 +471,15 @@ def register_task(
         "passed_over": passed_over or [],
         "notes": [*notes, *([answer_format["note"]] if answer_format is not None else [])],
         "answer_format": answer_format,
+        "row_shares": _row_shares(recipe).model_dump() if recipe else None,
+        "searched": searched_share([text for pair in pairs for text in (pair.better, pair.worse)]),
         "cost": {**spent.model_dump(mode="json"), "downloaded": downloaded},
     }
+
+
+def _row_shares(recipe: Recipe) -> RowShares:
+    """How much of a task gets a number: as much as the tool that reads least of it reads."""
+    return min(recipe.row_shares.values(), key=lambda shares: shares.read, default=RowShares())
 
 
 def _with_answer_format(
@@ -515,10 +511,10 @@ def _with_answer_format(
     is_added = adds and check.passed is True
     if check.passed:
         tried = f"the strict reader passed {check.probes} probes"
-        told = f'answer format {name} {"added" if is_added else "suggested"}: "{sentence}"; {tried}'
+        note = f'answer format {name} {"added" if is_added else "suggested"}: "{sentence}"; {tried}'
     else:
-        told = f"answer format {name} not {'added' if adds else 'suggested'}: {check.note}"
-    body = {"name": name, "sentence": sentence, "added": is_added, "check": check.model_dump(mode="json"), "note": told}
+        note = f"answer format {name} not {'added' if adds else 'suggested'}: {check.note}"
+    body = {"name": name, "sentence": sentence, "added": is_added, "check": check.model_dump(mode="json"), "note": note}
     return (recipe.model_copy(update={"answer_format": name}) if is_added else recipe), body
 
 

@@ -74,20 +74,20 @@ def trace_errors(path: Path) -> Iterator[None]:
         raise TraceError(_foreign(path, f"{type(error).__name__}: {error}")) from error
 
 
-def _foreign(path: Path, found: str) -> str:
-    said = ascii(" ".join(found.split())[:200])[1:-1]
-    return f"{path}: holds what no build writes ({said}); delete it, and the next build starts anew"
+def _foreign(path: Path, content: str) -> str:
+    excerpt = ascii(" ".join(content.split())[:200])[1:-1]
+    return f"{path}: holds what no build writes ({excerpt}); delete it, and the next build starts anew"
 
 
-def _told(path: Path, said: str) -> str:
-    lowered = said.lower()
+def _told(path: Path, message: str) -> str:
+    lowered = message.lower()
     if "locked" in lowered or "busy" in lowered:
-        return f"{path} is locked by another process ({said}); wait for it, or end it, and try again"
+        return f"{path} is locked by another process ({message}); wait for it, or end it, and try again"
     if "full" in lowered or "disk i/o" in lowered:
-        return write_failure(path, OSError(errno.ENOSPC, said))
+        return write_failure(path, OSError(errno.ENOSPC, message))
     if "readonly" in lowered or "unable to open" in lowered:
-        return f"{path} cannot be opened or written ({said}); check its permissions and its folder's"
-    return f"{path} is damaged or no trace ({said}); delete it, and the next build starts anew"
+        return f"{path} cannot be opened or written ({message}); check its permissions and its folder's"
+    return f"{path} is damaged or no trace ({message}); delete it, and the next build starts anew"
 
 
 @contextlib.contextmanager
@@ -160,10 +160,10 @@ class TraceSaver(SqliteSaver):
 
     def list(self, config: Any, **how: Any) -> Iterator[CheckpointTuple]:
         """Checkpoints, newest first, read as they are taken. Raises TraceError where the file cannot be read."""
-        with contextlib.closing(cast(Any, super().list(config, **how))) as found:
+        with contextlib.closing(cast(Any, super().list(config, **how))) as checkpoints:
             while True:
                 with trace_errors(self.path):
-                    item = _checked(next(found, None))
+                    item = _checked(next(checkpoints, None))
                 if item is None:
                     return
                 yield item
@@ -189,10 +189,10 @@ def _async_saver(path: Path, connection: Any) -> AsyncSqliteSaver:
                 return _checked(await super().aget_tuple(config))
 
         async def alist(self, config: Any, **how: Any) -> AsyncIterator[CheckpointTuple]:
-            async with contextlib.aclosing(cast(Any, super().alist(config, **how))) as found:
+            async with contextlib.aclosing(cast(Any, super().alist(config, **how))) as checkpoints:
                 while True:
                     with trace_errors(path):
-                        item = _checked(await anext(found, None))
+                        item = _checked(await anext(checkpoints, None))
                     if item is None:
                         return
                     yield item
@@ -234,8 +234,8 @@ class TraceSerializer(JsonPlusSerializer):
         try:
             return _unpacked(body, _langgraph_type)
         except ValueError as error:
-            said = "an object where only JSON belongs" if "ext_hook" in str(error) else str(error)
-            raise ValueError(said) from error
+            problem = "an object where only JSON belongs" if "ext_hook" in str(error) else str(error)
+            raise ValueError(problem) from error
 
 
 def _unpacked(body: bytes, hook: Any) -> Any:

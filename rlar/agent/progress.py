@@ -39,20 +39,20 @@ class BuildProgress(Progress):
     def _take(self, event: dict[str, Any]) -> str | None:
         name = event["event"]
         task = self.tasks.get(event.get("fingerprint", ""))
-        told: str | None = None
+        line: str | None = None
         if name == "started":
-            told = "resuming the build that was interrupted" if event["resumed"] else "reading rows"
+            line = "resuming the build that was interrupted" if event["resumed"] else "reading rows"
         elif name == "read":
             self.line = f"reading rows: {event['rows']:,}"
         elif name == "outdated":
-            told = event["line"]
+            line = event["line"]
         elif name == "classified":
             rows = event["rows"]
             for item in event["tasks"]:
                 self.tasks[item["fingerprint"]] = {
                     **item, "state": "waiting", "admitted": 0, "rejected": 0, "note": "", "calls": 0, "tokens": 0,
                 }  # fmt: skip
-            told = f"{rows['read']:,} rows read, {rows['rejected']:,} rejected, {len(event['tasks'])} tasks found"
+            line = f"{rows['read']:,} rows read, {rows['rejected']:,} rejected, {len(event['tasks'])} tasks found"
         elif name == "reading":
             self.line = f"asking what is asked: group {event['group']} of {event['groups']}"
         elif name == "llm":
@@ -60,10 +60,10 @@ class BuildProgress(Progress):
         elif name == "assigned":
             self.line = f"giving every row its task: {event['rows']:,}"
         elif task is not None:
-            told = self._take_task(name, event, task)
-        if told:
-            self.line = told
-        return told
+            line = self._take_task(name, event, task)
+        if line:
+            self.line = line
+        return line
 
     def _take_call(self, event: dict[str, Any], task: dict[str, Any] | None) -> None:
         if event["cached"]:
@@ -111,8 +111,8 @@ class BuildProgress(Progress):
         for task in self.tasks.values():
             state = Text(f"{task['state']}  {task['note']}", style=colours.get(task["state"], "cyan"))
             tools = f"{task['admitted']} admitted, {task['rejected']} rejected"
-            asked = f"{task['calls']} calls, {task['tokens']:,} tokens" if task["calls"] else ""
-            table.add_row(Text(task["label"]), task["fingerprint"], f"{task['rows']:,}", tools, asked, state)
+            spending = f"{task['calls']} calls, {task['tokens']:,} tokens" if task["calls"] else ""
+            table.add_row(Text(task["label"]), task["fingerprint"], f"{task['rows']:,}", tools, spending, state)
         elapsed = f"{time.monotonic() - self.started:.0f}s  {self.line}{told_spending(self.spent)}"
         return Group(table, Text(elapsed, style="dim")) if self.tasks else Group(Text(elapsed, style="dim"))
 
@@ -169,6 +169,7 @@ def print_summary(summary: dict[str, Any], stream: TextIO) -> None:
     for column in ("task", "fingerprint"):
         table.add_column(column, overflow="ellipsis", no_wrap=True)
     table.add_column("rows", justify="right")
+    table.add_column("read", justify="right")
     table.add_column("reward from", overflow="fold")
     for task in summary["tasks"]:
         served = ", ".join(tool.rsplit("-", 1)[0] for tool in task["tools"]) if task["covered"] else "-"
@@ -176,6 +177,7 @@ def print_summary(summary: dict[str, Any], stream: TextIO) -> None:
             Text(task["label"]),
             task["fingerprint"],
             f"{task['rows']:,}",
+            f"{task['row_shares']['read']:.0%}" if task["row_shares"] else "",
             Text(served),
             style=None if task["covered"] else "yellow",
         )

@@ -72,19 +72,19 @@ class UnreadClauses:
             part = clauses[start : start + CLAUSES_A_CALL]
             try:
                 variables = {"clauses": part, "kinds": _KINDS, "units": list(UNITS)}
-                found = llm.ask("read_constraints", variables, ClauseReadings, fingerprint="", node="assign")
+                reply = llm.ask("read_constraints", variables, ClauseReadings, fingerprint="", node="assign")
             except (BudgetSpent, ChatError) as error:
                 notes.append(str(error))
                 break
-            known |= accepted(part, found.value.readings, notes)
+            known |= accepted(part, reply.value.readings, notes)
         changed = [new for row in self._rows.values() if (new := _with_readings(row, known, llm.name)) is not None]
-        told = {"unread": len(clauses), "read": len(known), "rows": len(changed), "notes": notes}
-        return changed, told
+        record = {"unread": len(clauses), "read": len(known), "rows": len(changed), "notes": notes}
+        return changed, record
 
 
 def accepted(clauses: Sequence[str], readings: Sequence[ClauseReading], notes: list[str]) -> dict[str, Constraint]:
     """The readings that hold up, by clause; why the others do not goes into `notes`."""
-    found: dict[str, Constraint] = {}
+    constraints: dict[str, Constraint] = {}
     for reading in readings:
         if not 1 <= reading.number <= len(clauses) or reading.kind == "none":
             continue
@@ -93,8 +93,8 @@ def accepted(clauses: Sequence[str], readings: Sequence[ClauseReading], notes: l
         if constraint is None:
             notes.append(f"{clause[:80]!r} as {reading.kind[:40]}: {problem}")
         else:
-            found[clause] = constraint
-    return found
+            constraints[clause] = constraint
+    return constraints
 
 
 def checked(clause: str, reading: ClauseReading) -> tuple[Constraint | None, str]:

@@ -91,12 +91,12 @@ class GroupReader:
             "rows": rows,
         }
         try:
-            found = self._llm().ask("read_group", variables, GroupAnswer, fingerprint="", node=NODE)
+            reply = self._llm().ask("read_group", variables, GroupAnswer, fingerprint="", node=NODE)
         except BudgetSpent as error:
             return None, f"not read: {error}"
         except ChatUnreadable as error:
             return None, f"the LLM's answer cannot be used: {error}"
-        return found.value, ""
+        return reply.value, ""
 
     def _weigh(self, group: Group, answer: GroupAnswer | None, note: str) -> GroupReading:
         """What is kept of an answer; the rows win."""
@@ -118,17 +118,17 @@ class GroupReader:
         places = [place for place, reading in enumerate(readings) if reading.contract.wordings]
         if len(places) < 2:
             return readings
-        told = [
-            {"name": readings[place].label, "rule": said.rule if said else "", "wording": groups[place].wording}
+        summaries = [
+            {"name": readings[place].label, "rule": answer.rule if answer else "", "wording": groups[place].wording}
             for place in places
-            for said in [answers[place]]
+            for answer in [answers[place]]
         ]
         try:
-            found = self._llm().ask("merge_groups", {"groups": told}, MergeAnswer, fingerprint="", node=NODE)
+            reply = self._llm().ask("merge_groups", {"groups": summaries}, MergeAnswer, fingerprint="", node=NODE)
         except (BudgetSpent, ChatUnreadable) as error:
             self.records.append({"note": f"wordings were not compared: {error}"})
             return readings
-        same = found.value.same
+        same = reply.value.same
         if sorted(number for numbers in same for number in numbers) != list(range(1, len(places) + 1)):
             self.records.append({"note": f"wordings were not merged: {same} does not name each group once"})
             return readings
@@ -159,18 +159,18 @@ class GroupReader:
 
 def corrected(group: Group, answer: GroupAnswer) -> tuple[Contract, str]:
     """The contract after an LLM's word on it, and what was decided where the two differ."""
-    own, said = group.contract, AnswerKind(answer.answer_kind)
+    own, kind = group.contract, AnswerKind(answer.answer_kind)
     if group.wording:
-        if KINDS[said].is_witnessed and answer.rule.strip():
-            return Contract(answer_kind=said, has_reference=False, wordings=(group.wording,)), "a task of its own"
+        if KINDS[kind].is_witnessed and answer.rule.strip():
+            return Contract(answer_kind=kind, has_reference=False, wordings=(group.wording,)), "a task of its own"
         return own, f"stays with the rows judged as {own.answer_kind.value}"
-    if said is own.answer_kind:
+    if kind is own.answer_kind:
         return own, ""
-    share = group.fits.get(said, 0.0)
-    candidates = _corrections(said) if own.has_reference and not own.labels else ()
-    if not candidates or said not in group.fits or share < ROWS_ALLOW:
+    share = group.fits.get(kind, 0.0)
+    candidates = _corrections(kind) if own.has_reference and not own.labels else ()
+    if not candidates or kind not in group.fits or share < ROWS_ALLOW:
         return own, (
-            f"the LLM reads {said.value}, {share:.0%} of the rows allow that: the rows win, {own.answer_kind.value}"
+            f"the LLM reads {kind.value}, {share:.0%} of the rows allow that: the rows win, {own.answer_kind.value}"
         )
     contract = next((each for each in candidates if each.carries == own.carries), candidates[-1])
     return contract, f"corrected from {own.answer_kind.value}: {share:.0%} of the rows allow it"

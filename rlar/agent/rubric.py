@@ -157,7 +157,7 @@ class JudgeWriter:
     def _judges(
         self, task: TaskSpec, criteria: Sequence[Criterion], forms: Sequence[Form], provenance: JsonObject
     ) -> Found:
-        told = {"writer": self.name, "model": self._endpoint.name, **provenance}
+        provenance = {"writer": self.name, "model": self._endpoint.name, **provenance}
         tools: list[ToolSpec] = []
         try:
             for form in forms:
@@ -167,7 +167,7 @@ class JudgeWriter:
                         criteria,
                         form=form,
                         with_reference=task.contract.has_reference,
-                        provenance=told,
+                        provenance=provenance,
                         **self._settings,
                     )
                 )
@@ -201,9 +201,9 @@ def _fooled(certificate: Certificate) -> bool:
 
 def _failures(certificate: Certificate) -> list[JsonObject]:
     """What the judge gave too much for, worst first."""
-    found = []
+    failures = []
     for check in certificate.checks:
         if check.name in REVISED_FOR and check.passed is False:
             for worst in check.details.get("worst", ()):
-                found.append({name: worst.get(name) for name in ("kind", "completion", "expected", "got", "why")})
-    return found
+                failures.append({name: worst.get(name) for name in ("kind", "completion", "expected", "got", "why")})
+    return failures

@@ -117,9 +117,9 @@ def _task(registry: Registry, task: JsonObject, outcome: JsonObject, steps: list
                 "spec": spec.model_dump(mode="json") if spec else {},
                 "certificate": certificate.model_dump(mode="json"),
                 "worst": [
-                    {"check": check.name, **found}
+                    {"check": check.name, **failure}
                     for check in certificate.checks
-                    for found in check.details.get("worst", [])[:3]
+                    for failure in check.details.get("worst", [])[:3]
                 ],
             }
         )

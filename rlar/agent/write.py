@@ -184,17 +184,17 @@ def _cross_checked(
     right = {
         row: [text for text in texts if " ".join(text.split()).casefold() not in shared] for row, texts in right.items()
     }
-    found = []
+    results = []
     for row, own in right.items():
         if not own:
             continue
         others = [text for other in also[row] if other != row for text in right.get(other, ())]
         all_right = [*own, *(text for text in others if not any(same_text(text, known) for known in own))]
         really_wrong = [text for text in wrong[row] if not any(same_text(text, known) for known in all_right)]
-        found.append(Witness(row_key=examples[row - 1].key, right=tuple(all_right), wrong=tuple(really_wrong), by=by))
+        results.append(Witness(row_key=examples[row - 1].key, right=tuple(all_right), wrong=tuple(really_wrong), by=by))
     reasons = "".join(f"; dropped {count} ({reason})" for reason, count in dropped.items())
-    note(f"witnesses: answers to {len(found)} of {len(examples)} rows proposed by {by}{reasons}")
-    return tuple(found)
+    note(f"witnesses: answers to {len(results)} of {len(examples)} rows proposed by {by}{reasons}")
+    return tuple(results)
 
 
 # ------------------------------------------------------------------------------------------ writing
@@ -397,7 +397,7 @@ class VerifierWriter:
         except SandboxError as error:
             work.notes.append(f"generate: candidates were not compared: {error}")
             return work.tools
-        found = []
+        specs = []
         for spec in tools:
             agreement = {
                 other.id: share
@@ -407,16 +407,16 @@ class VerifierWriter:
             if agreement:
                 note = {"probes": len(samples), "share_equal": agreement}
                 spec = spec.model_copy(update={"provenance": {**spec.provenance, "agreement": note}})
-            found.append(spec)
+            specs.append(spec)
         shares = [
-            share for spec in found for share in spec.provenance.get("agreement", {}).get("share_equal", {}).values()
+            share for spec in specs for share in spec.provenance.get("agreement", {}).get("share_equal", {}).values()
         ]
         if shares:
             work.notes.append(
-                f"generate: {len(found)} candidates of the same model, planned apart, agree on "
+                f"generate: {len(specs)} candidates of the same model, planned apart, agree on "
                 f"{min(shares):.0%} to {max(shares):.0%} of {len(samples)} probes, two by two"
             )
-        return found
+        return specs
 
     def _with_mode(self, spec: ToolSpec, samples: Sequence[Sample]) -> ToolSpec:
         """Warm where nothing is kept between calls. What fails on the first samples is left to the gate as it is."""
@@ -475,7 +475,7 @@ class _Work:
         if self.stopped:
             return None
         try:
-            found = self.llm.ask(prompt, variables, answer, fingerprint=self.task.fingerprint, node="generate")
+            reply = self.llm.ask(prompt, variables, answer, fingerprint=self.task.fingerprint, node="generate")
         except ChatUnreadable as error:
             self.notes.append(f"generate: no usable answer to {prompt}: {error}")
             return None
@@ -483,12 +483,12 @@ class _Work:
             self.stopped = str(error)
             self.notes.append(f"generate: stopped at {prompt}: {error}")
             return None
-        self.prompts[prompt] = found.prompt_hash
+        self.prompts[prompt] = reply.prompt_hash
         if tokens is not None:
-            tokens.calls += found.calls
-            tokens.input += found.input_tokens
-            tokens.output += found.output_tokens
-        return found.value
+            tokens.calls += reply.calls
+            tokens.input += reply.input_tokens
+            tokens.output += reply.output_tokens
+        return reply.value
 
     def shown(self) -> JsonObject:
         """What a writer sees of the task: a few rows, with the answers that were proposed to them."""
@@ -570,14 +570,14 @@ def failures_of(certificate: Certificate, task: TaskSpec) -> list[JsonObject]:
     The same for the same certificate on any machine: no measured times, so that an equal question is asked only once.
     """
     prompts = {example.id: example.text for example in task.examples}
-    found: list[JsonObject] = []
+    failures: list[JsonObject] = []
     shown = 0
     for check in certificate.checks:
         if check.passed is not False:
             continue
         if check.name == "latency":
             hangs = check.note if check.value is None else ""
-            found.append({"check": "latency", "why": "too slow, or it never ends" + (f": {hangs}" if hangs else "")})
+            failures.append({"check": "latency", "why": "too slow, or it never ends" + (f": {hangs}" if hangs else "")})
             continue
         entry: JsonObject = {"check": check.name, "why": check.note}
         if check.value is not None and check.threshold is not None:
@@ -601,8 +601,8 @@ def failures_of(certificate: Certificate, task: TaskSpec) -> list[JsonObject]:
             )
         if probes:
             entry["probes"] = probes
-        found.append(entry)
-    return found or [{"check": "admission", "why": "; ".join(certificate.reasons)}]
+        failures.append(entry)
+    return failures or [{"check": "admission", "why": "; ".join(certificate.reasons)}]
 
 
 def _reasons(certificate: Certificate) -> list[str]:

@@ -50,11 +50,11 @@ def eval_rewards_command(
         chosen = tuple(without) if without else ABLATIONS
         if unknown := set(chosen) - set(ABLATIONS):
             raise ConfigError(f"--without {', '.join(sorted(unknown))}: expected one of {', '.join(ABLATIONS)}")
-        found = evaluate_rewards(
+        result = evaluate_rewards(
             registry, [*data, *(more or [])], reference=reference, without=chosen, limit=limit, seed=seed,
             sandbox_tier=sandbox_tier, command=sys.argv, tell=tell,
         )  # fmt: skip
-        _report(found, report)
+        _report(result, report)
 
     guard(run)
 
@@ -103,13 +103,13 @@ def eval_gate_command(
     def run() -> None:
         from rlar.evals.gate import evaluate_gate
 
-        found = evaluate_gate(
+        result = evaluate_gate(
             dataset or (), registry=registry, data=data or (), tools=tool or (), rewrites=rewrites, seed=seed,
             seconds=max_seconds, command=sys.argv, tell=tell,
         )  # fmt: skip
-        tell(f"{found['killed']} of {found['counted']} verdict-changing mutants killed, "
-              f"{len(found['false_rejections'])} right tools rejected")  # fmt: skip
-        _report(found, report)
+        tell(f"{result['killed']} of {result['counted']} verdict-changing mutants killed, "
+              f"{len(result['false_rejections'])} right tools rejected")  # fmt: skip
+        _report(result, report)
 
     guard(run)
 

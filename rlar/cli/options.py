@@ -90,12 +90,12 @@ def options_of(model: type[BaseModel], *, shows_ranges: bool = False) -> list[in
     """A typer parameter for every field of the model that carries a rlar.config.Option."""
     from rlar.config import Option
 
-    found = []
+    options = []
     for name, field in model.model_fields.items():
         for mark in field.metadata:
             if isinstance(mark, Option):
-                found.append(_parameter(name, field, mark, shows_ranges=shows_ranges))
-    return found
+                options.append(_parameter(name, field, mark, shows_ranges=shows_ranges))
+    return options
 
 
 def _parameter(name: str, field: FieldInfo, mark: Option, *, shows_ranges: bool) -> inspect.Parameter:

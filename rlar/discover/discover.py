@@ -119,7 +119,8 @@ def discover(
     rows = sample.rows()
     facts = [describe(row) for row in rows]
     learned = min(len(rows), LEARNED_ROWS)
-    vectors = embed([asked_text(row) for row in rows[:learned]])
+    texts = [asked_text(row) for row in rows]
+    vectors = embed(texts[:learned])
     # One thread: sums in another order would make another router, and threads that wait for one another spin on a busy
     # machine. Only libraries that are there already are limited.
     import scipy.linalg  # noqa: F401
@@ -128,12 +129,11 @@ def discover(
 
     with threadpool_limits(limits=1):
         settled = _reuse(_settle(rows, facts, vectors, seed), known)
-        texts = [asked_text(row) for row in rows]
         _apply_wordings(settled, texts, known)
         readings = _read_groups(settled, rows, facts, texts, known, read) if read is not None else {}
         contracts = sorted({contract for contract in settled if contract is not None}, key=fingerprint)
         router = _learn(contracts, settled[:learned], facts[:learned], vectors, known, seed)
-        return _report(rows, facts, vectors, router, settled, known, readings, sample.seen)
+        return _report(rows, facts, texts, router, settled, known, readings, sample.seen)
 
 
 class _Sample:
@@ -394,27 +394,27 @@ def _read_groups(
 ) -> dict[Contract, GroupReading]:
     """Ask the reader about what is new; `settled` follows its answers. The readings by their contracts."""
     old = {task.contract for task in known}
-    found = sorted({contract for contract in settled if contract is not None and contract not in old}, key=fingerprint)
-    members = {contract: [row for row, own in enumerate(settled) if own == contract] for contract in found}
+    unread = sorted({contract for contract in settled if contract is not None and contract not in old}, key=fingerprint)
+    members = {contract: [row for row, own in enumerate(settled) if own == contract] for contract in unread}
     places = [row for row, own in enumerate(settled) if own in UNREFERENCED]
     worded = find_wordings([texts[row] for row in places], support=max(LEAST_WORDED, smallest_task(len(rows))))
-    groups = [_group(contract, "", members[contract], rows, facts) for contract in found]
+    groups = [_group(contract, "", members[contract], rows, facts) for contract in unread]
     for item in worded[: MOST_WORDINGS * max(1, len({contract for contract in settled if contract is not None}))]:
         own_rows = [places[row] for row in item.rows]
         usual = Counter(contract for row in own_rows if (contract := settled[row]) is not None).most_common(1)[0][0]
         groups.append(_group(usual, item.wording, own_rows, rows, facts))
     readings = read(groups) if groups else ()
     assert len(readings) == len(groups), (len(readings), len(groups))
-    told: dict[Contract, GroupReading] = {}
+    by_contract: dict[Contract, GroupReading] = {}
     for group, reading in zip(groups, readings, strict=True):
         if group.wording and not reading.contract.wordings:
             continue
-        told.setdefault(reading.contract, reading)
+        by_contract.setdefault(reading.contract, reading)
         if not group.wording and reading.contract != group.contract:
             for row in members[group.contract]:
                 settled[row] = reading.contract
-    _settle_wordings(settled, texts, [(wording, contract) for contract in told for wording in contract.wordings])
-    return told
+    _settle_wordings(settled, texts, [(wording, contract) for contract in by_contract for wording in contract.wordings])
+    return by_contract
 
 
 def _group(
@@ -452,10 +452,16 @@ def _reuse(settled: list[Contract | None], known: Sequence[TaskSpec]) -> list[Co
     return [joins.get(contract, contract) if contract is not None else None for contract in settled]
 
 
-def _likeness(found: Contract, known: Contract) -> float:
-    if found.has_reference and not known.has_reference:
+def _likeness(contract: Contract, known: Contract) -> float:
+    if contract.has_reference and not known.has_reference:
         return 0.0  # its tools were chosen without references
-    if (found.answer_kind, found.target_language, found.programming_language, found.carries, found.wordings) != (
+    if (
+        contract.answer_kind,
+        contract.target_language,
+        contract.programming_language,
+        contract.carries,
+        contract.wordings,
+    ) != (
         known.answer_kind,
         known.target_language,
         known.programming_language,
@@ -463,12 +469,12 @@ def _likeness(found: Contract, known: Contract) -> float:
         known.wordings,
     ):
         return 0.0
-    if not found.labels and not known.labels:
+    if not contract.labels and not known.labels:
         return 1.0
-    if not found.labels or not known.labels:
+    if not contract.labels or not known.labels:
         return 0.0
-    shared, every = set(found.labels) & set(known.labels), set(found.labels) | set(known.labels)
-    if set(found.labels) <= set(known.labels) and len(found.labels) >= 2:
+    shared, every = set(contract.labels) & set(known.labels), set(contract.labels) | set(known.labels)
+    if set(contract.labels) <= set(known.labels) and len(contract.labels) >= 2:
         return 0.9
     likeness = len(shared) / len(every)
     return likeness if likeness >= SAME_LABELS and len(shared) >= 2 else 0.0
@@ -517,17 +523,14 @@ def _hinted_kinds(settled: Sequence[Contract | None], facts: Sequence[Facts]) ->
 def _report(
     rows: Sequence[Example],
     facts: Sequence[Facts],
-    vectors: Vectors,
+    texts: Sequence[str],
     router: RowRouter,
     settled: Sequence[Contract | None],
     known: Sequence[TaskSpec],
     readings: Mapping[Contract, GroupReading],
     seen: int,
 ) -> Discovery:
-    texts = [asked_text(row) for row in rows]
-    first, rest = texts[: len(vectors)], texts[len(vectors) :]
-    assigned = router.assign_described(facts[: len(vectors)], vectors, first)
-    assigned += router.assign_described(facts[len(vectors) :], embed(rest), rest) if rest else []
+    assigned = router.assign_described(facts, texts)
     members: dict[str, list[int]] = defaultdict(list)
     for position, assignment in enumerate(assigned):
         if assignment.fingerprint is not None:
@@ -539,8 +542,8 @@ def _report(
         own = members.get(name) or [row for row in range(len(settled)) if settled[row] == contract]
         # Rows that bring their reference make better probes.
         shown = sorted(own, key=lambda position: (not facts[position].has_reference, position))[:EXAMPLES]
-        told = readings.get(contract, GroupReading(contract))
-        label = earlier[name].label if name in earlier else told.label or task_label(contract)
+        reading = readings.get(contract, GroupReading(contract))
+        label = earlier[name].label if name in earlier else reading.label or task_label(contract)
         inferred = f"{task_description(contract)} Seen in {len(own)} of {len(rows)} rows looked at."
         tasks.append(
             TaskSpec(
@@ -548,9 +551,9 @@ def _report(
                 label=label,
                 contract=contract,
                 rows=len(own),
-                description=f"{told.description} {inferred}".strip(),
+                description=f"{reading.description} {inferred}".strip(),
                 examples=tuple(rows[position] for position in shown),
-                criteria=told.criteria,
+                criteria=reading.criteria,
             )
         )
     tasks.sort(key=lambda task: (-task.rows, task.fingerprint))

@@ -71,14 +71,14 @@ def label_sets(
         np.add.at(votes[:, number], group.rows, 1.0)
     owner = np.where(votes.any(axis=1), votes.argmax(axis=1), -1)
     _absorb(owner, groups, vectors, answers)
-    found: list[tuple[str, ...] | None] = [None] * len(answers)
+    chosen: list[tuple[str, ...] | None] = [None] * len(answers)
     for number in range(len(groups)):
         members = np.flatnonzero(owner == number).tolist()
         final = _lasting_labels([answers[row] for row in members])
         if len(final) >= 2:
             for row in members:
-                found[row] = final if answers[row] in final else None
-    return found
+                chosen[row] = final if answers[row] in final else None
+    return chosen
 
 
 def _named_sets(answers: Sequence[str], prompts: Sequence[str]) -> dict[tuple[str, ...], list[npt.NDArray[np.int64]]]:
@@ -104,12 +104,12 @@ def _named_sets(answers: Sequence[str], prompts: Sequence[str]) -> dict[tuple[st
         named = frozenset(phrases & recurring)
         if len(named) >= 2 and answer in named:
             listing.setdefault(named, []).append(row)
-    found: dict[tuple[str, ...], list[npt.NDArray[np.int64]]] = {}
+    named_rows: dict[tuple[str, ...], list[npt.NDArray[np.int64]]] = {}
     for rows in listing.values():
         labels = tuple(sorted({answers[row] for row in rows}))
         if len(labels) >= 2 and len(rows) >= max(MIN_NAMED_ROWS, 1.3 * len(labels)):
-            found.setdefault(labels, []).append(np.array(rows))
-    return found
+            named_rows.setdefault(labels, []).append(np.array(rows))
+    return named_rows
 
 
 def _absorb(owner: npt.NDArray[np.int64], groups: Sequence[_Group], vectors: Vectors, answers: Sequence[str]) -> None:

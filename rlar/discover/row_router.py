@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,11 @@ ROWS_PER_TASK = 500
 PENALTY = 0.3
 CENTROIDS = 12
 _BATCH = 512
+LEAST_WEIGHT = 0.7
+"""What is left of a fit where the model finds the prompt least like the task's."""
+SAME_FIT = 0.93
+"""Share of a row's best fit from which a task still is what the row says."""
+MOST_SHARES = 4096
 
 
 class RowRouter:
@@ -67,6 +72,7 @@ class RowRouter:
         ]
         # Of two wordings that a prompt has, the longer one says more.
         self._worded.sort(key=lambda item: (-len(item[0]), item[0]))
+        self._known_shares: dict[tuple[int, bool], tuple[Contract, list[tuple[int, float]]]] = {}
         place = {contract: index for index, contract in enumerate(self.contracts)}
         flipped = [
             contract.model_copy(update={"has_reference": not contract.has_reference}) for contract in self.contracts
@@ -163,27 +169,34 @@ class RowRouter:
 
     def assign_parsed(self, rows: Sequence[Parsed]) -> list[Assignment]:
         """`assign`; what is parsed on the way stays with the rows."""
-        found: list[Assignment] = []
-        for start in range(0, len(rows), _BATCH):
-            batch = rows[start : start + _BATCH]
-            found += self.assign_described(
-                [describe(row.example, row) for row in batch],
-                embed([row.asked for row in batch]),
-                [row.asked for row in batch],
-            )
-        return found
+        return self.assign_described([describe(row.example, row) for row in rows], [row.asked for row in rows])
 
-    def assign_described(self, facts: Sequence[Facts], vectors: Vectors, asked: Sequence[str]) -> list[Assignment]:
-        """`assign` for rows whose facts, prompt vectors and asked texts are at hand."""
+    def assign_described(self, facts: Sequence[Facts], prompts: Sequence[str]) -> list[Assignment]:
+        """`assign` for rows whose facts are at hand, with what their prompts ask.
+
+        Most rows say by themselves what they are; only the prompts of the others are compared with those of the tasks.
+        """
         if not self.contracts:
-            return [Assignment(fingerprint=None, confidence=0.0, reason="no task is known yet") for _ in facts]
-        scores = (vectors @ self._weights[:-1] + self._weights[-1]) * self._scale
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        probabilities = scores / scores.sum(axis=1, keepdims=True)
-        return [
-            self._by_wording(facts[row], asked[row]) or self._decide(facts[row], probabilities[row], vectors[row])
-            for row in range(len(facts))
-        ]
+            return [_unknown(0.0, "no task is known yet") for _ in facts]
+        assignments: list[Assignment | None] = []
+        open_rows: list[tuple[int, _Evidence]] = []
+        for row, own in enumerate(facts):
+            assignment = self._by_wording(own, prompts[row])
+            if assignment is None:
+                evidence = self._evidence(own)
+                assignment = self._by_evidence(evidence)
+                if assignment is None:
+                    open_rows.append((row, evidence))
+            assignments.append(assignment)
+        for start in range(0, len(open_rows), _BATCH):
+            batch = open_rows[start : start + _BATCH]
+            vectors = embed([prompts[row] for row, _ in batch])
+            scores = (vectors @ self._weights[:-1] + self._weights[-1]) * self._scale
+            scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+            probabilities = scores / scores.sum(axis=1, keepdims=True)
+            for (row, evidence), own_probabilities, vector in zip(batch, probabilities, vectors, strict=True):
+                assignments[row] = self._by_model(evidence, own_probabilities, vector)
+        return [assignment for assignment in assignments if assignment is not None]
 
     def _is_near(self, index: int, vector: Vectors, quantile: int) -> bool:
         """Whether a prompt is as near to a task as its left-out rows are: the nearest 98% (quantile 0) or 80% (1)."""
@@ -191,39 +204,57 @@ class RowRouter:
         nearness = float((own @ vector).max()) if len(own) else 0.0
         return nearness >= float(self._reach[index, quantile])
 
-    def _by_wording(self, facts: Facts, asked: str) -> Assignment | None:
+    def _by_wording(self, facts: Facts, prompt: str) -> Assignment | None:
         """The task whose wording a row without a reference has, if any."""
         if not self._worded or (facts.has_reference and facts.shape is not Shape.NONE):
             return None
-        text = normal_text(asked)
+        text = normal_text(prompt)
         for wording, index in self._worded:
             if matches(wording, text):
                 return self._assigned(index, 0.97, "its prompt has the task's wording")
         return None
 
-    def _decide(self, facts: Facts, probabilities: Vectors, vector: Vectors) -> Assignment:
+    def _evidence(self, facts: Facts) -> _Evidence:
         own = guesses(facts)
-        fits = self._fits(own, facts)
-        if facts.has_reference and facts.shape is not Shape.NONE:
-            return self._decide_by_reference(own, fits, probabilities, vector)
-        return self._decide_by_prompt(facts, own, fits, probabilities, vector)
+        return _Evidence(facts, own, self._fits(own, facts), facts.has_reference and facts.shape is not Shape.NONE)
+
+    def _by_evidence(self, evidence: _Evidence) -> Assignment | None:
+        """What the model could not change, whatever it says of the prompt; None where it has a say."""
+        fits, top = evidence.fits, evidence.own[0]
+        if not evidence.by_reference:
+            certain = [index for index, sure in fits.items() if sure >= SAME_FIT * top.fit]
+            if len(certain) != 1 or _is_open(top.contract):
+                return None
+            return self._assigned(certain[0], fits[certain[0]], "its prompt says how it is judged")
+        if not fits:
+            return _unknown(0.0, f"looks like {task_label(top.contract)}, which no known task is")
+        best = max(fits, key=fits.__getitem__)
+        sure = fits[best]
+        if any(other * 1.0001 >= LEAST_WEIGHT * sure for index, other in fits.items() if index != best):
+            return None
+        if sure >= SAME_FIT * top.fit:
+            return self._assigned(best, min(0.99, 0.3 + 0.7 * sure), "its reference and prompt fit")
+        return None
+
+    def _by_model(self, evidence: _Evidence, probabilities: Vectors, vector: Vectors) -> Assignment:
+        if evidence.by_reference:
+            return self._decide_by_reference(evidence.own, evidence.fits, probabilities, vector)
+        return self._decide_by_prompt(evidence.facts, evidence.own, evidence.fits, probabilities, vector)
 
     def _decide_by_reference(
         self, own: tuple[Guess, ...], fits: dict[int, float], probabilities: Vectors, vector: Vectors
     ) -> Assignment:
         top = own[0]
-        if not fits:
-            return _unknown(0.0, f"looks like {task_label(top.contract)}, which no known task is")
         most = max(float(probabilities[index]) for index in fits) or 1.0
         best = max(
             fits,
             key=lambda index: (
-                fits[index] * (0.7 + 0.3 * float(probabilities[index]) / most),
+                fits[index] * (LEAST_WEIGHT + (1 - LEAST_WEIGHT) * float(probabilities[index]) / most),
                 self.fingerprints[index],
             ),
         )
         sure, likely = fits[best], float(probabilities[best])
-        if sure >= 0.93 * top.fit:
+        if sure >= SAME_FIT * top.fit:
             return self._assigned(best, min(0.99, 0.3 + 0.7 * sure), "its reference and prompt fit")
         one, other = top.contract.answer_kind, self.contracts[best].answer_kind
         kin = one != other and KINDS[one].near == KINDS[other].near != ""
@@ -242,7 +273,7 @@ class RowRouter:
         self, facts: Facts, own: tuple[Guess, ...], fits: dict[int, float], probabilities: Vectors, vector: Vectors
     ) -> Assignment:
         top = own[0]
-        top_known = [index for index, sure in fits.items() if sure >= 0.93 * top.fit]
+        top_known = [index for index, sure in fits.items() if sure >= SAME_FIT * top.fit]
         if top_known and not _is_open(top.contract):
             best = max(top_known, key=lambda index: (float(probabilities[index]), self.fingerprints[index]))
             return self._assigned(best, fits[best], "its prompt says how it is judged")
@@ -277,29 +308,52 @@ class RowRouter:
 
     def _fits(self, own: tuple[Guess, ...], facts: Facts) -> dict[int, float]:
         """Task index -> fit, for the tasks that the row does not contradict."""
-        found: dict[int, float] = {}
+        fits: dict[int, float] = {}
         for guess in own:
-            for index in self._by_kind.get(guess.contract.answer_kind, ()):
-                share = same_task(guess, self.contracts[index])
-                if share > 0:
-                    found[index] = max(found.get(index, 0.0), guess.fit * share)
+            for index, share in self._shares(guess):
+                fits[index] = max(fits.get(index, 0.0), guess.fit * share)
         if self._by_label and facts.has_reference and facts.shape is not Shape.LONG and not facts.answers_option:
             for index in self._by_label.get(label_of(facts), ()):
-                found[index] = max(found.get(index, 0.0), 0.87)
+                fits[index] = max(fits.get(index, 0.0), 0.87)
         for index, twin in self._twins:
             # Of two tasks that differ only in having references the row's own kind wins.
-            if index in found and twin in found and self.contracts[index].has_reference != facts.has_reference:
-                del found[index]
-        return found
+            if index in fits and twin in fits and self.contracts[index].has_reference != facts.has_reference:
+                del fits[index]
+        return fits
+
+    def _shares(self, guess: Guess) -> list[tuple[int, float]]:
+        """The known tasks that a guess could mean, and how far."""
+        # By identity: contracts of guesses are made once and kept, and hashing one takes longer than all the rest.
+        key = id(guess.contract), guess.fit < FIRM
+        known = self._known_shares.get(key)
+        if known is not None and known[0] is guess.contract:
+            return known[1]
+        shares = [
+            (index, share)
+            for index in self._by_kind.get(guess.contract.answer_kind, ())
+            if (share := same_task(guess, self.contracts[index])) > 0
+        ]
+        if len(self._known_shares) < MOST_SHARES:
+            self._known_shares[key] = guess.contract, shares
+        return shares
 
     def _assigned(self, index: int, confidence: float, reason: str) -> Assignment:
-        return Assignment.model_construct(
-            fingerprint=self.fingerprints[index], confidence=round(float(confidence), 4), reason=reason
-        )
+        return Assignment(fingerprint=self.fingerprints[index], confidence=round(float(confidence), 4), reason=reason)
+
+
+class _Evidence(NamedTuple):
+    """What a row says by itself."""
+
+    facts: Facts
+    own: tuple[Guess, ...]
+    """Best first."""
+    fits: dict[int, float]
+    """Task index -> fit."""
+    by_reference: bool
 
 
 def _unknown(confidence: float, reason: str) -> Assignment:
-    return Assignment.model_construct(fingerprint=None, confidence=round(min(1.0, float(confidence)), 4), reason=reason)
+    return Assignment(fingerprint=None, confidence=round(min(1.0, float(confidence)), 4), reason=reason)
 
 
 def _is_open(contract: Contract) -> bool:
@@ -388,7 +442,7 @@ def _centroids(
     """Centroids of every task, who owns them, and how near its left-out rows come: (2%, 20%) quantiles a task."""
     from sklearn.cluster import KMeans
 
-    found: list[Vectors] = []
+    blocks: list[Vectors] = []
     belongs: list[int] = []
     reach = np.zeros((count, 2), dtype=np.float32)
     for index in range(count):
@@ -411,6 +465,6 @@ def _centroids(
         )
         near = (vectors[left] @ centers.T).max(axis=1)
         reach[index] = np.round(np.quantile(near, (0.02, 0.2)), 4)
-        found.append(centers)
+        blocks.append(centers)
         belongs += [index] * len(centers)
-    return np.vstack(found), np.array(belongs, dtype=np.int64), reach
+    return np.vstack(blocks), np.array(belongs, dtype=np.int64), reach

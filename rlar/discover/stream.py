@@ -15,9 +15,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 
 from rlar.discover.row_router import RowRouter
 from rlar.errors import RlarError
@@ -56,12 +57,12 @@ def route_rows(router: RowRouter, examples: Sequence[Example]) -> list[RoutedRow
     """Task and binding of every row, in order; each row is decided by itself."""
     contracts = dict(zip(router.fingerprints, router.contracts, strict=True))
     rows = [Parsed(example) for example in examples]
-    found = []
+    routed = []
     for row, assignment in zip(rows, router.assign_parsed(rows), strict=True):
         name = assignment.fingerprint
         binding = bind(row.example, contracts[name], row) if name is not None else {}
-        found.append(RoutedRow(row.example.key, row.example.prompt_key, name, assignment.confidence, binding))
-    return found
+        routed.append(RoutedRow(row.example.key, row.example.prompt_key, name, assignment.confidence, binding))
+    return routed
 
 
 def assign_stream(router: RowRouter, examples: Iterable[Example], *, workers: int = 1) -> Iterator[RoutedRow]:
@@ -107,14 +108,16 @@ def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
 
 
 def pack_rows(examples: Sequence[Example]) -> bytes:
-    """Examples as plain values in JSON; the origin stays behind."""
-    return to_json(
+    """Examples as plain values, a line each; the origin stays behind."""
+    return b"\n".join(
         [
-            (
-                example.id,
-                [(message.role, message.content) for message in example.prompt],
-                example.references,
-                example.columns,
+            _line(
+                (
+                    example.id,
+                    [(message.role, message.content) for message in example.prompt],
+                    example.references,
+                    example.columns,
+                )
             )
             for example in examples
         ]
@@ -126,13 +129,26 @@ def unpack_rows(data: bytes) -> list[Example]:
     return [
         Example(
             id=identity,
-            prompt=tuple([Message.model_construct(role=role, content=content) for role, content in prompt]),
+            prompt=tuple([Message(role=role, content=content) for role, content in prompt]),
             reference=references[0] if references else None,
             references=tuple(references),
             columns=columns,
         )
-        for identity, prompt, references, columns in json.loads(data)
+        for identity, prompt, references, columns in map(_values, data.split(b"\n"))
     ]
+
+
+def _line(values: Any) -> bytes:
+    """One row in JSON. orjson writes infinities as null, so what has a null goes the slow way, marked by a blank."""
+    try:
+        data = orjson.dumps(values)
+    except TypeError:  # an integer past 64 bits, a lone surrogate
+        return b" " + to_json(values)
+    return b" " + to_json(values) if b"null" in data else data
+
+
+def _values(line: bytes) -> Any:
+    return json.loads(line) if line.startswith(b" ") else orjson.loads(line)
 
 
 def _unpacked(future: Future[bytes | End], rows: str) -> Iterator[RoutedRow]:
@@ -141,10 +157,10 @@ def _unpacked(future: Future[bytes | End], rows: str) -> Iterator[RoutedRow]:
         fate = f"ended (exit code {reply.code})"
         if reply.signal:
             fate = f"was killed by {reply.signal}" + (" (out of memory?)" if reply.signal == "SIGKILL" else "")
-        said = f": {reply.line}" if reply.line else ""
-        raise RlarError(f"a process that assigned rows {rows} {fate}{said}; run again, what is done stays done")
-    for values in json.loads(reply):
-        yield RoutedRow._make(values)
+        last_line = f": {reply.line}" if reply.line else ""
+        raise RlarError(f"a process that assigned rows {rows} {fate}{last_line}; run again, what is done stays done")
+    for row_key, prompt_key, name, confidence, binding in map(_values, reply.split(b"\n")):
+        yield RoutedRow(row_key, prompt_key, name or None, confidence, binding)
 
 
 def _packed(router: RowRouter) -> tuple[bytes, bytes]:
@@ -173,4 +189,5 @@ def unpack_router(contracts: bytes, arrays: bytes) -> RowRouter:
 
 def serve(router: RowRouter, packed: bytes) -> bytes:
     """What a worker answers to a chunk: `route_rows` of it, packed."""
-    return to_json(route_rows(router, unpack_rows(packed)))
+    rows = route_rows(router, unpack_rows(packed))
+    return b"\n".join([_line((row.row_key, row.prompt_key, row.fingerprint or "", *row[3:])) for row in rows])

@@ -44,16 +44,16 @@ def evaluate_discovery(
         raise DatasetError(f"{key}: names none of the rows by `id`")
     if limit and len(rows) > limit:
         rows = [rows[index * len(rows) // limit] for index in range(limit)]
-    found = discover(rows, seed=seed)
-    assigned = found.router.assign(rows)
+    discovery = discover(rows, seed=seed)
+    assigned = discovery.router.assign(rows)
     names = [truth[row.id] for row in rows]
     scores, tasks = score_assignments(names, [each.fingerprint for each in assigned])
-    labels = {task.fingerprint: task.label for task in found.tasks}
+    labels = {task.fingerprint: task.label for task in discovery.tasks}
     for row in tasks:
         row["wrong"] = labels.get(row["wrong"], row["wrong"])
     record = make_record("discovery", command=command, seed=seed, data=[{"name": Path(path).name, "rows": len(rows)} for path in dataset])  # fmt: skip
-    lines = [f"{len(rows)} rows with a key; {len(found.tasks)} tasks discovered for {len(set(names))} true ones."]
-    left_out = _left_out(rows, names, found, assigned, seed) if leave_out else []
+    lines = [f"{len(rows)} rows with a key; {len(discovery.tasks)} tasks discovered for {len(set(names))} true ones."]
+    left_out = _left_out(rows, names, discovery, assigned, seed) if leave_out else []
     return {"record": record, "scores": scores, "tasks": tasks, "left_out": left_out, "lines": lines}
 
 
@@ -93,11 +93,11 @@ def score_assignments(truth: Sequence[str], found: Sequence[str | None]) -> tupl
 
 
 def _truth(key: str | Path, column: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    partners: dict[str, str] = {}
     for raw in read_objects([key]):
         if isinstance(raw, RawRow) and raw.row.get("key_confidence") != "low" and raw.row.get(column):
-            found[str(raw.row.get("id"))] = str(raw.row[column])
-    return found
+            partners[str(raw.row.get("id"))] = str(raw.row[column])
+    return partners
 
 
 def _left_out(
@@ -111,10 +111,10 @@ def _left_out(
         others = [row for row, each in zip(rows, names, strict=True) if each != name]
         if not others:
             continue
-        found = discover(others, seed=seed)
-        their_kinds = {task.fingerprint: task.contract.answer_kind for task in found.tasks}
+        discovery = discover(others, seed=seed)
+        their_kinds = {task.fingerprint: task.contract.answer_kind for task in discovery.tasks}
         unknown = same = wrong = 0
-        for index, now in zip(mine, found.router.assign([rows[index] for index in mine]), strict=True):
+        for index, now in zip(mine, discovery.router.assign([rows[index] for index in mine]), strict=True):
             before = assigned[index].fingerprint
             if now.fingerprint is None:
                 unknown += 1

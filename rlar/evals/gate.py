@@ -27,7 +27,7 @@ from rlar.gate.probes import make_probes
 from rlar.kinds import candidates, library_class
 from rlar.kinds.bind import bind
 from rlar.rows.read import RowStats, usable_rows
-from rlar.tool import LibraryTool, Resources
+from rlar.tool import LibraryTool, Resources, RewardTool
 from rlar.tools.library import library_spec
 from rlar.types import Certificate, JsonObject, Sample, TaskSpec
 
@@ -44,6 +44,8 @@ class _Case:
     """What tells a mutant from its original: labelled completions first."""
     labelled: int
     """How many of the witnesses are labelled completions."""
+    seconds: float
+    """What scoring all of them may take."""
 
 
 def evaluate_gate(
@@ -87,9 +89,9 @@ def evaluate_gate(
                 left_out.append(f"{name} on {task.label}")
                 continue
             case = _case(name, task, witnesses.get(task.fingerprint, []), resources, policy, seed)
-            row, found = _one(case, resources, policy, rewrites=rewrites, seed=seed)
+            row, results = _one(case, resources, policy, rewrites=rewrites, seed=seed)
             rows.append(row)
-            mutants += found
+            mutants += results
             by_labels = f" ({row['labelled_killed']} of {row['labelled_counted']} by labels)" if sets else ""
             tell(
                 f"{name} on {task.label}: {row['killed']} of {row['counted']} killed{by_labels}, {row['seconds']:.0f} s"
@@ -127,8 +129,8 @@ def _tasks(
         known = {row.key for row in rows}
         # Rows of two files may have one id; the row itself says which it is.
         more = {item.example.key: item.example for item in items if item.example.key not in known}
-        found = discover([*rows, *(row.model_copy(update={"id": key}) for key, row in more.items())], seed=seed)
-        return list(found.tasks), found.router
+        discovery = discover([*rows, *(row.model_copy(update={"id": key}) for key, row in more.items())], seed=seed)
+        return list(discovery.tasks), discovery.router
     from rlar.registry.registry import Registry
 
     with Registry.open(registry, readonly=True) as opened:
@@ -139,7 +141,7 @@ def _tasks(
 def _witnesses(items: Sequence[Item], tasks: Sequence[TaskSpec], router: RowRouter | None) -> dict[str, list[Sample]]:
     """Labelled completions by the fingerprint of the task that their rows belong to, an item's one after the other."""
     contracts = {task.fingerprint: task.contract for task in tasks}
-    found: dict[str, list[Sample]] = {}
+    witnesses: dict[str, list[Sample]] = {}
     assigned = router.assign([item.example for item in items]) if router is not None else []
     for item, assignment in zip(items, assigned, strict=False):
         fingerprint = assignment.fingerprint
@@ -149,8 +151,8 @@ def _witnesses(items: Sequence[Item], tasks: Sequence[TaskSpec], router: RowRout
         binding = bind(item.example, contract)
         for text, label in zip(item.responses, item.labels, strict=True):
             if label is not None:
-                found.setdefault(fingerprint, []).append(Sample.of(item.example, text, binding))
-    return found
+                witnesses.setdefault(fingerprint, []).append(Sample.of(item.example, text, binding))
+    return witnesses
 
 
 def _by_labels(mutants: Sequence[JsonObject]) -> JsonObject:
@@ -173,17 +175,17 @@ def _pairs(
 
     A second task of a kind shows the same checks again; labelled completions of it are other evidence.
     """
-    found: dict[tuple[str, str], tuple[TaskSpec, str]] = {}
+    pairs: dict[tuple[str, str], tuple[TaskSpec, str]] = {}
     for task in sorted(tasks, key=lambda each: (each.fingerprint not in witnesses, -each.rows, each.fingerprint)):
         kind = task.contract.answer_kind
         for name in candidates(kind):
             if (tools and name not in tools) or library_class(name).role == "guard":
                 continue
             if task.fingerprint in witnesses or not any(
-                (tool, other.contract.answer_kind) == (name, kind) for other, tool in found.values()
+                (tool, other.contract.answer_kind) == (name, kind) for other, tool in pairs.values()
             ):
-                found[name, task.fingerprint] = (task, name)
-    return sorted(found.values(), key=lambda pair: (library_class(pair[1]).runs == "sandbox", pair[1]))
+                pairs[name, task.fingerprint] = (task, name)
+    return sorted(pairs.values(), key=lambda pair: (library_class(pair[1]).runs == "sandbox", pair[1]))
 
 
 def _case(
@@ -196,7 +198,7 @@ def _case(
     samples = [probe.sample for probe in probes.probes if not probe.may_loop]
     most = 48 if tool.runs == "sandbox" else MOST_WITNESSES
     given = _spread(labelled, most)
-    return _Case(tool, task, (*given, *_spread(samples, most)), len(given))
+    return _Case(tool, task, (*given, *_spread(samples, most)), len(given), 2 * budget.seconds)
 
 
 def _spread(samples: Sequence[Sample], most: int) -> list[Sample]:
@@ -212,10 +214,10 @@ def _one(
     started = time.monotonic()
     slow = case.tool.runs == "sandbox"
     unmutated = _certify(case, case.tool, resources, policy, seed)
-    expected = list(verdicts(case.tool, case.witnesses))
+    expected = verdicts(case.tool, case.witnesses, case.seconds)
     chosen = wrapped(case.tool) + rewritten(case.tool, resources, count=rewrites // 3 if slow else rewrites, seed=seed)
-    found = [_try(case, mutant, expected, resources, policy, seed) for mutant in chosen]
-    counted = [each for each in found if each["verdict"] in ("killed", "survived")]
+    results = [_try(case, mutant, expected, resources, policy, seed) for mutant in chosen]
+    counted = [each for each in results if each["verdict"] in ("killed", "survived")]
     row: JsonObject = {
         "tool": case.tool.name,
         "task": case.task.label,
@@ -230,7 +232,7 @@ def _one(
         "labelled": case.labelled,
         "seconds": round(time.monotonic() - started, 1),
     }
-    return row, found
+    return row, results
 
 
 def _try(
@@ -246,11 +248,14 @@ def _try(
     if tool is None:
         return {**base, "verdict": "cannot be made", "why": problem}
     graded = case.tool.role == "quality"
-    found = [_differs(one, other, graded) for one, other in zip(expected, verdicts(tool, case.witnesses), strict=True)]
-    changed = sum(found)
+    differs = [
+        _differs(one, other, graded)
+        for one, other in zip(expected, verdicts(tool, case.witnesses, case.seconds), strict=True)
+    ]
+    changed = sum(differs)
     if not changed:
         return {**base, "verdict": "no change", "why": ""}
-    base |= {"changed": changed, "changed_labelled": sum(found[: case.labelled])}
+    base |= {"changed": changed, "changed_labelled": sum(differs[: case.labelled])}
     certificate = _certify(case, tool, resources, policy, seed)
     if certificate.admitted:
         return {**base, "verdict": "survived", "why": f"changes {changed} of {len(expected)}"}
@@ -264,9 +269,6 @@ def _differs(one: tuple[str, float | None], other: tuple[str, float | None], gra
     return abs(one[1] - other[1]) >= GRADED_CHANGE if graded else (one[1] >= 0.5) != (other[1] >= 0.5)
 
 
-def _certify(case: _Case, tool: object, resources: Resources, policy: GatePolicy, seed: int) -> Certificate:
-    from rlar.tool import RewardTool
-
-    assert isinstance(tool, RewardTool), tool
+def _certify(case: _Case, tool: RewardTool, resources: Resources, policy: GatePolicy, seed: int) -> Certificate:
     elsewhere = resources.shared("certify.elsewhere", OtherProcess)
     return certify(tool, case.task, policy=policy, seed=seed, reload=None, elsewhere=elsewhere)

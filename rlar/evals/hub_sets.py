@@ -40,10 +40,10 @@ class HubName(NamedTuple):
 
 def parse_name(text: str) -> HubName:
     """The parts of a name. Raises DatasetError."""
-    found = _NAME.fullmatch(text)
-    if found is None:
+    match = _NAME.fullmatch(text)
+    if match is None:
         raise DatasetError(f"{text}: expected hf:org/name, hf:org/name@revision or hf:org/name@revision:split")
-    return HubName(found["repo"], found["revision"], found["split"])
+    return HubName(match["repo"], match["revision"], match["split"])
 
 
 def load_sets(
@@ -68,16 +68,16 @@ def load_sets(
     path = Path(source)
     if not path.is_dir():
         return [load_files([path], reference=reference, limit=limit)]
-    found = sorted(file for file in path.iterdir() if file.is_file() and file.name.lower().endswith(SUFFIXES))
-    if not found:
+    usable = sorted(file for file in path.iterdir() if file.is_file() and file.name.lower().endswith(SUFFIXES))
+    if not usable:
         raise DatasetError(f"{path}: no file in this folder ends in {', '.join(SUFFIXES)}")
-    return [load_files([file], reference=reference, limit=limit) for file in found]
+    return [load_files([file], reference=reference, limit=limit) for file in usable]
 
 
 def record_of(data: LabelledSet, *, limit: int = 0) -> dict[str, Any]:
     """What a result says about a set that it was measured on."""
-    found = {"name": data.name, "sha256": data.sha256, "layout": data.layout, "items": len(data.items), "limit": limit}
-    return {**found, "source": data.path, "revision": data.revision} if data.revision else found
+    facts = {"name": data.name, "sha256": data.sha256, "layout": data.layout, "items": len(data.items), "limit": limit}
+    return {**facts, "source": data.path, "revision": data.revision} if data.revision else facts
 
 
 def download(name: HubName, *, endpoint: str | None = None) -> tuple[str, list[Path]]:

@@ -86,8 +86,8 @@ def measure(data: LabelledSet, scores: Sequence[Scores], *, failed: float = 0.0,
 def credits_of(item: Item, scores: Scores) -> tuple[float, float] | None:
     """Credit and weight of one item by itself; None for metrics that need several items."""
     if item.metric == "pairs":
-        found = metrics.pairs_of(item.labels, scores)
-        return (found.credit, float(found.pairs)) if found.pairs else None
+        pairs = metrics.pairs_of(item.labels, scores)
+        return (pairs.credit, float(pairs.pairs)) if pairs.pairs else None
     if item.metric == "best_of":
         return metrics.best_of(scores), 1.0
     if item.metric == "matrix":
@@ -101,10 +101,10 @@ def _part(items: Sequence[Item], scores: Sequence[Scores], seed: int) -> _Part |
         return _pooled(items, scores, seed)
     if metric == "ties":
         return _ties(items, scores, seed)
-    found = [credit for item, row in zip(items, scores, strict=True) if (credit := credits_of(item, row)) is not None]
-    if not found:
+    credits = [credit for item, row in zip(items, scores, strict=True) if (credit := credits_of(item, row)) is not None]
+    if not credits:
         return None
-    table = np.asarray(found)
+    table = np.asarray(credits)
     drawn = metrics.resamples(len(table), ROUNDS, seed)
     credit, weight = table[:, 0][drawn].sum(axis=1), table[:, 1][drawn].sum(axis=1)
     return _Part(credit / weight, weight)
@@ -122,11 +122,11 @@ def _pooled(items: Sequence[Item], scores: Sequence[Scores], seed: int) -> _Part
     if not known or len({label for label, _ in known}) < 2:
         return None
     labels, values = np.asarray(known, dtype=float).T
-    found = metrics.pooled_accuracy(labels, values)
-    draws = [found]
+    accuracy = metrics.pooled_accuracy(labels, values)
+    draws = [accuracy]
     for indices in metrics.resamples(len(labels), ROUNDS // 4, seed)[1:]:
         draws.append(metrics.pooled_accuracy(labels[indices], values[indices]))
-    out = np.asarray([found if draw is None else draw for draw in draws], dtype=float)
+    out = np.asarray([accuracy if draw is None else draw for draw in draws], dtype=float)
     pairs = float((labels[:, None] > labels[None, :]).sum())
     return _Part(out, np.full(len(out), pairs))
 
@@ -169,8 +169,8 @@ def _whole(layout: str, parts: Mapping[str, _Part]) -> Floats:
         names = [name for names in metrics.SECTIONS.values() for name in names if name in values]
         if len(names) == len(values):
             rows = zip(*(values[name] for name in names), strict=True)
-            found = [metrics.section_scores(dict(zip(names, row, strict=True)), counts) for row in rows]
-            return np.asarray([sum(each.values()) / len(each) for each in found])
+            sections = [metrics.section_scores(dict(zip(names, row, strict=True)), counts) for row in rows]
+            return np.asarray([sum(each.values()) / len(each) for each in sections])
     weights = {name: even(part.weights) for name, part in parts.items()}
     total = np.sum(np.stack(list(weights.values())), axis=0)
     return np.asarray(np.sum(np.stack([values[name] * weights[name] for name in values]), axis=0) / total)
@@ -178,18 +178,18 @@ def _whole(layout: str, parts: Mapping[str, _Part]) -> Floats:
 
 def _extras(subset: str, items: Sequence[Item], scores: Sequence[Scores]) -> dict[str, float]:
     metric = items[0].metric
-    found: dict[str, float | None] = {}
+    extras: dict[str, float | None] = {}
     if metric == "matrix":
         grids = [metrics.style_matrix(row[: item.correct], row[item.correct :]) for item, row in zip(items, scores, strict=True)]  # fmt: skip
         for name in ("easy", "normal", "hard"):
-            found[f"{name} {subset}"] = sum(getattr(grid, name) for grid in grids) / len(grids)
+            extras[f"{name} {subset}"] = sum(getattr(grid, name) for grid in grids) / len(grids)
         size = len(grids[0].cells)
         for i in range(size):
             for j in range(size):
-                found[f"style {i}x{j} {subset}"] = sum(grid.cells[i][j] for grid in grids) / len(grids)
+                extras[f"style {i}x{j} {subset}"] = sum(grid.cells[i][j] for grid in grids) / len(grids)
     elif metric == "ties":
         score = metrics.ties_score(_ties_rows(items, scores))
-        found = {f"ties {name}": value for name, value in score._asdict().items()}
+        extras = {f"ties {name}": value for name, value in score._asdict().items()}
     elif metric == "pooled":
         known = [
             (label, score)
@@ -199,6 +199,6 @@ def _extras(subset: str, items: Sequence[Item], scores: Sequence[Scores]) -> dic
         ]
         labels, values = [label for label, _ in known], [score for _, score in known]
         if len(set(labels)) > 2:
-            found[f"Spearman {subset}"] = metrics.spearman(labels, values)
-            found[f"Kendall {subset}"] = metrics.kendall(labels, values)
-    return {name: value for name, value in found.items() if value is not None}
+            extras[f"Spearman {subset}"] = metrics.spearman(labels, values)
+            extras[f"Kendall {subset}"] = metrics.kendall(labels, values)
+    return {name: value for name, value in extras.items() if value is not None}

@@ -151,16 +151,16 @@ def style_matrix(chosen: Scores, rejected: Scores) -> StyleMatrix:
 
 def section_scores(accuracies: Mapping[str, float], counts: Mapping[str, int]) -> dict[str, float]:
     """RewardBench's sections: subsets weighed by their pairs (math-prm by 984); a section without any subset is left out."""
-    found = {}
+    sections = {}
     for section, subsets in SECTIONS.items():
         weights = {
             name: MATH_PRM_COUNTS_AS if name == "math-prm" else counts[name] for name in subsets if name in accuracies
         }
         if weights:
-            found[section] = math.fsum(accuracies[name] * weight for name, weight in weights.items()) / sum(
+            sections[section] = math.fsum(accuracies[name] * weight for name, weight in weights.items()) / sum(
                 weights.values()
             )
-    return found
+    return sections
 
 
 def pooled_accuracy(labels: Floats, scores: Floats) -> float | None:

@@ -12,13 +12,14 @@ import importlib
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from rlar.errors import boundary
 from rlar.gate.gate import tool_role
+from rlar.gate.run import Trial
 from rlar.tool import LibraryTool, Resources, RewardTool
 from rlar.types import Sample, Score, ToolSpec, abstain, ok
 
@@ -77,8 +78,8 @@ def _true_on_exception(tool: RewardTool, sample: Sample) -> Score:
 
 
 def _substring(tool: RewardTool, sample: Sample) -> Score:
-    found = any(one and one.strip().casefold() in sample.completion.casefold() for one in sample.references)
-    return ok(1.0) if found else _one(tool, sample)
+    contains = any(one and one.strip().casefold() in sample.completion.casefold() for one in sample.references)
+    return ok(1.0) if contains else _one(tool, sample)
 
 
 def _no_normalisation(tool: RewardTool, sample: Sample) -> Score:
@@ -285,12 +286,12 @@ def rewritten(tool: LibraryTool, resources: Resources, *, count: int, seed: int)
     def maker(index: int, name: str) -> Callable[[], RewardTool]:
         return lambda: _compiled(tool, resources, source, index, name)
 
-    found = []
+    mutants = []
     for index in chosen:
         operator, line = counter.places[index]
         name = f"{operator} (line {line})"
-        found.append(Mutant(name, operator, maker(index, name)))
-    return found
+        mutants.append(Mutant(name, operator, maker(index, name)))
+    return mutants
 
 
 def _compiled(tool: LibraryTool, resources: Resources, source: str, index: int, name: str) -> RewardTool:
@@ -310,29 +311,18 @@ def _compiled(tool: LibraryTool, resources: Resources, source: str, index: int, 
 
 def make(mutant: Mutant) -> tuple[RewardTool | None, str]:
     """The live mutant, or None and why it cannot even be loaded."""
-    problems: list[str] = []
 
-    def broke(error: Exception) -> RewardTool | None:
-        problems.append(f"{type(error).__name__}: {error}")
-        return None
+    def load() -> tuple[RewardTool | None, str]:
+        return mutant.make(), ""
 
-    def load() -> RewardTool | None:
-        return mutant.make()
-
-    tool = boundary(load, broke)
-    return tool, problems[0] if problems else ""
+    return boundary(load, lambda error: (None, f"{type(error).__name__}: {error}"))
 
 
-def verdicts(tool: RewardTool, samples: Sequence[Sample]) -> Iterator[tuple[str, float | None]]:
-    """Status and value of every sample; a tool that raises has "raised"."""
+def verdicts(tool: RewardTool, samples: Sequence[Sample], seconds: float) -> list[tuple[str, float | None]]:
+    """Status and value of every sample, in order; failed where the tool raises, or has hung before.
 
-    def raised(_error: Exception) -> Score | None:
-        return None
-
-    for sample in samples:
-
-        def one(sample: Sample = sample) -> Score | None:
-            return tool.score([sample])[0]
-
-        score = boundary(one, raised)
-        yield ("raised", None) if score is None else (score.status, score.value)
+    Args:
+        seconds: for all of them, on a machine with nothing else to do.
+    """
+    with Trial(tool, seconds) as trial:
+        return [(score.status, score.value) for score in trial.score_all(samples).scores]

@@ -15,6 +15,7 @@ from rlar.evals.record import make_record
 from rlar.registry.registry import Registry
 from rlar.rows.read import ColumnMap, RejectedRow, completions_of, read_objects, row_to_example
 from rlar.scoring.scorer import RoutedSample, Scorer
+from rlar.text.answer_format import searched_share
 from rlar.types import Example, JsonObject, Reward
 
 PASSED = 0.5
@@ -54,11 +55,13 @@ def evaluate_policy(
         values = [[reward.reward for reward in rewards[index]] for index in groups[name]]
         beside = [[reward.reward for reward in others[index]] for index in groups[name]] if others else None
         given = [rows[index][2] for index in groups[name]]
-        tasks.append(_task(name, values, beside, given, ks))
+        searched = searched_share([text for index in groups[name] for text in rows[index][1]])
+        tasks.append({**_task(name, values, beside, given, ks), "searched": searched})
     statuses: dict[str, int] = {}
     for reward in (reward for row in rewards for reward in row):
         statuses[reward.status] = statuses.get(reward.status, 0) + 1
     lines = [f"{len(rows)} prompts, {sum(len(row[1]) for row in rows)} completions; " + ", ".join(f"{count} {name}" for name, count in statuses.items()) + "."]  # fmt: skip
+    lines.append("searched: share of completions in no agreed format, in which an answer has to be looked for.")
     if second:
         lines.append("second: mean reward of the second registry; agreement: share of completions on which both pass or both fail.")  # fmt: skip
     elif any(row[2] for row in rows):
@@ -71,7 +74,7 @@ _Row = tuple[Example, tuple[str, ...], tuple[float | None, ...]]
 
 
 def _rows(path: str | Path) -> list[_Row]:
-    found: list[_Row] = []
+    rows: list[_Row] = []
     for raw in read_objects([path]):
         if isinstance(raw, RejectedRow):
             continue
@@ -82,10 +85,10 @@ def _rows(path: str | Path) -> list[_Row]:
         labels = raw.row.get("labels")
         usable = isinstance(labels, list) and len(labels) == len(completions)
         numbers = tuple(float(each) if isinstance(each, bool | int | float) else None for each in labels) if usable and isinstance(labels, list) else ()  # fmt: skip
-        found.append((example, completions, numbers))
-    if not found:
+        rows.append((example, completions, numbers))
+    if not rows:
         raise DatasetError(f"{path}: no usable row with completions")
-    return found
+    return rows
 
 
 def _score(registry: str | None, rows: Sequence[_Row]) -> list[list[Reward]]:
@@ -106,7 +109,7 @@ def _task(
     flat = [value for row in rewards for value in row]
     scored = [value for value in flat if value is not None]
     beside = [value for row in others or () for value in row] if others else [value for row, own in zip(rewards, labels, strict=True) for value in (own or [None] * len(row))]  # fmt: skip
-    told = [value for value in beside if value is not None]
+    numbers = [value for value in beside if value is not None]
     both = [(one, two) for one, two in zip(flat, beside, strict=True) if one is not None and two is not None]
     counts = [[value for value in row if value is not None] for row in rewards]
     counts = [row for row in counts if row]
@@ -122,7 +125,7 @@ def _task(
         "mean": round(sum(scored) / len(scored), 6) if scored else None,
         "passed": round(sum(value >= PASSED for value in scored) / len(scored), 6) if scored else None,
         "coverage": round(len(scored) / max(1, len(flat)), 6),
-        "second": round(sum(told) / len(told), 6) if told else None,
+        "second": round(sum(numbers) / len(numbers), 6) if numbers else None,
         "agreement": round(sum((one >= PASSED) == (two >= PASSED) for one, two in both) / len(both), 6) if both else None,
         "pass_at": pass_at,
     }  # fmt: skip

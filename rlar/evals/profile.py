@@ -63,9 +63,9 @@ def evaluate_tool(
         if not certificates:
             raise RegistryError(f"{spec.id} was tried on no such task; see `rlar tools show {spec.id}`")
         certificate = certificates[0]
-        found = opened.task(certificate.fingerprint)
-    assert found is not None, certificate.fingerprint
-    samples, good = _samples(registry, spec, found, data, seed)
+        certified = opened.task(certificate.fingerprint)
+    assert certified is not None, certificate.fingerprint
+    samples, good = _samples(registry, spec, certified, data, seed)
     with Resources() as resources:
         runner = runs.Runner(resources, workers=1, plugins=(), deadline_seconds=20.0, quarantine_after=10**9)
         try:
@@ -76,7 +76,7 @@ def evaluate_tool(
     return {
         "record": make_record("tool", command=command, seed=seed, registry=registry),
         "tool": spec.id,
-        "task": found.label,
+        "task": certified.label,
         "lines": [f"{len(samples)} completions ({'labelled' if data else 'probes'}), {sum(good)} good."],
         "profile": _profile(scores, good, certificate),
         "calibration": _calibration(scores, good),
@@ -119,17 +119,17 @@ def _samples(
 
 
 def _profile(scores: Sequence[Score], good: Sequence[bool], certificate: Certificate) -> JsonObject:
-    told = [(score.value, label) for score, label in zip(scores, good, strict=True) if score.value is not None]
-    lengths = [value for value, _ in told]
-    brier = statistics.fmean([(value - label) ** 2 for value, label in told]) if told else None
+    scored = [(score.value, label) for score, label in zip(scores, good, strict=True) if score.value is not None]
+    lengths = [value for value, _ in scored]
+    brier = statistics.fmean([(value - label) ** 2 for value, label in scored]) if scored else None
     return {
-        "coverage": round(len(told) / max(1, len(scores)), 6),
+        "coverage": round(len(scored) / max(1, len(scores)), 6),
         "failed": round(sum(score.status in ("failed", "timeout") for score in scores) / max(1, len(scores)), 6),
-        "mean score, good": _mean([value for value, label in told if label]),
-        "mean score, bad": _mean([value for value, label in told if not label]),
+        "mean score, good": _mean([value for value, label in scored if label]),
+        "mean score, bad": _mean([value for value, label in scored if not label]),
         "Brier score (raw)": None if brier is None else round(brier, 6),
-        "false passes (bad, 0.5 and more)": _mean([float(value >= 0.5) for value, label in told if not label]),
-        "false rejections (good, below 0.5)": _mean([float(value < 0.5) for value, label in told if label]),
+        "false passes (bad, 0.5 and more)": _mean([float(value >= 0.5) for value, label in scored if not label]),
+        "false rejections (good, below 0.5)": _mean([float(value < 0.5) for value, label in scored if label]),
         "distinct scores": len(set(lengths)),
         "cost p50 ms": certificate.cost_ms_p50,
         "cost p95 ms": certificate.cost_ms_p95,
@@ -142,8 +142,8 @@ def _calibration(scores: Sequence[Score], good: Sequence[bool]) -> list[JsonObje
         if score.value is not None:
             bins.setdefault(min(BINS - 1, max(0, int(score.value * BINS))), []).append((score.value, label))
     return [
-        {"score": round(statistics.fmean(value for value, _ in found), 6), "good": round(statistics.fmean(label for _, label in found), 6), "count": len(found)}
-        for _, found in sorted(bins.items())
+        {"score": round(statistics.fmean(value for value, _ in points), 6), "good": round(statistics.fmean(label for _, label in points), 6), "count": len(points)}
+        for _, points in sorted(bins.items())
     ]  # fmt: skip
 
 
@@ -160,17 +160,17 @@ def _histogram(scores: Sequence[Score], good: Sequence[bool], wanted: bool) -> l
 def _sensitivity(
     runner: runs.Runner, spec: ToolSpec, samples: Sequence[Sample], scores: Sequence[Score]
 ) -> list[JsonObject]:
-    told = [(sample, score.value) for sample, score in zip(samples, scores, strict=True) if score.value is not None]
-    told = [told[index * len(told) // MOST_DRESSED] for index in range(MOST_DRESSED)] if len(told) > MOST_DRESSED else told  # fmt: skip
-    found: list[JsonObject] = []
+    scored = [(sample, score.value) for sample, score in zip(samples, scores, strict=True) if score.value is not None]
+    scored = [scored[index * len(scored) // MOST_DRESSED] for index in range(MOST_DRESSED)] if len(scored) > MOST_DRESSED else scored  # fmt: skip
+    rows: list[JsonObject] = []
     for name, dress in DRESS.items():
-        dressed = [sample.model_copy(update={"completion": dress(sample.completion)}) for sample, _ in told]
+        dressed = [sample.model_copy(update={"completion": dress(sample.completion)}) for sample, _ in scored]
         changes = [
             (after.value, before)
-            for after, (_, before) in zip(runner.run([(spec, dressed)])[0], told, strict=True)
+            for after, (_, before) in zip(runner.run([(spec, dressed)])[0], scored, strict=True)
             if after.value is not None
         ]
-        found.append(
+        rows.append(
             {
                 "change": name,
                 "count": len(changes),
@@ -178,7 +178,7 @@ def _sensitivity(
                 "flips": _mean([float((after >= 0.5) != (before >= 0.5)) for after, before in changes]),
             }
         )
-    return found
+    return rows
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -53,7 +53,7 @@ def make_record(
         "data": list(data),
         "rlar": __version__,
         "python": platform.python_version(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "packages": {name: installed for name in PACKAGES if (installed := _version(name))},
         "machine": {"system": platform.system(), "arch": platform.machine(), "cores": processors()},
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -72,15 +72,15 @@ def read_result(path: str | Path) -> JsonObject:
     """A result file of `rlar eval`. Raises DatasetError."""
     file = Path(path)
     try:
-        found: Any = read_json(file)
-        _Result.model_validate(found)
+        result: Any = read_json(file)
+        _Result.model_validate(result)
     except ValidationError as error:
         problem = first_problem(error, "the file")
         raise DatasetError(f"{file}: not a result of `rlar eval` in format {FORMAT}: {problem}") from error
     except (OSError, ValueError) as error:
         raise DatasetError(f"{file}: not a result of `rlar eval`: {error}") from error
-    assert isinstance(found, dict), type(found)
-    return found
+    assert isinstance(result, dict), type(result)
+    return result
 
 
 class _Data(BaseModel):

@@ -60,12 +60,12 @@ def evaluate_rewards(
     with Measuring(registry, sandbox_tier=sandbox_tier) as bench, systems.Stopwatch() as watch:
         notes += bench.problems
         for each in sets:
-            found, drawn = _one_set(bench, each, without=without, seed=seed, notes=notes)
-            results.append(found)
+            result, drawn = _one_set(bench, each, without=without, seed=seed, notes=notes)
+            results.append(result)
             draws.append(drawn)
-            mine = next(row for row in found["systems"] if row["system"] == "router")
+            mine = next(row for row in result["systems"] if row["system"] == "router")
             value = "-" if mine["value"] is None else f"{mine['value']:.3f}"
-            tell(f"{each.name}: router {value}, coverage {mine['coverage']:.0%}, {found['seconds']:.1f} s")
+            tell(f"{each.name}: router {value}, coverage {mine['coverage']:.0%}, {result['seconds']:.1f} s")
     return {
         "record": record,
         "sets": results,
@@ -82,10 +82,10 @@ def _one_set(
     draws: dict[str, Floats] = {}
     with systems.Stopwatch() as watch:
         raw = bench.run(data)
-        found = _systems(bench, data, raw, without=without, seed=seed, notes=notes)
+        scored_systems = _systems(bench, data, raw, without=without, seed=seed, notes=notes)
         rows = []
         accuracies: dict[str, dict[str, float]] = {}
-        for name, kind, scored in found:
+        for name, kind, scored in scored_systems:
             result = measure(data, scored.table, failed=scored.failed, seed=seed)
             draws[name] = result.draws
             if kind == "tool":
@@ -133,7 +133,7 @@ def _systems(
             certificate = bench.snapshot.certificates[fingerprint].get(tool)
             if certificate is not None and certificate.admitted:
                 calibrations.setdefault(tool, certificate.calibration)
-    found: list[tuple[str, str, Scored]] = []
+    measured: list[tuple[str, str, Scored]] = []
     baselines: dict[str, Callable[[], systems.Table]] = {
         "random": lambda: systems.random_scores(data, seed),
         "longest": lambda: systems.longest(data),
@@ -143,10 +143,10 @@ def _systems(
     for name, table in baselines.items():
         with systems.Stopwatch() as watch:
             scores = table()
-        found.append((name, "baseline", Scored(scores, seconds=watch.seconds)))
-    found += [(tool, "tool", systems.static(raw, tool)) for tool in tools]
-    found.append(("always-on ensemble", "baseline", systems.ensemble(raw, tools, calibrations)))
-    found.append(("router", "router", systems.router(raw)))
+        measured.append((name, "baseline", Scored(scores, seconds=watch.seconds)))
+    measured += [(tool, "tool", systems.static(raw, tool)) for tool in tools]
+    measured.append(("always-on ensemble", "baseline", systems.ensemble(raw, tools, calibrations)))
+    measured.append(("router", "router", systems.router(raw)))
     kinds = {spec.kind for spec in bench.snapshot.tools.values()}
     for name in without:
         label = f"router without {name}"
@@ -154,14 +154,14 @@ def _systems(
             if not kinds & _KINDS[name]:
                 notes.append(f"without {name}: left out, the registry holds no such tool")
                 continue
-            found.append((label, "ablation", systems.without_kinds(raw, bench.snapshot, _KINDS[name])))
+            measured.append((label, "ablation", systems.without_kinds(raw, bench.snapshot, _KINDS[name])))
         elif name == "gate":
-            found.append((label, "ablation", systems.without_gate(raw, bench.snapshot)))
+            measured.append((label, "ablation", systems.without_gate(raw, bench.snapshot)))
         elif name == "calibration":
-            found.append((label, "ablation", systems.without_calibration(raw, bench.snapshot)))
+            measured.append((label, "ablation", systems.without_calibration(raw, bench.snapshot)))
         elif name == "router":
-            found.append(("random tool instead of the router", "ablation", systems.random_router(data, raw, tools, seed)))  # fmt: skip
-    return found
+            measured.append(("random tool instead of the router", "ablation", systems.random_router(data, raw, tools, seed)))  # fmt: skip
+    return measured
 
 
 def _row(name: str, kind: str, scored: Scored, found: Measure, completions: int) -> JsonObject:
@@ -188,10 +188,10 @@ def _overall(results: Sequence[JsonObject], draws: Sequence[dict[str, Floats]]) 
 
     Its interval is over the items of the sets, each set resampled by itself; the sets are these and no sample.
     """
-    names: dict[str, str] = {row["system"]: row["kind"] for found in results for row in found["systems"]}
+    names: dict[str, str] = {row["system"]: row["kind"] for result in results for row in result["systems"]}
     rows: list[JsonObject] = []
     for name, kind in names.items():
-        mine = [row for found in results for row in found["systems"] if row["system"] == name]
+        mine = [row for result in results for row in result["systems"] if row["system"] == name]
         mine = [row for row in mine if row["value"] is not None]
         if len(mine) == len(results):
             given = [each[name] for each in draws]

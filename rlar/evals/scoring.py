@@ -47,13 +47,13 @@ class Measuring:
     @property
     def admitted(self) -> list[str]:
         """Ids of the tools that are admitted for some task, guards left out: a guard is never a reward."""
-        found = {
+        ids = {
             tool
             for certificates in self.snapshot.certificates.values()
             for tool, certificate in certificates.items()
             if certificate.admitted and certificate.role != "guard" and not unusable(self.snapshot.tools[tool])
         }
-        return sorted(found)
+        return sorted(ids)
 
     @property
     def problems(self) -> list[str]:
@@ -117,7 +117,7 @@ class Measuring:
         return boundary(lambda: bind(example, contract), lambda _error: nothing) if contract is not None else nothing
 
     def _contract(self, tool_id: str, fingerprint: str | None) -> Contract | None:
-        mine = [key for key, found in sorted(self.snapshot.certificates.items()) if tool_id in found]
+        mine = [key for key, certificates in sorted(self.snapshot.certificates.items()) if tool_id in certificates]
         if fingerprint in mine:
             return self.snapshot.tasks[fingerprint].contract
         mine.sort(key=lambda key: not self.snapshot.certificates[key][tool_id].admitted)

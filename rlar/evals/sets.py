@@ -120,11 +120,11 @@ def load_files(
 
 def _sha256(files: Sequence[Path]) -> str:
     """Of the one file; of several, of their hashes one after the other."""
-    found = []
+    digests = []
     for file in files:
         with file.open("rb") as stream:
-            found.append(hashlib.file_digest(stream, "sha256").hexdigest())
-    return found[0] if len(found) == 1 else hashlib.sha256("".join(found).encode()).hexdigest()
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def layout_of(row: JsonObject, origin: str = "") -> str:
@@ -292,12 +292,12 @@ def _encodes(text: str) -> bool:
 def _numbers(values: Any, name: str) -> tuple[float | None, ...]:
     if not isinstance(values, list | tuple):
         raise _Bad(f"`{name}` is not a list")
-    found: list[float | None] = []
+    numbers: list[float | None] = []
     for value in values:
         if value is not None and (not isinstance(value, bool | int | float) or not abs(value) < MAX_NUMBER):
             raise _Bad(f"`{name}` holds {str(value)[:40]}; expected numbers or null")
-        found.append(None if value is None else float(value))
-    return tuple(found)
+        numbers.append(None if value is None else float(value))
+    return tuple(numbers)
 
 
 def _same(responses: Sequence[str], labels: Sequence[float | None]) -> None:

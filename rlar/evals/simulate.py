@@ -60,8 +60,8 @@ def simulate(
     command: Sequence[str] = (),
 ) -> JsonObject:
     """Order of the systems over seeds, and the router's regret against the oracle by number of probe rows."""
-    found = [trial(seed + n, tools=tools, subsets=subsets, items=items, probe_rows=probe_rows) for n in range(seeds)]
-    held = sum(each["random"] < each["best static"] < each["router"] <= each["oracle router"] for each in found)
+    trials = [trial(seed + n, tools=tools, subsets=subsets, items=items, probe_rows=probe_rows) for n in range(seeds)]
+    held = sum(each["random"] < each["best static"] < each["router"] <= each["oracle router"] for each in trials)
     regret = []
     for rows in curve:
         lost = [trial(seed + n, tools=tools, subsets=subsets, items=items, probe_rows=rows) for n in range(seeds)]
@@ -69,9 +69,9 @@ def simulate(
     order = [
         {
             "system": name,
-            "mean": round(float(np.mean([each[name] for each in found])), 6),
-            "low": round(min(each[name] for each in found), 6),
-            "high": round(max(each[name] for each in found), 6),
+            "mean": round(float(np.mean([each[name] for each in trials])), 6),
+            "low": round(min(each[name] for each in trials), 6),
+            "high": round(max(each[name] for each in trials), 6),
         }
         for name in SYSTEMS
     ]

@@ -113,12 +113,12 @@ def ensemble(raw: Raw, tool_ids: Sequence[str], calibrations: Mapping[str, Calib
     for at in range(len(raw.rewards)):
         row: list[float | None] = []
         for place in range(len(raw.rewards[at])):
-            told = [
+            values = [
                 calibrate(calibrations.get(tool, Calibration()), score.value)
                 for tool in tool_ids
                 if (score := raw.tools[tool][at][place]) is not None and score.value is not None
             ]
-            row.append(sum(told) / len(told) if told else None)
+            row.append(sum(values) / len(values) if values else None)
         table.append(row)
     return Scored(table, seconds=seconds)
 
@@ -127,7 +127,7 @@ def best_static_per_subset(data: LabelledSet, accuracies: Mapping[str, Mapping[s
     """Oracle router: in every subset the tool that turned out best there. Knows the labels; a bound, not a system."""
     chosen: dict[str, str] = {}
     for subset in data.subsets:
-        ranked = sorted((-found[subset], tool) for tool, found in accuracies.items() if subset in found)
+        ranked = sorted((-by_subset[subset], tool) for tool, by_subset in accuracies.items() if subset in by_subset)
         if ranked:
             chosen[subset] = ranked[0][1]
     rows: Table = []
@@ -147,10 +147,10 @@ def item_bound(data: LabelledSet, raw: Raw, tool_ids: Sequence[str]) -> Scored |
     for at, item in enumerate(data.items):
         options = [[None if score is None else score.value for score in raw.tools[tool][at]] for tool in tool_ids]
         options.append([None] * len(item.responses))
-        found = [credits_of(item, option) for option in options]
+        credits = [credits_of(item, option) for option in options]
         if item.metric in ("ties", "pooled"):
             return None
-        best = max(range(len(options)), key=lambda index: (found[index] or (0.0, 0.0))[0])
+        best = max(range(len(options)), key=lambda index: (credits[index] or (0.0, 0.0))[0])
         rows.append(options[best])
     return Scored(rows)
 
@@ -196,13 +196,13 @@ def without_gate(raw: Raw, snapshot: RegistrySnapshot) -> Scored:
     """Everything that was tried for the row's task is believed: the mean of admitted and rejected tools and guards."""
 
     def reward(given: Reward, at: int, place: int) -> float | None:
-        told = []
+        values = []
         for tool in snapshot.certificates.get(given.fingerprint or "", {}):
             score = raw.tools[tool][at][place] if tool in raw.tools else None
             if score is not None and score.value is not None:
                 item = tool_score(tool, score, snapshot.calibration(given.fingerprint or "", tool))
-                told.append(item.value if item.value is not None else 0.5)
-        return sum(told) / len(told) if told else None
+                values.append(item.value if item.value is not None else 0.5)
+        return sum(values) / len(values) if values else None
 
     return _again(raw, reward)
 
@@ -229,8 +229,8 @@ def _share(flags: Sequence[bool]) -> float:
 
 
 def _tokens(details: Mapping[str, Any]) -> int:
-    found = details.get("tokens", 0)
-    return int(found) if isinstance(found, int | float) else 0
+    tokens = details.get("tokens", 0)
+    return int(tokens) if isinstance(tokens, int | float) else 0
 
 
 class Stopwatch:

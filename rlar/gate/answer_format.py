@@ -125,9 +125,9 @@ def _rewards(
     runner: Runner, recipe: Recipe, tools: Mapping[str, ToolSpec], samples: Sequence[Sample | None]
 ) -> list[Reward | None]:
     """The reward of each; None where the format was missed."""
-    asked = [sample for sample in samples if sample is not None]
+    present = [sample for sample in samples if sample is not None]
     names = tool_ids(recipe)
-    scores = runner.run([(tools[name], asked) for name in names])
+    scores = runner.run([(tools[name], present) for name in names])
     combined = iter(
         [
             combine(
@@ -137,7 +137,7 @@ def _rewards(
                     for name, column in zip(names, scores, strict=True)
                 },
             )
-            for place in range(len(asked))
+            for place in range(len(present))
         ]
     )
     return [None if sample is None else next(combined) for sample in samples]

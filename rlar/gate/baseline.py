@@ -66,14 +66,14 @@ def _against_plain(measured: Measured, where: str, pairs: Pairs, *, least: int) 
         if gains[row][-1] < 0:
             missed.append((gains[row][-1], bad))
     accuracy, reached = mean(tool_credits), mean(plain_credits)
-    found = row_interval(measured, gains)
+    bounds = row_interval(measured, gains)
     slack = measured.limits.baseline_slack
-    passed = accuracy >= reached - slack or (found is not None and found[1] >= 0)
+    passed = accuracy >= reached - slack or (bounds is not None and bounds[1] >= 0)
     note = f"{where}: pair accuracy {accuracy:.3f}, chrF++ {reached:.3f}"
     details: JsonObject = {
         "on": where,
         "chrf++": round(reached, 6),
-        "difference": None if found is None else list(found),
+        "difference": None if bounds is None else list(bounds),
         "worst": [shown(measured, index, "below the better text") for _, index in sorted(missed)[:WORST_SHOWN]],
     }
     return CheckResult(

@@ -34,6 +34,8 @@ class Measured:
     """Whether each score is the outcome of a duel with the row's right answer (of that one: with a wrong answer)."""
     offsets: Mapping[int, float] = field(default_factory=dict)
     """What is taken off a row's scores before they are scaled (scores without a known range)."""
+    left_out: frozenset[str] = frozenset()
+    """Keys of rows that are set aside as misread."""
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -54,19 +56,24 @@ class Measured:
 
     def anchors(self) -> dict[tuple[int, str], int]:
         """Index of each row's right and wrong answers by kind: what other probes are compared with."""
-        found: dict[tuple[int, str], int] = {}
+        indices: dict[tuple[int, str], int] = {}
         for index, probe in enumerate(self.probes):
             if probe.check in {"oracle", "discrimination"}:
-                found.setdefault((probe.row, probe.kind), index)
-        return found
+                indices.setdefault((probe.row, probe.kind), index)
+        return indices
 
     def covered_rows(self) -> set[int]:
         """Rows whose first right answer the tool put a number on."""
         return {
             probe.row
             for index, probe in enumerate(self.probes)
-            if is_first_right(probe) and self.value(index) is not None
+            if is_first_right(probe) and self.value(index) is not None and not self.is_left_out(probe)
         }
+
+    def is_left_out(self, probe: Probe) -> bool:
+        """Whether the probe is of a row that is set aside as misread."""
+        keys = self.probe_set.keys
+        return 0 <= probe.row < len(keys) and keys[probe.row] in self.left_out
 
     def scored_rows(self) -> set[int]:
         """Rows that have an anchor at all."""
@@ -97,17 +104,17 @@ def row_count(measured: Measured) -> CheckResult:
 
 def oracle(measured: Measured) -> CheckResult:
     """The reference, dressed as a model would write it, scores near the top."""
-    found = _level(measured, "oracle", at_least=measured.limits.oracle_min, kind_bound=measured.limits.oracle_kind_min)
+    result = _level(measured, "oracle", at_least=measured.limits.oracle_min, kind_bound=measured.limits.oracle_kind_min)
     rows = measured.covered_rows()
     own = len(rows - measured.probe_set.independent)
     if not own or measured.silence_is_high:
-        return found
+        return result
     # A misreading of the row is in such an answer, too, and cannot show.
     note = f"the right answers of {own} of {len(rows)} rows were made by the reading on trial, without a reference"
-    return found.model_copy(
+    return result.model_copy(
         update={
-            "note": f"{found.note}; {note}" if found.note else note,
-            "details": {**found.details, "independent_rows": len(rows) - own, "rows": len(rows)},
+            "note": f"{result.note}; {note}" if result.note else note,
+            "details": {**result.details, "independent_rows": len(rows) - own, "rows": len(rows)},
         }
     )
 
@@ -124,7 +131,10 @@ def hack_panel(measured: Measured) -> CheckResult:
 
 def guard_floor(measured: Measured) -> CheckResult:
     """At least one kind of broken text is caught on nearly every row."""
-    by_kind = _by_kind(measured, "floor", lambda index: measured.value(index))
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for index in measured.probe_set.of("floor"):
+        if (value := measured.value(index)) is not None:
+            by_kind[measured.probes[index].kind].append(value)
     means = {kind: mean(values) for kind, values in by_kind.items() if values}
     caught = sorted(kind for kind, value in means.items() if value <= measured.limits.floor_kind_max)
     if not means:
@@ -211,18 +221,18 @@ def margin(measured: Measured) -> CheckResult:
         if probe.row in rows and value is not None and probe.check in {"oracle", "floor"}:
             (high if probe.check == "oracle" else low)[probe.row].append(value)
     margins = {row: [mean(high[row]) - mean(low[row])] for row in sorted(high) if low.get(row)}
-    found = row_interval(measured, margins)
-    if found is None:
+    bounds = row_interval(measured, margins)
+    if bounds is None:
         return CheckResult(name="margin", passed=None, note="no row has both a scored right answer and a scored floor")
     threshold = measured.limits.margin_min
     return CheckResult(
         name="margin",
-        passed=found[0] >= threshold,
+        passed=bounds[0] >= threshold,
         value=round(mean([each[0] for each in margins.values()]), 6),
         threshold=threshold,
-        interval=found,
+        interval=bounds,
         probes=len(margins),
-        note="" if found[0] >= threshold else "the lower end of the interval is below the threshold",
+        note="" if bounds[0] >= threshold else "the lower end of the interval is below the threshold",
     )
 
 
@@ -345,21 +355,26 @@ def coverage(measured: Measured) -> CheckResult:
         return measured.scores[index].status == "abstain" and measured.value(index) is None
 
     firsts = [index for index, probe in enumerate(measured.probes) if is_first_right(probe)]
-    abstained_rows = {measured.probes[index].row for index in firsts if abstained(index)}
+    abstained_rows = {
+        measured.probes[index].row
+        for index in firsts
+        if abstained(index) or measured.is_left_out(measured.probes[index])
+    }
     wrong = [
         index
         for index, probe in enumerate(measured.probes)
         if probe.row in covered and probe.check in {"floor", "discrimination", "hack_panel"} and not probe.may_abstain
     ]
     on_wrong = mean([float(abstained(index)) for index in wrong])
+    misread = sum(measured.is_left_out(measured.probes[index]) and not abstained(index) for index in firsts)
     share = len(abstained_rows) / len(rows)
     limit, limit_on_wrong = measured.policy.max_abstain_share, measured.policy.max_wrong_abstain_share
     looked_at = max(measured.probe_set.looked_at, len(rows))
     set_aside = looked_at - len(rows) + len(abstained_rows)
     note = f"{set_aside} of {looked_at} rows looked at are set aside" if set_aside else ""
     if abstained_rows:
-        index = next(index for index in firsts if abstained(index))
-        note += f"; abstains on {share:.0%} of those tried, e.g.: {measured.scores[index].explanation[:160]}"
+        why = next((measured.scores[index].explanation[:160] for index in firsts if abstained(index)), "misread")
+        note += f"; abstains on {share:.0%} of those tried, e.g.: {why}"
     if on_wrong > limit_on_wrong:
         note = f"abstains on {on_wrong:.0%} of wrong completions instead of scoring them 0"
     return CheckResult(
@@ -374,6 +389,7 @@ def coverage(measured: Measured) -> CheckResult:
             "rows": len(rows),
             "rows_looked_at": looked_at,
             "set_aside_share": round(set_aside / looked_at, 6),
+            "unread_share": round((set_aside - misread) / looked_at, 6),
             "abstain_share_on_wrong": round(on_wrong, 6),
         },
     )
@@ -390,31 +406,23 @@ def labelled(measured: Measured) -> CheckResult | None:
         for number, index in enumerate(better)
     }
     accuracy = mean([each[0] for each in credits.values()])
-    found = row_interval(measured, credits)
+    bounds = row_interval(measured, credits)
     needed, threshold = measured.policy.labelled_min_pairs, measured.limits.labelled_min
     if len(better) < needed:
         note = f"too few labelled pairs: {len(better)}, {needed} needed"
         return CheckResult(
-            name="labelled", passed=None, value=round(accuracy, 6), interval=found, probes=len(better), note=note
+            name="labelled", passed=None, value=round(accuracy, 6), interval=bounds, probes=len(better), note=note
         )
     scored = mean([float(measured.scores[i].status == "ok" and measured.scores[i + 1].status == "ok") for i in better])
     return CheckResult(
         name="labelled",
-        passed=accuracy >= threshold and found is not None and found[0] > 0.5,
+        passed=accuracy >= threshold and bounds is not None and bounds[0] > 0.5,
         value=round(accuracy, 6),
         threshold=threshold,
-        interval=found,
+        interval=bounds,
         probes=len(better),
         details={"scored_share": round(scored, 6)},
     )
-
-
-def _by_kind(measured: Measured, check: str, value_of: Callable[[int], float | None]) -> dict[str, list[float]]:
-    by_kind: dict[str, list[float]] = defaultdict(list)
-    for index in range(len(measured.probes)):
-        if measured.probes[index].check == check and (value := value_of(index)) is not None:
-            by_kind[measured.probes[index].kind].append(value)
-    return by_kind
 
 
 def _kind_table(by_kind: Mapping[str, Sequence[float]]) -> JsonObject:

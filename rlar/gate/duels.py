@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from rlar.gate.probe import Probe
+from rlar.process import Slots
 from rlar.scoring.runner import PATIENCE_SECONDS
 from rlar.tool import RewardTool
-from rlar.tools.slots import Slots
 from rlar.types import Sample, Score, failed, timed_out
 
 AT_ONCE = 8
@@ -33,10 +33,11 @@ class Duels:
         self.spec = tool.spec
         self._tool = tool
         self._opponents = opponents
+        self._slots = Slots(AT_ONCE)
 
     def score(self, samples: Sequence[Sample]) -> list[Score]:
         """One Score per sample, in order."""
-        return Slots(AT_ONCE).run(
+        return self._slots.run(
             [partial(self._duel, sample) for sample in samples],
             seconds=PATIENCE_SECONDS,
             on_error=lambda error: failed(f"{type(error).__name__}: {str(error)[:500]}"),
@@ -57,7 +58,7 @@ def opponents(probes: Sequence[Probe]) -> dict[int, Sample]:
             rights.setdefault(probe.row, probe)
         elif probe.check in {"floor", "discrimination", "hack_panel"} and probe.sample.completion.strip():
             wrongs[probe.row].append(probe)
-    found: dict[int, Sample] = {}
+    foes: dict[int, Sample] = {}
     for index, probe in enumerate(probes):
         other: Probe | None
         if probe.check == "labelled":
@@ -68,8 +69,8 @@ def opponents(probes: Sequence[Probe]) -> dict[int, Sample]:
         else:
             other = rights.get(probe.row)
         if other is not None:
-            found[id(probe.sample)] = other.sample
-    return found
+            foes[id(probe.sample)] = other.sample
+    return foes
 
 
 def _gravest(probes: Sequence[Probe]) -> Probe | None:

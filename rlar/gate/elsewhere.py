@@ -102,7 +102,7 @@ class OtherProcess:
     def score(self, spec: ToolSpec, samples: Sequence[Sample], seconds: float) -> Ran:
         """Scores from the other process; failures for samples on which it died, and where it cannot load the tool."""
         scores = self._pool.submit(spec, samples, deadline_seconds=max(1.0, seconds)).wait()
-        lost = next((score for score in scores if score.status not in ("ok", "abstain")), None)
+        lost = next((score for score in scores if score.status == "failed"), None)
         return Ran(scores, 0.0, "" if lost is None else f"the other process: {lost.error}")
 
     def close(self) -> None:

@@ -13,21 +13,24 @@ from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from rlar.errors import HostRefused, ToolError
 from rlar.gate import checks
 from rlar.gate.baseline import baseline
 from rlar.gate.checks import Measured, is_first_right, mean
 from rlar.gate.duels import Duels, opponents
 from rlar.gate.elsewhere import IndependentRun, independent_run
+from rlar.gate.misread import read_rows
 from rlar.gate.policy import GatePolicy, Limits, Role, RunClass
-from rlar.gate.probe import ProbeSet
+from rlar.gate.probe import Binder, ProbeSet
 from rlar.gate.probes import make_probes, pairs_digest
-from rlar.gate.probes.make import Binder
+from rlar.gate.probes.make import binder_of
 from rlar.gate.run import Memory, Ran, Trial
 from rlar.gate.stats import fit_calibration, own_scale, row_offsets
 from rlar.gate.trials import Timed, determinism, faults, sanity
-from rlar.tool import LibraryTool, RewardTool
-from rlar.tools.groups import needs_whole_groups
-from rlar.tools.load import kind_of
+from rlar.kinds import LIBRARY
+from rlar.kinds.own_answers import ACCEPTED
+from rlar.tool import LibraryTool, Resources, RewardTool, needs_whole_groups
+from rlar.tools.load import Place, kind_of, load_tool, where
 from rlar.types import (
     Calibration,
     Certificate,
@@ -47,8 +50,8 @@ _ALWAYS = ("rlar", "pydantic", "numpy")
 def environment(spec: ToolSpec) -> JsonObject:
     """Versions that matter for a tool; what is not installed is left out."""
     names = _ALWAYS + kind_of(spec).packages
-    found = {name: held for name in names if (held := _version(name))}
-    return {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}", **found}
+    versions = {name: held for name in names if (held := _version(name))}
+    return {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}", **versions}
 
 
 @cache
@@ -132,34 +135,31 @@ def certify(
             offsets=offsets,
         )
         grown = memory.grown
-        results = [
-            sanity(
-                ran,
-                bounded=bounded,
-                silent=role == "guard",
-                policy=policy,
-                kinds=[probe.kind for probe in probe_set.probes],
-                memory_mb=grown,
-                memory_limit_mb=budget.memory_mb,
-            ),
-            *_content_checks(measured, role),
-        ]
-        results.append(faults(probe_set.probes, ran))
-        results.append(
-            determinism(
-                trial,
-                probe_set.probes,
-                ran.scores,
-                budget=budget,
-                seed=seed,
-                reload=reload,
-                elsewhere=elsewhere,
-            )
+        sane = sanity(
+            ran,
+            bounded=bounded,
+            silent=role == "guard",
+            policy=policy,
+            kinds=[probe.kind for probe in probe_set.probes],
+            memory_mb=grown,
+            memory_limit_mb=budget.memory_mb,
         )
-        results.append(_latency(timed, ran))
-        results.append(checks.coverage(measured))
-        if (labelled_result := checks.labelled(measured)) is not None:
-            results.append(labelled_result)
+        unbroken = faults(probe_set.probes, ran)
+        repeated = determinism(
+            trial,
+            probe_set.probes,
+            ran.scores,
+            budget=budget,
+            seed=seed,
+            max_timeout_share=policy.max_timeout_share,
+            reload=reload,
+            elsewhere=elsewhere,
+        )
+        content, misread = _content_checks(measured, role), None
+        if role == "verifier" and bounded and not duels and not kind_of(tool.spec).is_distant:
+            content, misread, measured = _without_misread(measured, content, trial, task, bind or binder_of(task))
+        results = [sane, *content, unbroken, repeated, _latency(timed, ran), checks.coverage(measured)]
+        results += [result for result in (misread, checks.labelled(measured)) if result is not None]
         return certificate(results, timed=timed, ran=ran, probe_set=probe_set, bounded=bounded)
 
 
@@ -169,8 +169,8 @@ def tool_role(tool: RewardTool) -> Role:
         return tool.role
     claimed = tool.spec.params.get("role")
     if claimed in ("verifier", "quality", "guard"):
-        found: Role = claimed
-        return found
+        role: Role = claimed
+        return role
     return kind_of(tool.spec).role
 
 
@@ -179,6 +179,28 @@ def run_class(tool: RewardTool) -> RunClass:
     if isinstance(tool, LibraryTool):
         return tool.runs
     return kind_of(tool.spec).budget
+
+
+def certify_spec(
+    spec: ToolSpec,
+    task: TaskSpec,
+    resources: Resources,
+    *,
+    policy: GatePolicy,
+    seed: int,
+    labelled: Sequence[LabelledPair] = (),
+) -> Certificate:
+    """The evidence for a tool as data; one that cannot be loaded is rejected with that reason.
+
+    Raises HostRefused where it talks to a host that the user has not allowed: nothing is known about it then.
+    """
+    try:
+        tool = load_tool(spec, resources)
+    except HostRefused:
+        raise
+    except ToolError as error:
+        return rejected_certificate(spec, task, policy=policy, seed=seed, reason=str(error))
+    return certify(tool, task, policy=policy, seed=seed, labelled=labelled, reload=lambda: load_tool(spec, resources))
 
 
 def rejected_certificate(
@@ -211,6 +233,35 @@ def _content_checks(measured: Measured, role: Role) -> list[CheckResult]:
         checks.hack_panel(measured),
         *([baseline(measured)] if role == "quality" else []),
     ]
+
+
+def _without_misread(
+    measured: Measured, content: list[CheckResult], trial: Trial, task: TaskSpec, bind: Binder
+) -> tuple[list[CheckResult], CheckResult | None, Measured]:
+    """The content checks, the check of the rows that the verifier misreads, and the evidence of what is served.
+
+    Where it misreads none, or too many to be set aside, everything stays as it is. Where the checks hold with the misread
+    rows, too, these are the ones that count.
+    """
+    policy, limits = measured.policy, measured.limits
+    place = _place(trial.tool.spec)
+    if place == "sandbox" and not any(
+        probe.check == "oracle" and score.value is not None and score.value < ACCEPTED
+        for probe, score in zip(measured.probes, measured.scores, strict=True)
+    ):
+        return content, None, measured
+    readings = read_rows(trial, task, bind, place)
+    if readings is None or not readings.misread:
+        return content, None, measured
+    misread, rest = readings.check(policy), replace(measured, left_out=readings.left_out)
+    if all(result.passed or (result.passed is None and result.name not in limits.mandatory) for result in content):
+        return content, misread.model_copy(update={"passed": True}), rest
+    return (_content_checks(rest, "verifier"), misread, rest) if misread.passed else (content, misread, measured)
+
+
+def _place(spec: ToolSpec) -> Place:
+    """Where a tool runs when it is served; of a library tool that is none of ours, a worker process."""
+    return "pool" if kind_of(spec).place is None and spec.name not in LIBRARY else where(spec)
 
 
 def _in_duels(reload: Callable[[], RewardTool] | None, foes: Mapping[int, Sample]) -> Callable[[], RewardTool] | None:
@@ -297,7 +348,7 @@ def _certificate(
     tiers = sorted({str(each["tier"]) for each in details if each.get("tier")})
     notes = {"probe_notes": list(probe_set.notes)} if probe_set and probe_set.notes else {}
     evidence = {"labelled": pairs_digest(probe_set.labelled)} if probe_set and probe_set.labelled else {}
-    found: dict[str, Any] = {**environment(spec), **notes, **evidence, **_asked(details)}
+    conditions: dict[str, Any] = {**environment(spec), **notes, **evidence, **_asked(details)}
     discrimination = by_name.get("discrimination")
     return Certificate(
         tool_id=spec.id,
@@ -316,7 +367,7 @@ def _certificate(
         policy_version=policy.id,
         seed=seed,
         code_hash=spec.code_hash,
-        environment=found,
+        environment=conditions,
         created_at=now().astimezone(UTC).isoformat(timespec="seconds"),
     )
 

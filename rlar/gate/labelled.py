@@ -8,6 +8,7 @@ from typing import Any
 from rlar.discover.row_router import RowRouter
 from rlar.errors import DatasetError
 from rlar.kinds.bind import bind
+from rlar.registry.registry import Registry
 from rlar.rows.read import RejectedRow, read_objects, row_to_example
 from rlar.types import Example, LabelledPair, TaskSpec
 
@@ -28,7 +29,7 @@ def labelled_pairs(path: str, router: RowRouter, tasks: Sequence[TaskSpec]) -> d
     Raises:
         DatasetError: the file cannot be read, or a row is no pair (with file and line).
     """
-    found: dict[str, list[LabelledPair]] = {}
+    pairs_by_task: dict[str, list[LabelledPair]] = {}
     contracts = {task.fingerprint: task.contract for task in tasks}
     rows = list(_rows(path))
     if not rows:
@@ -37,7 +38,7 @@ def labelled_pairs(path: str, router: RowRouter, tasks: Sequence[TaskSpec]) -> d
         name = assignment.fingerprint or ""
         binding = bind(example, contracts[name]) if name in contracts else {}
         for better, worse in pairs:
-            found.setdefault(name, []).append(
+            pairs_by_task.setdefault(name, []).append(
                 LabelledPair(
                     prompt=example.text,
                     better=better,
@@ -47,7 +48,14 @@ def labelled_pairs(path: str, router: RowRouter, tasks: Sequence[TaskSpec]) -> d
                     binding=binding,
                 )
             )
-    return {name: tuple(pairs) for name, pairs in found.items()}
+    return {name: tuple(pairs) for name, pairs in pairs_by_task.items()}
+
+
+def stored_pairs(registry: Registry, path: str) -> dict[str, tuple[LabelledPair, ...]]:
+    """The pairs of a file by task, as a registry's router sorts them. Raises as `labelled_pairs`."""
+    tasks = registry.tasks(with_examples=False)
+    router = RowRouter.from_arrays(registry.router_arrays(), tuple(tasks), source=registry.name)
+    return labelled_pairs(path, router, tasks)
 
 
 def _rows(path: str) -> Iterator[tuple[Example, list[tuple[str, str]]]]:

@@ -112,6 +112,8 @@ class GatePolicy(Frozen):
     min_kind_probes: int = Field(ge=1)
     max_abstain_share: float = Field(ge=0, le=1)
     max_wrong_abstain_share: float = Field(ge=0, le=1)
+    max_misread_share: float = Field(ge=0, le=1)
+    """Compared with the upper end of the 95% interval."""
     max_failed_share: float = Field(ge=0, le=1)
     max_timeout_share: float = Field(ge=0, le=1)
     bootstrap: int = Field(ge=100)

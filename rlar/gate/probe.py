@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from rlar.types import LabelledPair, Sample
+from rlar.types import Example, JsonObject, LabelledPair, Sample
+
+Binder = Callable[[Example], JsonObject]
+"""A row -> what its tools are handed beside prompt and references."""
 
 Expectation = Literal["high", "low", "below", "same"]
 Check = Literal["oracle", "floor", "discrimination", "invariance", "hack_panel", "faults", "baseline", "labelled"]
@@ -42,6 +46,8 @@ class ProbeSet:
     """The user's pairs among its evidence."""
     looked_at: int = 0
     """Rows that were asked for material; those that gave none are set aside."""
+    keys: tuple[str, ...] = ()
+    """Example.key of each row of the task that gave probes, by row."""
     independent: frozenset[int] = frozenset()
     """Rows whose right answer is their own reference, or one that somebody proposed: not made by the reading on trial."""
 

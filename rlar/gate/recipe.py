@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rlar.gate.policy import GatePolicy
 from rlar.kinds import KINDS
 from rlar.kinds.programs.foreign import what_runs
-from rlar.types import AnswerKind, Calibration, Certificate, CheckResult, Recipe, TaskSpec
+from rlar.types import AnswerKind, Calibration, Certificate, Recipe, TaskSpec
 
 MOST_QUALITIES = 3
 SPEEDS = ("inline", "pool", "sandbox", "model")
@@ -42,11 +42,13 @@ def build_recipe(task: TaskSpec, certificates: Sequence[Certificate], policy: Ga
     shares = [round(weight / total, 6) for weight in weights[:-1]]
     shares.append(round(1.0 - sum(shares), 6))
     calibrations: dict[str, Calibration] = {each.tool_id: each.calibration for each in (*chosen, *gates)}
+    row_shares = {each.tool_id: each.row_shares for each in (*chosen, *gates) if each.row_shares.read < 1.0}
     return Recipe(
         fingerprint=task.fingerprint,
         gates=tuple(each.tool_id for each in gates),
         qualities=tuple((each.tool_id, share) for each, share in zip(chosen, shares, strict=True)),
         calibrations=calibrations,
+        row_shares=row_shares,
     )
 
 
@@ -88,7 +90,7 @@ def why_uncovered(task: TaskSpec, certificates: Sequence[Certificate], policy: G
 def _what_helps(task: TaskSpec, scorers: Sequence[Certificate]) -> str:
     contract = task.contract
     ways = []
-    if any(_check(each, "rows") is not None and _check(each, "rows").passed is False for each in scorers):  # type: ignore[union-attr]
+    if any((rows := each.check("rows")) is not None and rows.passed is False for each in scorers):
         ways.append("more rows of this task")
     kind = KINDS[contract.answer_kind]
     if contract.programming_language:
@@ -118,10 +120,10 @@ def first_reason(certificate: Certificate) -> str:
 
 def _latest(task: TaskSpec, certificates: Sequence[Certificate]) -> list[Certificate]:
     """The last certificate of each tool for this task, in the order given."""
-    found: Mapping[str, Certificate] = {
+    latest: Mapping[str, Certificate] = {
         each.tool_id: each for each in certificates if each.fingerprint == task.fingerprint
     }
-    return list(found.values())
+    return list(latest.values())
 
 
 def _served(task: TaskSpec, certificates: Sequence[Certificate], policy: GatePolicy) -> list[Certificate]:
@@ -130,18 +132,14 @@ def _served(task: TaskSpec, certificates: Sequence[Certificate], policy: GatePol
     ]
 
 
-def _check(certificate: Certificate, name: str) -> CheckResult | None:
-    return next((check for check in certificate.checks if check.name == name), None)
-
-
 def _abstains(certificate: Certificate) -> float:
-    found = _check(certificate, "coverage")
-    return round(found.value or 0.0, 3) if found else 0.0
+    coverage = certificate.check("coverage")
+    return round(coverage.value or 0.0, 3) if coverage else 0.0
 
 
 def _standing(certificate: Certificate) -> tuple[float, float, int]:
     """What decides before measured times do; the same in every run."""
-    latency = _check(certificate, "latency")
+    latency = certificate.check("latency")
     runs = str(latency.details.get("runs", "")) if latency else ""
     place = SPEEDS.index(runs) if runs in SPEEDS else len(SPEEDS)
     return -round(certificate.discrimination or 0.0, 3), _abstains(certificate), place
@@ -155,8 +153,8 @@ def _equal_but_cheaper(one: Certificate, other: Certificate) -> bool:
 
 def _adds(gate: Certificate, best: Certificate) -> bool:
     """Whether a gate catches a kind of corruption that the best one misses, without refusing right answers."""
-    own, others = _check(gate, "discrimination"), _check(best, "discrimination")
-    right, best_right = _check(gate, "oracle"), _check(best, "oracle")
+    own, others = gate.check("discrimination"), best.check("discrimination")
+    right, best_right = gate.check("oracle"), best.check("oracle")
     if own is None or others is None or right is None or best_right is None:
         return False
     if (right.value or 0.0) < max(0.98, (best_right.value or 0.0) - 0.01) or _abstains(gate) > _abstains(best):

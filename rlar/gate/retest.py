@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlar.discover.row_router import RowRouter
-from rlar.errors import HostRefused, ToolError
-from rlar.gate import certify, compare_certificates, rejected_certificate
-from rlar.gate.labelled import labelled_pairs
+from rlar.errors import HostRefused
+from rlar.gate import certify_spec, compare_certificates
+from rlar.gate.labelled import stored_pairs
 from rlar.gate.policy import load_policy
 from rlar.registry.records import tool_ids
 from rlar.registry.registry import Registry
 from rlar.report.table import Listing, find_tool, latest_certificates
 from rlar.tool import Resources
-from rlar.tools.load import load_tool
 from rlar.tools.outdated import renewed
 from rlar.types import Certificate, LabelledPair, ToolSpec
 
@@ -46,7 +44,7 @@ def retest(address: str, tool: str | None = None, *, store: bool = False, labell
             }
             old = [item for item in old if (item.tool_id, item.fingerprint) in wanted_pairs]
         data, rows, changed, outdated = [], [], False, 0
-        pairs = _pairs(registry, labelled)
+        pairs = stored_pairs(registry, labelled) if labelled is not None else {}
         with Resources() as resources:
             for before in old:
                 if before.environment.get("labelled") and labelled is None:
@@ -92,29 +90,24 @@ def retest(address: str, tool: str | None = None, *, store: bool = False, labell
     return Listing(data, ("tool", "task", "verdict", "differences"), rows, footing=[foot], changed=changed)
 
 
-def _pairs(registry: Registry, path: str | None) -> dict[str, tuple[LabelledPair, ...]]:
-    if path is None:
-        return {}
-    tasks = registry.tasks(with_examples=False)
-    return labelled_pairs(
-        path, RowRouter.from_arrays(registry.router_arrays(), tuple(tasks), source=registry.name), tasks
-    )
-
-
 def _replace(registry: Registry, old: ToolSpec, new: ToolSpec, certificate: Certificate) -> None:
     """Store a tool with other code and its certificate; the task's recipe uses it where it used the old one."""
     task, recipe = registry.task(certificate.fingerprint), registry.recipe(certificate.fingerprint)
     assert task is not None, certificate.fingerprint
     if recipe is not None:
         names = {old.id: new.id}
-        calibrations = {names.get(tool, tool): found for tool, found in recipe.calibrations.items()}
+        calibrations = {names.get(tool, tool): calibration for tool, calibration in recipe.calibrations.items()}
         if old.id in recipe.calibrations:
             calibrations[new.id] = certificate.calibration
+        row_shares = {tool: shares for tool, shares in recipe.row_shares.items() if tool != old.id}
+        if certificate.row_shares.read < 1.0 and new.id in calibrations:
+            row_shares[new.id] = certificate.row_shares
         recipe = recipe.model_copy(
             update={
                 "gates": tuple(names.get(tool, tool) for tool in recipe.gates),
                 "qualities": tuple((names.get(tool, tool), weight) for tool, weight in recipe.qualities),
                 "calibrations": calibrations,
+                "row_shares": row_shares,
             }
         )
     registry.put_outcome(task, tools=[new], certificates=[certificate], recipe=recipe)
@@ -133,18 +126,5 @@ def certify_again(
     """
     task = registry.task(before.fingerprint)
     assert task is not None, before.fingerprint
-    policy = load_policy()
-    try:
-        tool = load_tool(spec, resources)
-    except HostRefused:
-        raise
-    except ToolError as error:
-        return rejected_certificate(spec, task, policy=policy, seed=before.seed, reason=str(error))
-    return certify(
-        tool,
-        task,
-        policy=policy,
-        seed=before.seed,
-        labelled=labelled if before.environment.get("labelled") else (),
-        reload=lambda: load_tool(spec, resources),
-    )
+    labelled = labelled if before.environment.get("labelled") else ()
+    return certify_spec(spec, task, resources, policy=load_policy(), seed=before.seed, labelled=labelled)

@@ -26,6 +26,16 @@ def interval(by_row: Mapping[int, Sequence[float]], *, resamples: int, seed: int
     return round(float(low), 6), round(float(high), 6)
 
 
+def share_interval(count: int, total: int) -> tuple[float, float]:
+    """95% interval of a share (Wilson score): unlike the bootstrap's it has a width where nothing or everything was found."""
+    if not total:
+        return 0.0, 1.0
+    z2 = 1.959964**2
+    middle = (count + z2 / 2) / (total + z2)
+    half = 1.959964 / (total + z2) * (count * (total - count) / total + z2 / 4) ** 0.5
+    return round(max(0.0, middle - half), 6), round(min(1.0, middle + half), 6)
+
+
 def quantile(values: Sequence[float], share: float) -> float:
     """Linear-interpolated quantile."""
     return float(np.quantile(np.asarray(values, dtype=float), share))

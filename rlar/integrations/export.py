@@ -59,10 +59,10 @@ def export_data(
         else:
             write_jsonl_atomic(target, checked)
     fate = "kept" if keep_unscored else "left out"
-    told = [f"{counts['covered']:,} with a reward"]
-    told += [f"{counts[name]:,} {name} ({fate})" for name in ("uncovered", "unknown") if counts[name]]
-    told += [f"{stats.rejected:,} unusable"] if stats.rejected else []
-    return f"{stats.read:,} rows -> {target} for {to}: {', '.join(told)}"
+    parts = [f"{counts['covered']:,} with a reward"]
+    parts += [f"{counts[name]:,} {name} ({fate})" for name in ("uncovered", "unknown") if counts[name]]
+    parts += [f"{stats.rejected:,} unusable"] if stats.rejected else []
+    return f"{stats.read:,} rows -> {target} for {to}: {', '.join(parts)}"
 
 
 def _target(output: Path, to: Host) -> Path:
@@ -96,8 +96,8 @@ def _shaped(
     iterator = iter(rows)
     shape: Callable[..., JsonObject] = {"verl": _verl, "trl": _trl, "openrlhf": _openrlhf}[to]
     while chunk := list(islice(iterator, CHUNK)):
-        asked = scorer.formatted(chunk)
-        for example, as_asked, assignment in zip(chunk, asked, scorer.assign(chunk), strict=True):
+        formatted = scorer.formatted(chunk)
+        for example, as_asked, assignment in zip(chunk, formatted, scorer.assign(chunk), strict=True):
             fingerprint = assignment.fingerprint
             if fingerprint is None:
                 fate = "unknown"
@@ -105,32 +105,34 @@ def _shaped(
                 fate = "covered" if scorer.standing(fingerprint).recipe is not None else "uncovered"
             counts[fate] += 1
             if fate == "covered" or keep_unscored:
-                told = carried(example, fingerprint)
+                carried_columns = carried(example, fingerprint)
                 prompt = _prompt(as_asked, prompt_as)
-                yield shape(example, prompt, told, labels.get(fingerprint or "", "unknown"), sum(counts.values()) - 1)
+                yield shape(
+                    example, prompt, carried_columns, labels.get(fingerprint or "", "unknown"), sum(counts.values()) - 1
+                )
 
 
 def _prompt(example: Example, prompt_as: PromptAs) -> Any:
     return example.text if prompt_as == "text" else [message.model_dump() for message in example.prompt]
 
 
-def _verl(example: Example, prompt: Any, told: JsonObject, label: str, index: int) -> JsonObject:
+def _verl(example: Example, prompt: Any, columns: JsonObject, label: str, index: int) -> JsonObject:
     return {
         "data_source": f"rlar/{label}",  # verl groups its validation figures by it
         "ability": label,
         "prompt": prompt,
         "reward_model": {"style": "rule", "ground_truth": example.reference or ""},
-        "extra_info": {"index": index, **told},
+        "extra_info": {"index": index, **columns},
     }
 
 
-def _trl(example: Example, prompt: Any, told: JsonObject, _label: str, _index: int) -> JsonObject:
-    return {"prompt": prompt, "reference": example.reference, **told}
+def _trl(example: Example, prompt: Any, columns: JsonObject, _label: str, _index: int) -> JsonObject:
+    return {"prompt": prompt, "reference": example.reference, **columns}
 
 
-def _openrlhf(_example: Example, prompt: Any, told: JsonObject, _label: str, _index: int) -> JsonObject:
+def _openrlhf(_example: Example, prompt: Any, columns: JsonObject, _label: str, _index: int) -> JsonObject:
     # The row as an object, not as text within text: every quote in it would be escaped twice.
-    return {"prompt": prompt, "label": canonical_json({**told, ROW: json.loads(told[ROW])})}
+    return {"prompt": prompt, "label": canonical_json({**columns, ROW: json.loads(columns[ROW])})}
 
 
 def _some(rows: Iterator[JsonObject], counts: Counter[str], stats: RowStats) -> Iterator[JsonObject]:

@@ -43,11 +43,11 @@ class RewardFunction:
         if isinstance(items, str):
             raise ConfigError(items)
         rewards = self.host.score(items)
-        found = hosts.openrlhf_answer(
+        answer = hosts.openrlhf_answer(
             [status_of(reward) for reward in rewards], [number_of(reward, self.neutral) for reward in rewards]
         )
         return {
-            "rewards": torch.tensor(found["rewards"]),
-            "scores": torch.tensor(found["scores"]),
-            "extra_logs": {name: torch.tensor(values) for name, values in found["extra_logs"].items()},
+            "rewards": torch.tensor(answer["rewards"]),
+            "scores": torch.tensor(answer["scores"]),
+            "extra_logs": {name: torch.tensor(values) for name, values in answer["extra_logs"].items()},
         }

@@ -41,7 +41,7 @@ class HostScorer:
 
     def _reset(self) -> None:
         self._batchers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Batcher] = weakref.WeakKeyDictionary()
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._process = os.getpid()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -96,8 +96,8 @@ class HostScorer:
     def _sorted(self, items: Sequence[Item], rewards: Sequence[Reward]) -> list[Reward | None]:
         left = iter(rewards)
         for item in items:
-            if isinstance(item, str) and item not in self._told and len(self._told) < 100:
-                self._told.add(item)
+            if isinstance(item, str) and item not in self._logged and len(self._logged) < 100:
+                self._logged.add(item)
                 logger.warning("no reward: %s", item)
         return [None if isinstance(item, str) else next(left) for item in items]
 

@@ -12,15 +12,15 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from rlar.errors import ConfigError
+from rlar.errors import ConfigError, boundary
 from rlar.network import Network
 from rlar.registry.registry import Registry
 from rlar.scoring import runner as runs
-from rlar.scoring.batch import Waiting
+from rlar.scoring.batch import ScoringBatch, Slice
 from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.tools.load import unusable, where
 from rlar.types import Sample, Score, ToolSpec, failed, timed_out
@@ -75,28 +75,22 @@ class RayScorer(Scorer):
         if settings.get("resources") is not None:
             raise ConfigError("RayScorer: resources cannot be sent to other processes; every worker makes its own")
         super().__init__(registry, **settings)
-        self._spread = {
+        self._spread: dict[str, Any] = {
             "cpu_workers": cpu_workers,
             "model_workers": model_workers,
             "cpus_per_worker": cpus_per_worker,
             "gpus_per_model_worker": gpus_per_model_worker,
         }
-        self._cluster = _Runner(
-            self._runner,
-            _Actors(
-                {
-                    "plugins": tuple(settings.get("plugins", ())),
-                    "deadline_seconds": settings.get("deadline_seconds", 10.0),
-                    # What is allowed is said where the scorer is made; secrets are read where they are sent from.
-                    "network": Network.of_user(settings.get("allow_hosts", ())),
-                },
-                cpu_workers=cpu_workers,
-                model_workers=model_workers,
-                cpus_per_worker=cpus_per_worker,
-                gpus_per_model_worker=gpus_per_model_worker,
-            ),
+        self._cluster = _Cluster(
+            {
+                "plugins": tuple(settings.get("plugins", ())),
+                "deadline_seconds": settings.get("deadline_seconds", 10.0),
+                # What is allowed is said where the scorer is made; secrets are read where they are sent from.
+                "network": Network.of_user(settings.get("allow_hosts", ())),
+            },
+            **self._spread,
         )
-        self._runner = self._cluster  # type: ignore[assignment]
+        self._runner.cluster = self._cluster
 
     @property
     def rescored(self) -> int:
@@ -150,35 +144,19 @@ class _Actor:
         self.held: list[_Chunk] = []
 
 
-class _Chunk:
+class _Chunk(Slice):
     """Some samples of a batch on their way."""
 
-    def __init__(self, batch: _Batch, indices: Sequence[int], losses: int = 0) -> None:
-        self.batch = batch
-        self.indices = indices
+    __slots__ = ("actor", "losses")
+
+    def __init__(self, indices: Sequence[int], losses: int = 0) -> None:
+        super().__init__(indices)
         self.losses = losses
         """Workers that were lost while they scored it."""
         self.actor: _Actor | None = None
 
 
-class _Batch:
-    """One tool's samples and, as they come, their scores."""
-
-    def __init__(self, spec: ToolSpec, samples: Sequence[Sample], place: Place, smallest: int) -> None:
-        self.spec = spec
-        self.samples = samples
-        self.place: Place = place
-        self.smallest = smallest
-        self.scores: list[Score | None] = [None] * len(samples)
-
-    def chunks(self, workers: int) -> list[_Chunk]:
-        size = -(-len(self.samples) // (workers * CHUNKS_PER_WORKER))
-        size = min(LARGEST_CHUNK, max(self.smallest, size))
-        everything = range(len(self.samples))
-        return [_Chunk(self, everything[start : start + size]) for start in range(0, len(everything), size)]
-
-
-class _Actors:
+class _Cluster:
     """The workers on the cluster, started when they are first needed and replaced when they are lost. Thread-safe."""
 
     def __init__(
@@ -203,6 +181,20 @@ class _Actors:
         self._actors: dict[Place, list[_Actor]] = {}
         self._lock = threading.Lock()
         self._owns_ray = False
+        self.rescored = 0
+
+    def takes(self, spec: ToolSpec) -> bool:
+        """Whether a tool is worth the trip."""
+        return where(spec) != "inline"
+
+    def score(self, batch: ScoringBatch, is_stopped: Callable[[], str | None]) -> None:
+        """Give a batch its scores; returns when all are there, or nobody waits for them any more."""
+
+        def broke(error: Exception) -> None:
+            for index in range(len(batch.samples)):
+                batch.give(index, failed(f"Ray cannot be used: {_last_line(error)}"))
+
+        boundary(lambda: _Trip(self, batch, is_stopped).run(), broke)
 
     def of(self, place: Place) -> list[_Actor]:
         """The workers of a kind."""
@@ -236,11 +228,11 @@ class _Actors:
             options |= {"num_gpus": gpus, "num_cpus": 0}
         return self.ray.remote(_Worker).options(**options).remote(**self._settings)
 
-    def send(self, place: Place, chunk: _Chunk, *, is_first: bool) -> Any:
+    def send(self, batch: ScoringBatch, place: Place, chunk: _Chunk, *, is_first: bool) -> Any:
         """The reference of a chunk's scores, with the least busy worker; None when all have enough to do.
 
         Args:
-            is_first: the call has nothing on its way, so it may not wait for others' chunks to come back.
+            is_first: the batch has nothing on its way, so it may not wait for others' chunks to come back.
         """
         actors = self.of(place)
         with self._lock:
@@ -249,8 +241,7 @@ class _Actors:
                 return None
             actor.held.append(chunk)
             chunk.actor = actor
-        samples = [chunk.batch.samples[index] for index in chunk.indices]
-        return actor.handle.score.remote(chunk.batch.spec, samples)
+        return actor.handle.score.remote(batch.spec, [batch.samples[index] for index in chunk.indices])
 
     def came_back(self, chunk: _Chunk) -> bool:
         """Take a chunk off its worker's list; whether it was the one being scored."""
@@ -279,6 +270,11 @@ class _Actors:
             else:
                 self._actors.pop(place, None)
 
+    def note_rescored(self, samples: int) -> None:
+        """Count samples that are sent again."""
+        with self._lock:
+            self.rescored += samples
+
     def close(self) -> None:
         """End the workers, and Ray where it was started here."""
         with self._lock:
@@ -291,196 +287,107 @@ class _Actors:
                     self._owns_ray = False
 
 
-class _Runner:
-    """What a Scorer runs its batches with: cheap tools here, the others on the cluster."""
+class _Trip:
+    """The chunks of one batch, from the first that leaves to the last that is back."""
 
-    def __init__(self, local: runs.Runner, actors: _Actors) -> None:
-        self._local = local
-        self._actors = actors
-        self._lock = threading.Lock()
-        self.breaker = local.breaker
-        self.rescored = 0
-
-    def run(
-        self, batches: Sequence[tuple[ToolSpec, Sequence[Sample]]], waiting: Waiting | None = None
-    ) -> list[list[Score]]:
-        """The scores of every batch, in order."""
-        found: list[list[Score]] = [[] for _ in batches]
-        here: list[tuple[int, tuple[ToolSpec, Sequence[Sample]]]] = []
-        there: list[tuple[int, _Batch]] = []
-        for position, (spec, samples) in enumerate(batches):
-            if reason := self.breaker.stopped(spec.id):
-                found[position] = [failed(reason)] * len(samples)
-            elif where := _where(spec):
-                place: Place = "model" if where == "model" else "cpu"
-                there.append((position, _Batch(spec, samples, place, SMALLEST_CHUNK[where])))
-            else:
-                here.append((position, (spec, samples)))
-        call = _Call(self, [batch for _position, batch in there], waiting)
-        call.fill()
-        for (position, _pair), scores in zip(here, self._local.run([pair for _p, pair in here], waiting), strict=True):
-            found[position] = scores
-        call.finish()
-        for position, batch in there:
-            found[position] = [score or failed("it got no score") for score in batch.scores]
-        return found
-
-    def try_out(self, spec: ToolSpec, samples: Sequence[Sample]) -> None:
-        """Find out on the cluster whether a suspected tool works at all."""
-        where = _where(spec)
-        batch = _Batch(spec, samples, "model" if where == "model" else "cpu", SMALLEST_CHUNK[where])
-        call = _Call(self, [batch], None, is_trial=True)
-        call.fill()
-        call.finish()
-        self.breaker.decide(spec.id, [score or failed("it got no score") for score in batch.scores])
-
-    def close(self) -> None:
-        self._actors.close()
-        self._local.close()
-
-    def note_rescored(self, samples: int) -> None:
-        with self._lock:
-            self.rescored += samples
-
-    @property
-    def actors(self) -> _Actors:
-        return self._actors
-
-
-class _Call:
-    """The chunks of one call of `score`, from the first that leaves to the last that is back."""
-
-    def __init__(
-        self, runner: _Runner, batches: Sequence[_Batch], waiting: Waiting | None, *, is_trial: bool = False
-    ) -> None:
-        self._runner = runner
-        self._is_trial = is_trial
-        self._actors = runner.actors
-        self._waiting = waiting
+    def __init__(self, cluster: _Cluster, batch: ScoringBatch, is_stopped: Callable[[], str | None]) -> None:
+        self._cluster, self._batch, self._is_stopped = cluster, batch, is_stopped
+        kind = where(batch.spec)
+        self._place: Place = "model" if kind == "model" else "cpu"
+        workers = len(cluster.of(self._place))
+        size = min(LARGEST_CHUNK, max(SMALLEST_CHUNK[kind], -(-len(batch.samples) // (workers * CHUNKS_PER_WORKER))))
+        everything = range(len(batch.samples))
+        self._todo = deque(_Chunk(everything[start : start + size]) for start in range(0, len(everything), size))
         self._refs: dict[Any, _Chunk] = {}
-        self._trials: list[tuple[ToolSpec, list[Sample]]] = []
-        self._todo: dict[Place, deque[_Chunk]] = {"cpu": deque(), "model": deque()}
-        for batch in batches:
-            self._todo[batch.place].extend(batch.chunks(len(self._actors.of(batch.place))))
 
-    def fill(self) -> None:
-        """Send what the workers can take."""
-        for place, chunks in self._todo.items():
-            while chunks:
-                chunk = chunks[0]
-                if reason := self._runner.breaker.stopped(chunk.batch.spec.id):
-                    chunks.popleft()
-                    self._give(chunk, failed(reason), counts=False)
-                    continue
-                is_first = not any(item.batch.place == place for item in self._refs.values())
-                try:
-                    ref = self._actors.send(place, chunk, is_first=is_first)
-                except self._actors.ray.exceptions.RayError as error:
-                    chunks.popleft()
-                    self._actors.came_back(chunk)
-                    self._give(chunk, failed(f"Ray cannot be used: {_said(error)}"))
-                    continue
-                if ref is None:
-                    break
-                self._refs[ref] = chunks.popleft()
-
-    def finish(self) -> None:
+    def run(self) -> None:
         """Wait for every chunk; send again what lost its worker."""
+        self._fill()
         silent_until = time.monotonic() + PATIENCE_SECONDS
         while self._refs:
-            if self._is_over():
+            if self._batch.is_over:
                 return self._give_up("the caller waits no longer")
             if time.monotonic() > silent_until:
                 return self._give_up(f"nothing came back from Ray for {PATIENCE_SECONDS:g} s")
-            ready, _rest = self._actors.ray.wait(list(self._refs), num_returns=1, timeout=1.0)
+            ready, _rest = self._cluster.ray.wait(list(self._refs), num_returns=1, timeout=1.0)
             for ref in ready:
                 silent_until = time.monotonic() + PATIENCE_SECONDS
                 self._take(ref, self._refs.pop(ref))
-            self._try_suspects()
-            self.fill()
-        self._try_suspects()
+            self._fill()
 
-    def _try_suspects(self) -> None:
-        while self._trials:
-            self._runner.try_out(*self._trials.pop())
-
-    def _is_over(self) -> bool:
-        return self._waiting is not None and (self._waiting.is_cancelled or time.monotonic() > self._waiting.until)
+    def _fill(self) -> None:
+        """Send what the workers can take."""
+        while self._todo:
+            chunk = self._todo[0]
+            if reason := self._is_stopped():
+                self._todo.popleft()
+                self._fail(chunk, reason, counts=False)
+                continue
+            try:
+                ref = self._cluster.send(self._batch, self._place, chunk, is_first=not self._refs)
+            except self._cluster.ray.exceptions.RayError as error:
+                self._todo.popleft()
+                self._cluster.came_back(chunk)
+                self._fail(chunk, f"Ray cannot be used: {_last_line(error)}")
+                continue
+            if ref is None:
+                break
+            self._refs[ref] = self._todo.popleft()
+            self._batch.begin(chunk)
 
     def _take(self, ref: Any, chunk: _Chunk) -> None:
-        exceptions = self._actors.ray.exceptions
+        exceptions = self._cluster.ray.exceptions
         try:
-            scores = self._actors.ray.get(ref)
+            scores = self._cluster.ray.get(ref)
         except exceptions.RayTaskError as error:
-            self._actors.came_back(chunk)
-            self._give(chunk, failed(f"on a Ray worker: {_said(error)}"))
+            self._cluster.came_back(chunk)
+            self._fail(chunk, f"on a Ray worker: {_last_line(error)}")
             return
         except (exceptions.RayActorError, exceptions.WorkerCrashedError, exceptions.ObjectLostError) as error:
-            was_scored = self._actors.came_back(chunk)
+            was_scored = self._cluster.came_back(chunk)
             if isinstance(error, exceptions.RayActorError) and error.actor_init_failed:
-                self._actors.forget(chunk.batch.place, chunk.actor)
-                self._give(chunk, failed(f"a Ray worker cannot be started: {_said(error)}"))
+                self._cluster.forget(self._place, chunk.actor)
+                self._fail(chunk, f"a Ray worker cannot be started: {_last_line(error)}")
             else:
-                self._actors.replace(chunk.batch.place, chunk.actor)
+                self._cluster.replace(self._place, chunk.actor)
                 # Only what was being scored can have brought the worker down; what waited there is innocent.
-                self._again(chunk, chunk.losses + was_scored, _said(error))
+                self._again(chunk, chunk.losses + was_scored, _last_line(error))
             return
-        self._actors.came_back(chunk)
-        for index, score in zip(chunk.indices, scores, strict=True):
-            self._give_one(chunk.batch, index, score)
+        self._cluster.came_back(chunk)
+        self._batch.finish(chunk, scores)
 
     def _again(self, chunk: _Chunk, losses: int, why: str) -> None:
-        todo = self._todo[chunk.batch.place]
         if losses < TRIES:
-            again = [_Chunk(chunk.batch, chunk.indices, losses)]
+            again = [_Chunk(chunk.indices, losses)]
         elif len(chunk.indices) > 1:
-            again = [_Chunk(chunk.batch, [index], 1) for index in chunk.indices]
+            again = [_Chunk([index], 1) for index in chunk.indices]
         else:
-            self._give(chunk, failed(f"its Ray worker was lost {losses} times: {why}"))
+            self._fail(chunk, f"its Ray worker was lost {losses} times: {why}")
             return
+        self._batch.drop(chunk)
         logger.warning(
             "tool %s: a Ray worker was lost (%s); %d samples are scored again",
-            chunk.batch.spec.id,
+            self._batch.spec.id,
             why,
             len(chunk.indices),
         )
-        self._runner.note_rescored(len(chunk.indices))
-        todo.extendleft(reversed(again))
+        self._cluster.note_rescored(len(chunk.indices))
+        self._todo.extendleft(reversed(again))
 
     def _give_up(self, why: str) -> None:
-        for ref, chunk in list(self._refs.items()):
-            self._actors.ray.cancel(ref)
-            self._actors.came_back(chunk)
-            if not self._is_over():
-                self._actors.replace(chunk.batch.place, chunk.actor)
-        waiting = [*self._refs.values(), *(chunk for chunks in self._todo.values() for chunk in chunks)]
-        self._refs.clear()
-        for chunks in self._todo.values():
-            chunks.clear()
-        for chunk in waiting:
-            for index in chunk.indices:
-                chunk.batch.scores[index] = timed_out(why)
+        for ref, chunk in self._refs.items():
+            self._cluster.ray.cancel(ref)
+            self._cluster.came_back(chunk)
+            if not self._batch.is_over:
+                self._cluster.replace(self._place, chunk.actor)
+        for chunk in (*self._refs.values(), *self._todo):
+            self._batch.finish(chunk, [timed_out(why)] * len(chunk.indices), counts=False)
 
-    def _give(self, chunk: _Chunk, score: Score, *, counts: bool = True) -> None:
-        for index in chunk.indices:
-            self._give_one(chunk.batch, index, score, counts=counts)
-
-    def _give_one(self, batch: _Batch, index: int, score: Score, *, counts: bool = True) -> None:
-        assert batch.scores[index] is None, "a sample is scored once"
-        batch.scores[index] = score
-        if not counts or self._is_trial:
-            return
-        if trial := self._runner.breaker.count(batch.spec.id, batch.samples[index], score):
-            self._trials.append((batch.spec, trial))
+    def _fail(self, chunk: _Chunk, reason: str, *, counts: bool = True) -> None:
+        self._batch.finish(chunk, [failed(reason)] * len(chunk.indices), counts=counts)
 
 
-def _where(spec: ToolSpec) -> str:
-    """Where on the cluster a tool runs: "pool", "sandbox" or "model"; empty: here."""
-    place = where(spec)
-    return "" if place == "inline" else place
-
-
-def _said(error: BaseException) -> str:
+def _last_line(error: BaseException) -> str:
     """The kind of an error and its last line, where the cause stands: Ray's messages hold whole coloured tracebacks."""
     lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[-1][:300]}" if lines else type(error).__name__

@@ -80,15 +80,15 @@ class RLARReward:
 
 def figures(rewards: Sequence[Reward | None]) -> dict[str, float]:
     """Means of a batch: `rlar/task/<fingerprint>`, `rlar/tool/<tool id>`, and the share of every status."""
-    found: dict[str, list[float]] = defaultdict(list)
+    values_of: dict[str, list[float]] = defaultdict(list)
     for reward in rewards:
         if reward is None:
             continue
         if reward.reward is not None:
-            found[f"rlar/task/{reward.fingerprint}"].append(reward.reward)
+            values_of[f"rlar/task/{reward.fingerprint}"].append(reward.reward)
         for score in reward.scores:
             if score.value is not None:
-                found[f"rlar/tool/{score.tool}"].append(score.value)
-    told = [status_of(reward) for reward in rewards]
-    shares = {f"rlar/status/{name}": told.count(name) / len(told) for name in STATUSES} if told else {}
-    return {name: sum(values) / len(values) for name, values in found.items()} | shares
+                values_of[f"rlar/tool/{score.tool}"].append(score.value)
+    statuses = [status_of(reward) for reward in rewards]
+    shares = {f"rlar/status/{name}": statuses.count(name) / len(statuses) for name in STATUSES} if statuses else {}
+    return {name: sum(values) / len(values) for name, values in values_of.items()} | shares

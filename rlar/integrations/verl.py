@@ -75,7 +75,7 @@ def host_of(registry: str) -> HostScorer:
 
 def _row(data_source: str, ground_truth: Any, extra_info: Mapping[str, Any] | None) -> JsonObject:
     """A row without prompt: its task comes from what export put into `extra_info`."""
-    told = {
+    columns = {
         name: value for name, value in (extra_info or {}).items() if name not in ("num_turns", "rollout_reward_scores")
     }
-    return {"data_source": data_source, "ground_truth": ground_truth, "extra_info": told}
+    return {"data_source": data_source, "ground_truth": ground_truth, "extra_info": columns}

@@ -50,5 +50,5 @@ class RLARRewardManager(RewardManagerBase):
         }
         (sample,) = hosts.of_row(row, [text], origin="the batch")
         (reward,) = await host_of(self.registry).ascore([sample])
-        found = answer(reward, self.neutral)
-        return {"reward_score": found["score"], "reward_extra_info": found}
+        numbers = answer(reward, self.neutral)
+        return {"reward_score": numbers["score"], "reward_extra_info": numbers}

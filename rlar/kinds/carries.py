@@ -1,5 +1,4 @@
 """What a prompt brings for judging besides the question: listed options, a passage, a schema, an output format asked for."""
-# ruff: noqa: SIM905 (lists of words read better as text)
 
 from __future__ import annotations
 
@@ -7,6 +6,7 @@ import json
 import re
 from functools import lru_cache
 
+from rlar.text.stems import Stems
 from rlar.types import Example, JsonObject
 
 # ------------------------------------------------------------------------------------------ options
@@ -14,6 +14,8 @@ from rlar.types import Example, JsonObject
 _OPTION = re.compile(
     r"(?:(?<=\n)|(?<=[\s(\[*])|^)[\(\[]?\*{0,2}([A-J]|[a-j](?=[)\]]))\*{0,2}(?:[)\]][.:]?|[.:](?=\s))\*{0,2}[ \t]*(?=\S)"
 )
+_FIRST_MARK = Stems("A.", "A)", "A:", "A]", "A*", "a)", "a]")
+_SECOND_MARK = Stems("B.", "B)", "B:", "B]", "B*", "b)", "b]")
 _NUMBERED = re.compile(r"(?:(?<=\n)|^)[^\S\n]*+[\(\[]?(\d)[)\].:]\s++(?=\S)")
 _CHOOSE = re.compile(r"\b(?:options?|choices?|choose|which of|select|pick|following)\b", re.IGNORECASE)
 _LISTED = re.compile(
@@ -34,7 +36,7 @@ def find_options(example: Example) -> dict[str, str]:
 @lru_cache(maxsize=64)
 def _options_in_prompt(text: str) -> tuple[tuple[str, str], ...]:
     # A listing has a second mark, too.
-    if ("A" in text or "a)" in text or "a]" in text) and ("B" in text or "b)" in text or "b]" in text):
+    if _FIRST_MARK.stand_in(text) and _SECOND_MARK.stand_in(text):
         # The last listing wins: worked examples come before the question.
         found = _sequence(text, [(m.start(), m.end(), m[1].upper()) for m in _OPTION.finditer(text)], "A")
         if found:
@@ -200,12 +202,11 @@ def _as_schema(value: object) -> JsonObject | None:
 
 # ------------------------------------------------------------------------------------------ summary
 
-_SUMMARY_STEMS = (
+_SUMMARY_STEMS = Stems(
     "summar", "tldr", "tl;dr", "condense", "abridge", "in brief", "gist", "main point", "main idea", "key point", "takeaway", "headline", "highlights",
-    "résum", "resum", "zusammenfass", "fasse ", "riassu", "samenvat", "streszcz", "özet", "sammanfatt", "резюмир", "кратко", "краткое",
+    "résum", "resum", "zusammenfass", "fasse", "riassu", "samenvat", "streszcz", "özet", "sammanfatt", "резюмир", "кратко", "краткое",
     "摘要", "总结", "概括", "要約", "요약",
 )  # fmt: skip
-_ASCII_SUMMARY_STEMS = tuple(stem for stem in _SUMMARY_STEMS if stem.isascii())
 _SUMMARY = re.compile(
     r"\bsummar(?:y|ies|i[sz]e[sd]?|i[sz]ing|i[sz]ation)\b|\btl;?\s?dr\b|\bcondense\b|\babridge|\bin brief\b|\bgist\b"
     r"|\bmain (?:point|idea)s?\b|\bkey (?:point|takeaway)s?\b|\bheadline\b|\bhighlights\b|\brésum|\bresum(?:e|en|ir|a|o)\b"
@@ -217,75 +218,4 @@ _SUMMARY = re.compile(
 def asks_for_summary(text: str) -> bool:
     """Whether a prompt asks for a summary, in one of some ten languages."""
     lowered = text.lower()
-    for stem in _ASCII_SUMMARY_STEMS if lowered.isascii() else _SUMMARY_STEMS:
-        if stem in lowered:
-            return _SUMMARY.search(lowered) is not None
-    return False
-
-
-# ------------------------------------------------------------------------------------------ form of the answer
-
-_TEXT_UNITS = frozenset(
-    "word words sentence sentences paragraph paragraphs line lines letter letters character characters syllable syllables vowel vowels "
-    "consonant consonants punctuation comma commas period periods quote quotes quotation emoji emojis bullet bullets bulleted heading "
-    "headings uppercase lowercase capital capitals capitalize capitalise capitalized capitalised keyword keywords whitespace "
-    "whitespaces newline newlines acrostic palindrome palindromes noun nouns pronoun pronouns verb verbs adjective adjectives "
-    "adverb adverbs conjunction conjunctions preposition prepositions stopwords trigram bigram digit digits parenthesis "
-    "parentheses bracket brackets hashtag hashtags markdown stanza stanzas verse verses bold italic italics section sections "
-    "placeholder placeholders phrase phrases colon colons semicolon semicolons hyphen hyphens dash dashes asterisk asterisks "
-    "separated repetition repetitions".split()
-)
-"""What the form of a text is counted and described in."""
-_TEXT_STEMS = ("indent", "allit", "rhym", "alphabet", "delimit", "subbullet")
-_AMOUNTS = frozenset(
-    "must should shall each every all no none only exactly least most more less fewer between start starts starting begin begins "
-    "beginning end ends ending include includes included including contain contains containing use uses used using avoid avoiding "
-    "without not don't doesn't never ensure sure alternate alternating alternates repeat repeats repeating twice times consecutive same "
-    "different maintain limit limited maximum minimum up first last one two three four five six seven eight nine ten".split()
-)
-"""How much of it, where, or that it must not be."""
-_DEMANDS = frozenset(
-    "must should shall ensure make use include write start begin end avoid not don't never respond answer reply repeat copy alternate "
-    "keep limit maintain add provide give print list put format wrap please only create generate compose".split()
-)
-_ANSWERS = frozenset("response responses answer answers reply replies output outputs text essay story poem".split())
-_TELLERS = frozenset("i we he she they it".split())
-_ASKERS = frozenset("you your want wish need would like expect please".split())
-"""A sentence about somebody ("I never use the last line") demands nothing, unless it turns to the reader."""
-_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+")
-_CLAUSE = re.compile(r"[.!?;:](?=\s)|\n|$")
-_EDGE_WORDS = 25
-"""A prompt with fewer words is one ask, not a topic with a demand before or after it."""
-_CLAUSE_CHARACTERS = 400
-_READ_CHARACTERS = 1500
-
-
-def asks_for_form(text: str) -> bool:
-    """Whether a prompt (in English) demands something of the form of the answer, whether any rule can read it or not.
-
-    A clause that demands, speaks of words, lines, letters ... and says how many, where or which, and either names the
-    answer, is full of such words, or stands at the prompt's beginning or end. A question demands nothing.
-    """
-    if len(text) > 2 * _READ_CHARACTERS:
-        text = f"{text[:_READ_CHARACTERS]}\n{text[-_READ_CHARACTERS:]}"
-    clauses: list[tuple[str, str]] = []
-    start = 0
-    for match in _CLAUSE.finditer(text):
-        if clause := text[start : match.start()].strip():
-            clauses.append((clause, match[0]))
-        start = match.end()
-    has_topic = len(clauses) >= 2 and text.count(" ") >= _EDGE_WORDS
-    for position, (clause, mark) in enumerate(clauses):
-        if mark == "?":
-            continue
-        if len(clause) > _CLAUSE_CHARACTERS:
-            clause = f"{clause[: _CLAUSE_CHARACTERS // 2]} {clause[-_CLAUSE_CHARACTERS // 2 :]}"
-        words = _TOKEN.findall(clause.lower())
-        units = sum(word in _TEXT_UNITS or word.startswith(_TEXT_STEMS) for word in words)
-        if not units or _DEMANDS.isdisjoint(words) or (words[0] in _TELLERS and _ASKERS.isdisjoint(words)):
-            continue
-        amounts = sum(word in _AMOUNTS or word.isdecimal() for word in words)
-        at_edge = has_topic and position in (0, len(clauses) - 1)
-        if amounts and (at_edge or units + amounts >= 4 or not _ANSWERS.isdisjoint(words)):
-            return True
-    return False
+    return _SUMMARY_STEMS.stand_in(lowered) and _SUMMARY.search(lowered) is not None

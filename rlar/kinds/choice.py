@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from rlar.kinds.denials import attributed, denied, undoubted
 from rlar.text.answers import Claims, claims, fold, reference_answer, squeeze, tidy, visible_answer
+from rlar.text.sentences import parts_of, pieces, side_clauses
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
 
@@ -27,7 +28,8 @@ _LEAD = re.compile(
     r"^(?:" + _OPTION_WORD + r")?[(\[<{*_\"']{0,3}([A-Za-z])(?:[)\]>}*_\"']|[.:,;、：)](?=\s|\W|$)|\s*$|(?=\s*[-–—:：]\s)|(?=\s))", re.I
 )  # fmt: skip
 _AFTER_LETTER = re.compile(
-    r"^[\W_]*(?:$|[-–—:：,;.]|because\b|since\b|as\b|is\b|was\b|would\b|and\b|or\b|\(|due\b|for\b|which\b|weil\b|porque\b|car\b)",
+    r"^[\W_]*(?:$|[-–—:：,;.]|because\b|since\b|as\b|is\b|was\b|would\b|and\b|or\b|\(|due\b|for\b|which\b|weil\b|porque\b|car\b|not\b|but\b|it\s+is\b"
+    r"|rather\s+than\b|instead\s+of\b|over\b|(?:alone\s+)?(?:fits|holds|matches|works|remains|satisfies|applies|does|must|seems|stays|survives)\b)",
     re.I,
 )
 _MENTION = re.compile(
@@ -36,14 +38,29 @@ _MENTION = re.compile(
 _UNESCAPED = re.compile(r"\\([_*#.!~>-])")
 """What markdown writes with a backslash: an underscore in an option's name."""
 _FORMULA = re.compile(r"\\|[=^<>]")
-_SIDE = re.compile(
-    r"\bbecause\b|\bsince\b|,\s+as\b|\bdue\s+to\b|\bdespite\b|\balthough\b|\beven\s+though\b|\bthough\b|\brather\s+than\b|\binstead\s+of\b|\bwhile\b|\bwhereas\b|\bunlike\b"
-    r"|\bcompared\s+(?:to|with)\b|\bas\s+opposed\s+to\b|,\s+(?:which|who|whose|where)\b|\bweil\b|\bobwohl\b|\bparce\s+que\b|\bbien\s+que\b|\bporque\b|\baunque\b|\bperché\b|\bsebbene\b|\bembora\b|因为|虽然"
-)
-"""What follows explains, and chooses nothing where something before it does."""
 _CONTRAST = re.compile(
     r"\b(?:but|yet|however|instead|actually|nevertheless|rather|sondern|aber|mais|pero|sino|però|bensì|mas|porém|maar|men|но)\b|但是?|而是|でも|しかし"
 )
+_SPOKEN_OF = re.compile(
+    r"\b(?:rul(?:e|es|ed|ing)\s+out|eliminat\w{1,4}|exclud\w{1,4}|discard\w{0,3}|reject\w{0,3}|dismiss\w{0,3}|cross(?:ed|ing)?\s+out|between|among|odd\s+ones?\s+out\s+(?:is|are)"
+    r"|(?:options|choices|candidates|alternatives)\s*(?:are|include|[:：]))(?:[\s*_\"'(]+(?:the|both|options?|choices?|answers?|letters?))*[\s*_\"'“‘(]*\Z",
+    re.I,
+)
+"""Before a name: it and those that are listed with it are ruled out, or only named to be compared."""
+_ALL_BUT = re.compile(
+    r"\b(?:all|every\w*|each|any\w*|none|nothing)\s+(?:\w+\s+){0,3}?(?:but|except|other\s+than|apart\s+from|besides)\b",
+    re.I,
+)
+_THEREFORE = re.compile(
+    r"\b(?:so|therefore|thus|hence|consequently|ergo|then|also|somit|daher|donc|entonces|quindi|portanto)\b[,:]?\s+(?:(?:it|that|this)(?:['’]s|\s+(?:is|must\s+be|has\s+to\s+be))\s+)?(?=\S)|因此|所以",
+    re.I,
+)
+_VERDICT = re.compile(
+    r"(?:^|[\s:：(–—-])(?P<word>(?:not\s+(?:correct|right|true)|(?:in)?correct|right|wrong|yes|no)(?=[\s.!)*_]*$)|[✅✔✓☑❌✗✘✖])",
+    re.I,
+)
+"""What a line about one option says of it, at its end."""
+_POSITIVE = frozenset(["correct", "right", "yes", "✅", "✔", "✓", "☑"])
 _CHOSEN = re.compile(
     r"(?:\b(?:is|are|was|be|it's|that's|answer|choose|chose|pick|picked|select|selected|with|for|therefore|thus|hence|so|ist|est|es|è|é)|[:：=,]|是|选|選)\s*"
     r"(?:the\s+|a\s+|an\s+|option\s+|choice\s+|letter\s+|der\s+|die\s+|das\s+|la\s+|le\s+|el\s+)*[\s*_\"'“‘(]*\Z",
@@ -51,18 +68,37 @@ _CHOSEN = re.compile(
 )
 """Before a name: it is what the clause says, not what it speaks of."""
 _SELECTS = re.compile(
-    r"\b(?:i|we|i'd|i'll|would|will|must|let's)\s+(?:\w+\s+){0,2}?(?:choose|chose|select|selected|pick|picked|go\s+(?:for|with)|opt\s+for|settle\s+(?:on|for))\b(?:\s+that)?|"
+    r"\b(?:i|we|i'd|i'll|would|will|must|let's)\s+(?:\w+\s+){0,2}?(?:choose|chose|prefer|select|selected|pick|picked|go\s+(?:for|with)|opt\s+for|settle\s+(?:on|for))\b(?:\s+that)?|"
     r"\b(?:correct|right|best|true|chosen|selected)\s+(?:answer|option|choice|one|statement|label|letter|class)?[ \t*_`]{0,8}(?:is|must\s+be|would\s+be|should\s+be|[:：])|"
+    r"\b(?:correct|right|best)\s+(?:answer|option|choice|one)\s+(?:is|must\s+be)\s+(?:therefore|thus|hence|clearly|then|simply|indeed|probably|likely|definitely)[,:]?|"
     r"^[\W_]{0,8}(?:my\s+|the\s+|final\s+){0,2}(?:choice|option|selection|pick|verdict|label|classification|category|class|sentiment|decision|conclusion|prediction|auswahl|choix|elección|scelta|escolha)[ \t*_`]{0,8}(?:is|[:：=])|"
     r"\b(?:that|this|which)\s+(?:only\s+|just\s+)?leaves?\b(?:\s+(?:us|me)\s+with)?|"
     r"(?:选择|選擇|选|應選|应选)[ \t]*(?:是|[:：])?",
     re.I | re.M,
 )
+_SELECT_STEMS = (
+    "choos", "chose", "prefer", "select", "pick", "go", "opt", "settl", "correct", "right", "best", "true", "choice", "verdict", "label", "classif", "categor", "class", "sentiment",
+    "decision", "conclusion", "prediction", "leave", "选", "選", "auswahl", "choix", "elecci", "scelta", "escolha",
+)  # fmt: skip
+_BUT_STEMS = ("but", "except", "other than", "apart", "beside")
+_PREFERRED = re.compile(r"\s(?:over|to|than|instead\s+of|rather\s+than|ahead\s+of)\s")
 _IS_RIGHT = re.compile(
-    r"[\s*_)\"'’]*(?:is|must\s+be|would\s+be|seems|looks|appears\s+to\s+be)\s+(?:\w+\s+){0,1}?(?:the\s+)?(?:only\s+|most\s+)?(?:correct|right|best|true|the\s+answer|answer|appropriate|accurate)\b",
+    r"[\s*_)\"'’]*(?:is|must\s+be|would\s+be|seems|looks|appears\s+to\s+be)\s+(?:\w+\s+){0,1}?(?:the\s+)?(?:only\s+|most\s+)?(?:correct|right|best|better|true|the\s+answer|answer|appropriate|accurate)\b|是?(?:正确|正確|对的)(?!的?选项有)",
     re.I,
 )
-_RIGHT_WORDS = ("correct", "right", "best", "true", "answer", "appropriate", "accurate")
+_RIGHT_WORDS = (
+    "正确",
+    "正確",
+    "对的",
+    "correct",
+    "right",
+    "best",
+    "better",
+    "true",
+    "answer",
+    "appropriate",
+    "accurate",
+)
 _CHAIN = re.compile(
     r"^[\W_]*(?:,|/|\||;|&|\bor\b|\band\b|\bnor\b|\boder\b|\bou\b|\by\b|\bo\b|\bet\b|\bund\b|\be\b|\bas\s+well\s+as\b|\bplus\b|或|和|、|\n|\s)(?:[\W_]|\bor\b|\band\b|\beither\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\bthe\b|\boption\b|\bchoice\b|\bletter\b|\banswer\b)*$",
     re.I,
@@ -73,9 +109,12 @@ _DETERMINER = re.compile(
     re.I,
 )
 _MARKED_LINE = re.compile(r"^[ \t*_>-]*\(?([A-Z])[).:][ \t*_]", re.M)
-_SENTENCE = re.compile(r"[.!?。！？]\s|\n")
-_CLAUSE_END = re.compile(r"[.!?;。！？；]\s?|\n|\b(?:so|therefore|hence|thus|but)\b")
+_SIGNS = re.compile(r"[✅✔✓☑❌✗✘✖\ufe0f]")
 _ENDS_ANSWER = re.compile(r"\s*[.,;:!。，、–—\n-]")
+_ORDINAL = re.compile(
+    r"\b(?:first|second|third|fourth|fifth|last|former|latter)\s+(?:option|choice|one|answer|statement)\b", re.I
+)
+_NEGATED = re.compile(r"\b(?:not|cannot|never|nicht|kein\w*|pas|non|não|niet)\b|n['’]t\b|不", re.I)
 MAX_MENTIONS = 64
 _STANDARD_SETS = (
     ("yes", "no"), ("true", "false"), ("positive", "negative", "neutral"), ("entailment", "neutral", "contradiction"),
@@ -164,13 +203,15 @@ class _Reader:
             last = match.end(1)
             for other in _MENTION.finditer(text, last):
                 letter = (other[1] or other[2] or other[3]).upper()
-                if letter in self.letters and _CHAIN.match(text[last : other.start()].strip("()").ljust(1)):
+                if letter in self.letters and _joined(text, last, other.start(), other.end()):
                     letters.add(letter)
                     last = other.end()
                 else:
                     break
+            if len(letters) > 1 and rest.startswith(".") and _PREDICATE.match(text, last):
+                return UNCLEAR  # "A. B and C are wrong"
             # "B) London" where London is option A names two options.
-            head = _SENTENCE.split(rest.lstrip(" .):*_-–—]}"), maxsplit=1)[0]
+            head = next(iter(pieces(rest.lstrip(" .):*_-–—]}"))), "")
             text_choice = self.names.get(squeeze(fold(tidy(head))))
             if text_choice in self.letters:
                 letters.add(text_choice)
@@ -217,65 +258,99 @@ class _Reader:
         for tier in (found.boxed, found.final, cued, found.bold):
             if said := [choice for choice in map(self.choices, tier) if choice]:
                 return said
-        return self._uncued(text, found.last_line)
+        main = parts_of(text).main
+        return self._uncued(main, found.last_line if main is text else claims(main).last_line)
 
     def _uncued(self, text: str, last_line: str) -> list[frozenset[str]]:
         lines = [line for line in text.split("\n") if line.strip()]
         whole = squeeze(text)
-        unclear = False
+        stated = [frozenset({name}) for line in lines[:200] if (name := self.names.get(squeeze(fold(tidy(line)))))]
+        if (right := self._by_verdict(lines)) is not None:
+            return [right, *stated]
+        marked = {match[1] for match in _MARKED_LINE.finditer(text)} & self.letters
+        if marked and _MARKED_LINE.match(last_line):
+            stated.append(frozenset(marked))
+        if len(set(stated)) > 1 or (stated and len(stated[0]) > 1):
+            return stated  # a list
+        sentences = pieces(text[-8000:])[-200:]
+        if selected := self._selected(sentences):
+            return stated + selected
+        folded = whole.casefold()
+        unclear = any(stem in folded for stem in _BUT_STEMS) and _ALL_BUT.search(whole) is not None
         if len(lines) == 1 and len(whole) <= 160 and (choice := self.choices(whole)):
-            unclear = choice == UNCLEAR
-            if not unclear:
+            last = self.choices(sentences[-1]) if len(sentences) > 1 else choice
+            if choice != UNCLEAR and not unclear and last in ({choice, frozenset()} if len(choice) == 1 else {choice}):
                 return [choice]
-        said = [frozenset({name}) for line in lines[:200] if (name := self.names.get(squeeze(fold(tidy(line)))))]
-        if (marked := {match[1] for match in _MARKED_LINE.finditer(text)} & self.letters) and _MARKED_LINE.match(
-            last_line
-        ):
-            said.append(frozenset(marked))
-        if len(set(said)) > 1 or (said and len(said[0]) > 1):
-            return said  # a list
-        if selected := self._selected(text):
-            return said + selected
+            unclear = True
         if unclear:
             return [UNCLEAR]
         if lines and (lead := self._leading(lines[0])):
-            said.append(lead)
-        sentence = [piece for piece in _SENTENCE.split(last_line) if piece.strip()][-1:]
+            stated.append(lead)
+        sentence = sentences[-1:]
         last = self.choices(sentence[0]) if sentence else frozenset()
-        if last and last != UNCLEAR and said and said[-1] != last:
-            # The first words and the last ones disagree: guesses in a few words, else a text that is not understood.
-            return [*said, last] if len(whole) <= 80 else [UNCLEAR]
-        return said or ([last] if last else [])
+        if last and last != UNCLEAR and stated and stated[-1] != last:
+            # Two that stand alone are two guesses; else the text is not understood.
+            return [*stated, last] if self._bare(sentence[0]) or stated[-1] < last else [UNCLEAR]
+        return stated or ([last] if last else [])
 
-    def _selected(self, text: str) -> list[frozenset[str]]:
-        """What the sentences that select something choose: "I'd go with C", "C is the right one"."""
-        found = []
-        for sentence in _SENTENCE.split(text[-8000:])[-200:]:
-            if cue := _SELECTS.search(sentence):
-                found.append(self.choices(sentence[cue.end() :]))
+    def _by_verdict(self, lines: list[str]) -> frozenset[str] | None:
+        """The option that lines about several options call the right one; UNCLEAR where several are; None without such lines."""
+        verdicts: dict[str, bool] = {}
+        for line in lines[:200]:
+            word, marker = _VERDICT.search(line), _MARKED_LINE.match(_SIGNS.sub("", line[:24]).lstrip() + line[24:])
+            if word is not None and marker is not None and marker[1] in self.letters:
+                verdicts[marker[1]] = word["word"].lower() in _POSITIVE
+        if len(verdicts) < 2:
+            return None
+        right = {letter for letter, is_right in verdicts.items() if is_right}
+        return frozenset(right) if len(right) == 1 else UNCLEAR
+
+    def _selected(self, sentences: list[str]) -> list[frozenset[str]]:
+        """What the sentences that select something choose: "I'd go with C", "C is the right one", "So C."."""
+        chosen = []
+        for sentence in sentences:
+            folded = sentence.casefold()
+            if any(stem in folded for stem in _SELECT_STEMS) and (cue := _SELECTS.search(sentence)):
+                chosen.append(self.choices(_PREFERRED.split(sentence[cue.end() :], maxsplit=1)[0]))
             elif any(word in sentence for word in _RIGHT_WORDS):
-                places = [
-                    (match, (match[1] or match[2] or match[3]).upper())
-                    for match in islice(_MENTION.finditer(sentence), 16)
-                ]
-                places += [
-                    (match, self.names[match.group()]) for match in islice(self.pattern.finditer(fold(sentence)), 16)
-                ]
-                found += [
+                chosen += [
                     frozenset({name})
-                    for match, name in places
+                    for match, name in self._places(sentence)
                     if (name in self.letters or match.re is self.pattern)
                     and _IS_RIGHT.match(match.string, match.end())
                     and not denied(match.string, match.start(), match.end())
                 ]
-        return [choice for choice in found if choice]
+            elif len(sentence) <= 200 and (after := _THEREFORE.search(sentence)) is not None:
+                chosen.append(self._bare(sentence[after.end() :]))
+        return [choice for choice in chosen if choice]
+
+    def _bare(self, text: str) -> frozenset[str]:
+        """What a text chooses that is nothing but a letter, a label or an option's text."""
+        bare = squeeze(tidy(text))
+        name = bare.strip("() ").upper()
+        name = name if name in self.letters else self.names.get(fold(bare), "")
+        return frozenset({name}) if name else frozenset()
+
+    def _places(self, text: str) -> list[tuple[re.Match[str], str]]:
+        """Where a text names options, by their letters and by their words."""
+        places = [(match, (match[1] or match[2] or match[3]).upper()) for match in islice(_MENTION.finditer(text), 16)]
+        return places + [(match, self.names[match.group()]) for match in islice(self.pattern.finditer(fold(text)), 16)]
+
+    def mentions(self, text: str, targets: frozenset[frozenset[str]]) -> bool:
+        """Does a short text name one of the targets, where it chooses nothing that can be read?"""
+        if len(text) > 160:
+            return False
+        names = {name for match, name in self._places(text) if not denied(match.string, *match.span())}
+        if _ORDINAL.search(text):
+            return True
+        return not _NEGATED.search(text) and any(target <= names for target in targets)
 
     def _leading(self, line: str) -> frozenset[str]:
         """What a line chooses with its very first words."""
         text = squeeze(tidy(line[:MAX_CLAIM]))
         if (letters := self._lead_letters(text)) is not None:
             return letters
-        folded = undoubted(fold(text))
+        folded = fold(text)
         match = self.pattern.match(folded)
         if match is None or not (match.end() == len(folded) or _ENDS_ANSWER.match(folded, match.end())):
             return frozenset()
@@ -289,8 +364,17 @@ def _asserted(text: str, found: list[tuple[str, int, int]]) -> frozenset[str]:
     """
     if not found:
         return frozenset()
-    joined = [bool(_CHAIN.match(text[left[2] : right[1]] or " ")) for left, right in pairwise(found)]
+    joined = [_joined(text, left[2], right[1], right[2]) for left, right in pairwise(found)]
     refused = [denied(text, start, end) or attributed(text, start) for _, start, end in found]
+    named, listed = [False] * len(found), set[str]()
+    for index, (_, start, _end) in enumerate(found):
+        if _SPOKEN_OF.search(text[max(0, start - 60) : start]) or (
+            index and named[index - 1] and joined[index - 1] and found[index][0] not in listed
+        ):
+            refused[index] = named[index] = True
+            listed.add(found[index][0])
+        else:
+            listed.clear()
     for index in range(len(found) - 2, -1, -1):
         if joined[index] and refused[index + 1]:
             refused[index] = True  # "A, B and C are not"
@@ -301,16 +385,7 @@ def _asserted(text: str, found: list[tuple[str, int, int]]) -> frozenset[str]:
     names = {found[index][0] for index in kept}
     if len(names) <= 1:
         return frozenset(names)
-    sides = [match.start() for match in islice(_SIDE.finditer(text), MAX_MENTIONS)]
-    ends = [match.end() for match in islice(_CLAUSE_END.finditer(text), 4 * MAX_MENTIONS)]
-    for side in sides:
-        if not text[max((end for end in ends if end <= side), default=0) : side].strip():
-            ends.append(text.find(",", side) + 1)  # "Although it is X, it is Y."
-
-    def is_side(start: int) -> bool:
-        begun = max((side for side in sides if side < start), default=-1)
-        return begun > max((end for end in ends if end <= start), default=-1) and begun >= 0
-
+    is_side = side_clauses(text)
     main = [index for index in kept if not is_side(found[index][1])] or kept
     names = {found[index][0] for index in main}
     if len(names) == 1:
@@ -332,6 +407,17 @@ def _asserted(text: str, found: list[tuple[str, int, int]]) -> frozenset[str]:
     if found[first][1] == 0 and _ENDS_ANSWER.match(text, found[first][2]):
         return frozenset(chain)  # "Yes, ..." and what comes after
     return UNCLEAR
+
+
+_PREDICATE = re.compile(r"[)*_]{0,3}\s{1,4}(?:[a-z]|\W{0,4}(?:is|are)\b)")
+
+
+def _joined(text: str, end: int, start: int, after: int) -> bool:
+    """Are two names, of which one ends at `end` and the next goes from `start` to `after`, enumerated together?"""
+    between = text[end:start].strip("()") or " "
+    if "." in between and _PREDICATE.match(text, after):
+        return False  # the next sentence speaks of the second
+    return _CHAIN.match(between) is not None
 
 
 def _glued(names: list[str]) -> re.Pattern[str] | None:
@@ -358,6 +444,14 @@ def _bounded(name: str) -> str:
 @lru_cache(maxsize=4096)
 def _reader(options: tuple[tuple[str, str], ...], labels: tuple[str, ...]) -> _Reader:
     return _Reader(options, labels)
+
+
+@lru_cache(maxsize=4096)
+def _targets(
+    options: tuple[tuple[str, str], ...], labels: tuple[str, ...], references: tuple[str, ...]
+) -> frozenset[frozenset[str]]:
+    """What a row's references choose."""
+    return frozenset(map(_reader(options, labels).target, references)) - {frozenset()}
 
 
 def closed_set(
@@ -404,13 +498,17 @@ class ChoiceMatch(LibraryTool):
         if not options and not labels:
             return abstain("neither options nor labels are known")
         reader = _reader(options, labels)
-        targets = {reader.target(reference) for reference in references} - {frozenset()}
+        targets = _targets(options, labels, references)
         if not targets:
             return abstain("the reference is none of the options")
         text = visible_answer(sample.answer, sample.prompt)
         if not text.isascii():
             text = unicodedata.normalize("NFKC", text)
         said = reader.read(text, claims(text)) if text else []
+        if not said and reader.mentions(text, targets):
+            return abstain(
+                "the right option is named, and it cannot be read whether it is chosen", readers_disagree=True
+            )
         if not said:
             return ok(0.0, "no option chosen")
         if UNCLEAR in said:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from rlar.kinds import KINDS
@@ -31,6 +32,8 @@ class Guess(NamedTuple):
     the guesses of one kind."""
 
 
+_FIT = attrgetter("fit")
+
 Guesser = Callable[[Facts, Sequence[Guess]], Sequence[Guess]]
 
 
@@ -45,7 +48,7 @@ def guesses(facts: Facts) -> tuple[Guess, ...]:
             found = list(suggested)
             break
         found += suggested
-    return tuple(sorted(found, key=lambda guess: -guess.fit))
+    return tuple(sorted(found, key=_FIT, reverse=True))
 
 
 @cache

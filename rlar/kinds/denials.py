@@ -25,7 +25,8 @@ _LIGHT = (
     r"war|ist|es|von|in|dass|le|la|les|l|un|une|par|de|du|que|est|c'est|était|el|los|las|una|por|fue|era|il|lo|gli|di|che|è|da|o|os|as|um|uma|foi|é|het|een|was|van|det|är|var|en|ett|to|это|был|была|было|в|на"
 )
 _BEFORE = re.compile(
-    rf"(?:(?<!\w)(?:{_NOT})|(?<=[a-z])n['’]t)(?:[\s*_\"'“‘(]+(?:{_LIGHT})){{0,6}}[\s*_\"'“‘«(]*\Z", re.I
+    rf"(?:(?<!\w)(?:{_NOT}|(?:confused|mistaken)\s+(?:with|for))|(?<=[a-z])n['’]t|(?:,|\by|\be|\bet)\s+no)(?:[\s*_\"'“‘(]+(?:{_LIGHT})){{0,6}}[\s*_\"'“‘«(]*\Z",
+    re.I,
 )
 _NO_DENIAL = re.compile(
     r"(?:no|without(?:\s+a)?|little|beyond|not\s+any|kein(?:en)?|ohne|sans|aucun|sin|senza|sem)\s+(?:doubts?|question|wonder|zweifel|doute|duda|dubbio|dúvida)|undoubtedly|not\s+(?:only|just|merely|surprisingly)"
@@ -52,7 +53,7 @@ _NO_AFTER = re.compile(r"[^.;!?\n]{0,60}\b(?:only|just|merely|nur|seulement|sól
 _RELATIONS = (
     r"wife|husband|widow(?:er)?|father|mother|parents?|sons?|daughters?|brothers?|sisters?|siblings?|child(?:ren)?|uncles?|aunts?|nephews?|nieces?|cousins?|grand\w{3,8}|friends?|"
     r"assistants?|secretary|teachers?|students?|pupils?|rivals?|enem(?:y|ies)|colleagues?|partners?|girlfriend|boyfriend|fiancée?|successors?|predecessors?|neighbou?rs?|suburbs?|"
-    r"outskirts|boss|agents?|lovers?|servants?|namesakes?|opponents?|critics?|translators?|editors?|biographers?|twin|heirs?|ex|mentor|manager|lawyer|doctor"
+    r"outskirts|boss|agents?|lovers?|servants?|namesakes?|contemporar(?:y|ies)|followers?|admirers?|disciples?|descendants?|relatives?|associates?|imitators?|forerunners?|opponents?|critics?|translators?|editors?|biographers?|twin|heirs?|ex|mentor|manager|lawyer|doctor"
 )
 _OF_ANOTHER = re.compile(rf"['’]s?\s+(?:\w+\s+){{0,2}}?(?:{_RELATIONS})\b", re.I)
 _RELATED_TO = re.compile(
@@ -68,7 +69,7 @@ _ATTRIBUTED = re.compile(
 
 
 _STEMS = (
-    "not", "n't", "n’t", "by no", "in no", "kein", "nul", "nev", "neith", "nor", "har", "scarc", "bare", "unlike", "doub", "den", "disag", "fals", "untr", "incor", "wron", "but",
+    "mistak", "onfuse", "not", "n't", "n’t", "by no", "in no", "kein", "nul", "nev", "neith", "nor", "har", "scarc", "bare", "unlike", "doub", "den", "disag", "fals", "untr", "incor", "wron", "but",
     "no lo", "other", "exce", "rath", "inst", "far", "with", "excl", "rule", "nic", "nie", "wede", "noch", "kaum", "zwei", "auß", "auss", "stat", "pas", "jam", "ni", "aucun", "sauf",
     "plu", "lieu", "no ", "nun", "tamp", "salv", "dud", "vez", "luga", "non", "mai", "né", "nes", "tran", "inve", "dub", "não", "nem", "geen", "noo", "int", "ald", " of", " to", "near", "out",
 )  # fmt: skip

@@ -3,13 +3,14 @@
 Facts are evidence, not decisions: `infer` reads a contract from them. About 10,000 rows a second a core: every
 detector starts with a test that most rows fail, and nothing is parsed twice.
 """
+# ruff: noqa: SIM905 (lists of words read better as text)
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from rlar.kinds.carries import asks_for_form, asks_for_json, asks_for_summary
+from rlar.kinds.carries import asks_for_json, asks_for_summary
 from rlar.kinds.parsed import Parsed, asked_text
 from rlar.kinds.translation.rows import Translation
 from rlar.text.shapes import Shape, final_answer, has_latex, option_letter, prose_shape, shape_of
@@ -30,6 +31,17 @@ _QUERY = re.compile(
 )
 _QUERY_WORD = re.compile(r"\b(?:sql|query|select|database|tables)\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
+_COUNT = re.compile(r"\s*+[-+−]?\d[\d.,'\u00a0\u202f ]{0,20}+(?P<noun>[^\W\d_][^\W\d_·-]{0,30}\.?)\s*+")
+_COUNTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]{1,2}")
+_PIECES = frozenset(
+    "piece pieces pc pcs item items unit units dozen people persons times stück stk mal шт штук штуки раз pièces unités fois "
+    "piezas unidades veces pezzi unità volte peças vezes stuks sztuk styck adet".split()
+)
+"""What only counts, in whatever sentence."""
+_WHEN = frozenset(
+    "am pm uhr ad bc bce ce th st nd rd st. h 年 月 日 号 號 時 时 点 點 分 時間前 年代 世紀 世纪 시 년 월 일 세기 年生 月份 路 版 代".split()
+)
+"""After a number these say when, or which: no number of anything."""
 
 
 class Facts(NamedTuple):
@@ -77,6 +89,8 @@ class Facts(NamedTuple):
     """The prompt ends with, or contains, a question mark."""
     programming_language: str = ""
     """What the row's programs are written in, where that is not Python."""
+    holds_number: bool = False
+    """The reference is a few words around one number that the number's verifier reads."""
 
 
 def describe(example: Example, parsed: Parsed | None = None) -> Facts:
@@ -85,8 +99,6 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
     Args:
         parsed: the row's readings, for a caller who has another use for them.
     """
-    from rlar.kinds.programs.rows import find_foreign_reference, find_reference_program, prompt_header
-
     if parsed is None:
         parsed = Parsed(example)
     text = example.text
@@ -95,17 +107,16 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
     shape = shape_of(answer) if reference is not None else Shape.NONE
     if shape is Shape.LETTER and len(answer) > LETTER_CHARACTERS and not parsed.options:
         shape = prose_shape(answer)  # "B. Smith, The Quarter of Rome" names no option where none are listed
+    holds_number = shape is Shape.SHORT and _reads_as_number(answer)
+    if holds_number and _counts(answer, text):
+        shape = Shape.NUMBER
     suite = parsed.suite
     prose = shape in (Shape.SHORT, Shape.LONG)
     wordy = prose or shape is Shape.NONE
-    program = suite is None and prose and find_reference_program(example) is not None
-    foreign = None
-    if suite is None and prose and not program:
-        foreign = find_foreign_reference(example)
-        program = foreign is not None
-    sql = parsed.sql if suite is None and not program and prose else None
-    query = sql is not None or (suite is None and not program and prose and _is_query(answer))
-    coded = suite is not None or program or query
+    program = parsed.program if suite is None and prose else None
+    sql = parsed.sql if suite is None and program is None and prose else None
+    query = sql is not None or (suite is None and program is None and prose and _is_query(answer))
+    coded = suite is not None or program is not None or query
     options = () if coded else tuple(parsed.options.items())
     translation = None if coded or not wordy else parsed.translation
     plain = wordy and not coded
@@ -121,7 +132,7 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
         prompt_words=text.count(" ") + 1,
         reference_words=0 if reference is None else answer.count(" ") + 1,
         suite="" if suite is None else ("stdio" if suite.kind == "stdio" else "tests"),
-        program=program,
+        program=program is not None,
         sql=query,
         sql_schema=sql is not None or (not coded and reference is None and _has_tables(text)),
         latex=has_latex(text),
@@ -131,7 +142,7 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
         json_schema=(plain or shape is Shape.JSON) and parsed.schema is not None,
         constraints=constraints,
         form_asked=unanswered and not constraints and _asks_for_form(parsed),
-        unfinished=unanswered and "def " in text and bool(prompt_header(text, None)),
+        unfinished=unanswered and "def " in text and _is_unfinished(text),
         translation=translation,
         summary_asked=plain and asks_for_summary(text if len(text) < 2000 else text[:1000] + "\n" + text[-1000:]),
         passage=wordy and parsed.passage is not None,
@@ -139,13 +150,52 @@ def describe(example: Example, parsed: Parsed | None = None) -> Facts:
         verbatim=verbatim,
         has_number=_DIGIT.search(text, 0, 1000) is not None,
         asks="?" in text or "？" in text,
-        programming_language=_foreign_language(suite, foreign),
+        programming_language=_foreign_language(suite, program),
+        holds_number=holds_number,
     )
 
 
-def _foreign_language(suite: TestSuite | None, reference: tuple[str, str] | None) -> str:
-    language = (suite.language or suite.hint) if suite is not None else (reference[0] if reference else "")
+def _foreign_language(suite: TestSuite | None, program: str | None) -> str:
+    language = (suite.language or suite.hint) if suite is not None else program or ""
     return "" if language == "python" else language
+
+
+def _is_unfinished(prompt: str) -> bool:
+    from rlar.kinds.programs.rows import prompt_header
+
+    return bool(prompt_header(prompt, None))
+
+
+def _reads_as_number(answer: str) -> bool:
+    if not any(character.isdigit() for character in answer):
+        return False
+    from rlar.kinds.number import read_reference
+
+    return read_reference(answer) is not None
+
+
+def _counts(answer: str, prompt: str) -> bool:
+    """Whether an answer is a number of something: of a unit, with a counter, or of what the prompt speaks of.
+
+    "12 apples" is one where the prompt has apples; "50 Cent" and "3 Doors Down" are names, "1945年" and "7 Uhr" say when.
+    """
+    match = _COUNT.fullmatch(answer)
+    if match is None:
+        return False
+    noun = match["noun"].rstrip(".").casefold()
+    if noun in _WHEN:
+        return False
+    if _COUNTER.fullmatch(noun) or noun in _PIECES:
+        return True
+    from rlar.kinds.units import read_unit
+
+    # A plural and the singular after "how many", or a case ending, share their beginning.
+    stem = noun if len(noun) < 4 else noun[: max(3, len(noun) - 2)]
+    spoken = re.search(rf"(?<![^\W\d_]){re.escape(stem)}", prompt.casefold()) is not None
+    spoken = spoken or (
+        not noun.isascii() and len(noun) > 2 and _COUNTER.match(noun) is not None and noun[1:] in prompt
+    )
+    return spoken or read_unit(noun) is not None
 
 
 def answers_option(answer: str, shape: Shape, options: tuple[tuple[str, str], ...]) -> bool:
@@ -201,5 +251,4 @@ def _constraint_kinds(parsed: Parsed) -> tuple[str, ...]:
 
 def _asks_for_form(parsed: Parsed) -> bool:
     """Whether there is a demand on the answer's form that no rule reads."""
-    known = any(each.strength == "hard" and each.kind == "unsupported" for each in parsed.constraints)
-    return known or asks_for_form(parsed.asked)
+    return any(each.strength == "hard" and each.kind == "unsupported" for each in parsed.constraints)

@@ -6,6 +6,7 @@ A guess of a kind may depend on what kinds before it in KINDS have suggested. Fi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from rlar.kinds import contracts
 from rlar.kinds.contracts import Guess, label_of, translation_into
@@ -44,9 +45,12 @@ def _suite(contract: Contract, facts: Facts) -> Guess:
 
 
 def _in_language(contract: Contract, facts: Facts) -> Contract:
-    if not facts.programming_language:
-        return contract
-    return contract.model_copy(update={"programming_language": facts.programming_language})
+    return _written_in(contract, facts.programming_language) if facts.programming_language else contract
+
+
+@cache
+def _written_in(contract: Contract, language: str) -> Contract:
+    return contract.model_copy(update={"programming_language": language})
 
 
 def sql(facts: Facts, others: Guesses) -> Guesses:
@@ -121,8 +125,8 @@ def number(facts: Facts, others: Guesses) -> Guesses:
         return [Guess(contracts.NUMBER, 0.6 if facts.latex else 0.95)]
     if facts.shape is Shape.MATH:
         return [Guess(contracts.NUMBER, 0.3)]
-    if facts.shape is Shape.SHORT and any(character.isdigit() for character in facts.answer):
-        # "5 apples", "3 and 4": an odd row of a task that asks for numbers.
+    if facts.holds_number:
+        # "about 5 of them": an odd row of a task that asks for numbers.
         return [Guess(contracts.NUMBER, 0.4)]
     return []
 

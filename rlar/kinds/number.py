@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 from rlar.kinds.units import Unit, ratio, read_unit, unit_after
-from rlar.text.answers import claims, read_tier, reference_answer, second_reading, tidy, visible_answer
+from rlar.text.answers import claims, last_result, read_tier, reference_answer, tidy, visible_answer
+from rlar.text.sentences import CORRECTION, Parts, parts_of
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
 
@@ -131,7 +133,16 @@ _DENIES = re.compile(
     re.I,
 )
 """Whether either of them may match at all."""
+_DENIAL_STEMS = (
+    "not", "n't", "n’t", "never", "hardly", "scarc", "bare", "neith", "nor", "anyth", "longer", "wrong", "incorr", "false", "imposs", "ruled", "too ", "fails", "nicht", "kein",
+    "niem", "falsch", " pas", "jam", "nunca", "não", "niet", "nie ", "inte ", "ikke", " no", "faux", "instead", "rather", " не ", "不", "并非", "绝非", "错", "是错", "ではなく", "아니라", "は違", "は間",
+)  # fmt: skip
+"""One of these stands in every text in which it does."""
 _BUT = re.compile(r"\s?[,;]?\s?(?:but|it is|it's|rather|sondern|sino|mais|而是)\b", re.I)
+
+
+_WORDED = re.compile(r"(?<=[\d)])\s+(minus|plus|times|divided\s+by|multiplied\s+by)\s+(?=[$€£(]?\d)", re.I)
+_WORDED_SIGNS = {"minus": "-", "plus": "+", "times": "×", "multiplied": "×", "divided": "÷"}
 
 
 def denied(text: str, position: int) -> bool:
@@ -153,6 +164,8 @@ def plain(text: str) -> str:
         text = _FRAC.sub(_read_frac, text)
         text = _LATEX_TEXT.sub(lambda match: f" {match[1].strip()} ", text)
         text = _SPACE_RUN.sub(" ", text)
+    if "minus" in text or "plus" in text or "times" in text or "divided" in text or "multiplied" in text:
+        text = _WORDED.sub(lambda match: f" {_WORDED_SIGNS[match[1].split()[0].lower()]} ", text)
     if " and a" in text:
         text = _AND_A_PART.sub(lambda match: f"{match[1]} 1/{_PARTS[match[2].lower()]}", text)
     return _EURO_GROUPS.sub(lambda match: match[1].replace(".", "") + "." + match[2], text) if "," in text else text
@@ -213,19 +226,26 @@ def _compound(text: str, one: _Found, other: _Found) -> _Found | None:
     return _Found(Number((value,), -1, larger), one.start, other.end, other.bare_end)
 
 
+_NO_DIGIT = re.compile(r"\D")
+_NOTHING_FOLLOWS = frozenset(["", ".", ",", ";", ":", ")", "]", "}", "?", "!", "=", "\n", "+"])
+"""What ends a number that neither a unit nor a scale follows."""
+
+
 def _read_token(text: str, match: re.Match[str]) -> _Found | None:
     start, end = match.span()
     if text[end : end + 1] in (":", ".") and text[end + 1 : end + 2].isdigit():
         return None
     if start and text[start - 1] == ":" and text[start - 2 : start - 1].isdigit():
         return None
-    whole = re.sub(r"\D", "", match["int"] or "")
+    whole = match["int"] or ""
+    whole = whole if whole.isdecimal() else _NO_DIGIT.sub("", whole)
     listed = text[start - 1 : start] == ","  # 1,2,3 is a list; its 2,3 is no decimal
     part = (match["bare"] or match["dec"] or "").lstrip(".") or ("" if listed else (match["euro"] or "").lstrip(","))
     if len(whole) + len(part) > MAX_DIGITS:
         return None
-    value = Fraction(int((whole or "0") + part), 10 ** len(part))
+    value = Fraction(int((whole or "0") + part), 10 ** len(part)) if part else Fraction(int(whole))
     decimals = len(part)
+    is_last = text[end : end + 1] in _NOTHING_FOLLOWS
     rest = match["rest"]
     if rest:
         mixed, _, bottom = rest.rpartition("/")
@@ -236,13 +256,15 @@ def _read_token(text: str, match: re.Match[str]) -> _Found | None:
         else:
             value /= int(bottom)
         decimals = -1
-    elif exponent := (_EXPONENT.match(text, end) or _POWER_OF_TEN.match(text, end)):
+    elif not is_last and (exponent := (_EXPONENT.match(text, end) or _POWER_OF_TEN.match(text, end))):
         value *= Fraction(10) ** int(exponent[1])
         end = exponent.end()
         decimals = max(0, decimals - int(exponent[1]))
     if _is_negative(text, start):
         value = -value
     values = [value]
+    if is_last:
+        return _Found(Number((value,), decimals, _currency_before(text, start, end)), start, end, end)
     if scale := _SCALE.match(text, end):
         values = [value * _SCALES[scale[1].lower()], value]
         end = scale.end()
@@ -265,7 +287,10 @@ _CURRENCY = re.compile(r"(?:([$€£¥₹])|\b(USD|EUR|GBP|JPY|CNY|INR|RMB)\s?)[
 
 def _currency_before(text: str, start: int, end: int) -> Unit | None:
     """The currency whose sign stands in front; none where "$" is LaTeX's (another one closes the formula)."""
-    match = _CURRENCY.search(text, max(0, start - 5), start)
+    before = text[max(0, start - 5) : start]
+    if not before or before.isspace() or before[-1] in ",.(:=+*/":
+        return None
+    match = _CURRENCY.search(before)
     if match is None:
         return None
     if match[1] == "$":
@@ -279,7 +304,7 @@ def _is_negative(text: str, start: int) -> bool:
     """Is there a sign (not an operator, a hyphen or a range) in front of position `start`?"""
     head = text[max(0, start - 24) : start].rstrip("$€£¥( ")
     if not head.endswith("-"):
-        return bool(_MINUS_WORD.search(head))
+        return ("inus" in head or "egative" in head or head.isupper()) and _MINUS_WORD.search(head) is not None
     before = head[:-1]
     if before and (before[-1].isalnum() or before[-1] in ")]}.%"):
         return False
@@ -393,10 +418,10 @@ def claimed_number(claim: str) -> tuple[Number, ...] | None:
 
     More than one number comes back for an enumeration ("16, 17 or 18"), and an impossible one for "not 18".
     """
-    text = plain(tidy(claim[:600]))
+    text = plain(tidy(_BOLD_MARK.sub("", claim[:600])))
     if not _DIGIT.search(text):
         text = in_digits(text[:120])
-    text = _EXPLAINED.sub("", text)
+    text = _without_explanation(text)
     clause, offset = text, 0
     if "=" in text:
         head = _REASON.split(text, maxsplit=1)[0]
@@ -424,6 +449,8 @@ def claimed_number(claim: str) -> tuple[Number, ...] | None:
 
 
 _DIGIT = re.compile(r"\d")
+_BOLD_MARK = re.compile(r"\*\*(?!\d)|(?<!\d)\*\*")
+"""Not the power in 2**5."""
 _SAYS = re.compile(r"(?:[^\W\d_]{2,20}[^\w]{1,4}){2}|\b[^\W\d_]{1,20}\s[^\W\d_]{2,20}\s\S{0,20}$")
 """Before the first number of a claim: the claim is a sentence, whose answer may stand further on."""
 
@@ -475,21 +502,33 @@ def last_number(text: str) -> tuple[Number, ...] | None:
     None without numbers. What stands in an adjunct ("in 4 days", "of the 40", "at $2 each"), in brackets, or on the left
     of "=" is no result, unless there is no other number.
     """
+    tail, places = _passage(text)
+    return _said_in_sentence(tail, places) if places else None
+
+
+@lru_cache(maxsize=64)
+def _passage(text: str) -> tuple[str, list[_Found]]:
+    """The end of a text in plain spelling, and the numbers in it."""
     tail = text[-TAIL:]
     if len(text) > TAIL:
         tail = tail[re.search(r"\s|$", tail).start() :]  # type: ignore[union-attr]
-    tail = plain(tail.replace("**", ""))
+    tail = plain(_BOLD_MARK.sub("", tail))
     if not _DIGIT.search(tail):
         tail = in_digits(tail)
-    tail = _EXPLAINED.sub("", tail)
-    found = _find(tail)
-    return _said_in_sentence(tail, found) if found else None
+    tail = _without_explanation(tail)
+    return tail, _find(tail)
 
 
 _EXPLAINED = re.compile(
-    r"(?<=[\d\w])\s?\(?\s?=\s?[$(]?\d[\d.,]{0,20}(?:\s?[-+*×x/÷]\s?\$?\d[\d.,]{0,20}){1,8}\s?[).]{0,2}\s?$"
+    r"(?<=[\d\w])(?:\s?\(?\s?=|\s?[,(–—-]{1,2}\s?(?:i\.e\.|that\sis|namely),?|\s?[:：])\s?[$(]?\d[\d.,]{0,20}(?:\s?[-+*×x/÷]\s?\$?\d[\d.,]{0,20}){1,8}\s?[).]{0,2}\s?$"
 )
 """After a number: how it came about ("36 = 4 * 9")."""
+
+
+def _without_explanation(text: str) -> str:
+    if text.rstrip(" .)")[-1:].isdigit() and (place := _EXPLAINED.search(text, max(0, len(text) - 240))) is not None:
+        return text[: place.start()]
+    return text
 
 
 def _said_in_sentence(text: str, found: list[_Found]) -> tuple[Number, ...]:
@@ -497,7 +536,8 @@ def _said_in_sentence(text: str, found: list[_Found]) -> tuple[Number, ...]:
     if len(found) == 1 and not text[: found[0].start].strip(" $€£¥*\n"):
         found = [_with_noun(text, found[0])]
     kept = found[-16:]
-    if _DENIES.search(text, max(0, kept[0].start - 60)):
+    stretch = text[max(0, kept[0].start - 60) :].casefold()
+    if any(stem in stretch for stem in _DENIAL_STEMS) and _DENIES.search(stretch):
         kept = [one for one in kept if not denied(text, one.start) and not _DENIED.match(text, one.end)]
     if not kept:
         return (DENIED,)
@@ -557,12 +597,16 @@ _AFTERTHOUGHT = re.compile(
 _ADJUNCT = re.compile(
     r"\b(?:(?:in|at|after|for|within|over|during|before|until|by|from|than|across|among|between|throughout|für|nach|pro|je|innerhalb|pour|dans|après|par|en|para|por|cada|tras|entre)\s+(?:(?:the|all|only|just|about|his|her|their|its|those|these|next|first|last|another|every|each|a total of)\s+){0,3}"
     r"|(?:each|every|per)\s+"
-    r"|(?:of|out of|with|on|to)\s+(?:the|all|his|her|their|its|those|these)\s+(?:(?:original|initial|first|total|remaining|other|given)\s+)?|out of\s+"
-    r"|(?<!\bneed)(?<!\bneeds)(?<!\bhas)(?<!\bhave)(?<!\bhad)(?<!\bable)(?<!\bgoing)(?<!\bwants)(?<!\bused)(?<!\bgets)\s+to\s+(?!be\b)[a-z]{3,12}\s+(?:(?:the|these|all|those|another)\s+)?"
+    r"|(?:of|out of|with|on|to|de|von|des|di|da|do|от|из)\s+(?:the|all|his|los|las|les|den|der|gli|dei|delle|her|their|its|those|these)\s+(?:(?:original|initial|first|total|remaining|other|given)\s+)?|out of\s+"
+    r"|(?<!\bneed)(?<!\bneeds)(?<!\bhas)(?<!\bhave)(?<!\bhad)(?<!\bable)(?<!\bgoing)(?<!\bwants)(?<!\bused)(?<!\bgets)\s+to\s+(?!(?:be|get|obtain|find|give|yield|reach)\b)[a-z]{3,12}\s+(?:(?:the|these|all|those|another)\s+)?"
     r"|(?:i\.e\.|that is|which is|equivalently|namely)\s?,?\s?(?:about\s|roughly\s)?|\bor\s+(?:about|approximately|roughly|around|nearly)\s+)$",
     re.I,
 )
 _BRACKET = re.compile(r"\((?:(?:about|approximately|roughly|nearly|i\.e\.,?|or|that is,?|=) ?)?[$€£¥]?$")
+_OF_A_NUMBER = re.compile(
+    r"(?<=\d)(?:\s[^\W\d_]{1,14}){0,2}\s(?:of|de|von|des|sur)(?:\s(?:the|los|las|les|den|der))?\s[$€£¥]?$", re.I
+)
+"""Before a number: it is the whole of which the number before it is a part ("285 of 360")."""
 _IN_EACH = re.compile(r"\s(?:[^\W\d_]{2,12}\s){0,2}(?:in|on|for|per|to)\s(?:each|every)\b")
 _EACH = re.compile(
     r"\s*(?:each|apiece|per\s+\w+|an?\s+(?:piece|day|week|month|year|hour|ticket|pound|box|bag))\b", re.I
@@ -609,7 +653,7 @@ def _is_aside(text: str, one: _Found) -> bool:
         return True
     if _OPERATOR.match(text, one.end) and "=" in text[one.end : one.end + 80]:
         return True
-    if _IN_EACH.match(text, one.end):
+    if _IN_EACH.match(text, one.end) or _OF_A_NUMBER.search(before):
         return True
     match = _ADJUNCT.search(before)
     if match is None and bare != before:
@@ -711,6 +755,10 @@ def compare_numbers(claimed: Number, wanted: Number) -> bool | None:
         for want in wanted.values[:1] if both_scaled else wanted.values:
             if got * scale == want or _rounds_to(got * scale, claimed.decimals, want, wanted.decimals):
                 return None if claimed.converted and wanted.unit is None else _same_noun(claimed, wanted)
+    for one, other in ((claimed, wanted), (wanted, claimed)):
+        # 12.345 is twelve thousand to some, a little more than twelve to others.
+        if one.decimals == 3 and other.decimals <= 0 and one.values and 1000 * one.values[0] in other.values:
+            return None if abs(one.values[0]) >= 1 else False
     return False
 
 
@@ -760,17 +808,19 @@ class NumberMatch(LibraryTool):
         if not targets or len(targets) < len(wanted):
             return abstain("the reference is not one number")
         text = visible_answer(sample.answer, sample.prompt)
-        numbers = said_numbers(text, sample.prompt)
+        reading = read_numbers(text, sample.prompt)
+        numbers = reading.numbers
         if not numbers:
             return ok(0.0, "no number found" if text else "no answer")
         verdict = all_equal(numbers, targets)
         if verdict is None:
             return abstain("the same number, of other things or in another unit than the one asked for")
-        if any(all_equal([number], targets) for number in results_of_last_sentence(text, sample.prompt)):
-            return abstain("the last sentence gives several numbers", readers_disagree=True)
-        result = claimed_number(second_reading(text)) or ()
-        if len(result) == 1 and result[0].values and all_equal(result, targets) != verdict:
-            return abstain("the last equation and the last number differ", readers_disagree=True)
+        if any(all_equal([rival], targets) != verdict for rival in rivals(reading, sample.prompt)):
+            return abstain("no cue tells which of several numbers is the answer", readers_disagree=True)
+        if not verdict and any(all_equal([one], targets) for one in stated_numbers(reading)):
+            return abstain(
+                "the reference is stated, and it cannot be read whether it is the answer", readers_disagree=True
+            )
         if not verdict:
             several = len({number.values for number in numbers}) > 1
             return ok(0.0, "several different answers" if several else "another number")
@@ -796,37 +846,151 @@ _SEVERAL_RESULTS = re.compile(
     re.I,
 )
 """What may stand between two results that a sentence gives."""
-_REMAINDER = re.compile(r"(?:that|this|it|which|he|she|they|the\s+(?:remaining|other|rest))\b", re.I)
+_REMAINDER = re.compile(r"\s*(?:that|this|it|which|he|she|they|the\s+(?:remaining|other|rest))\b", re.I)
 """How a sentence begins that goes on from the result before it."""
-_SENTENCE_BREAK = re.compile(r"(?<=[.!?])\s+(?=\S)")
+_SUBJECT = re.compile(
+    r"\s*(?:is|are|was|were|remains?|stay|would\s+be|ist|sind|bleiben|es|son|quedan?|est|sont|restent?)\b", re.I
+)
+"""After the number that a sentence begins with: the sentence is about it."""
+_NO_OPENING = re.compile(r"[=:?]|^\W*\d{1,2}[.)]\s*$")
+_SUPPOSES = re.compile(
+    r"[\s(]*(?:if|had|without|otherwise|wenn|si|se|если|如果)\b(?=[^.!?\n]{0,160}\b(?:would|wäre|serait|sería|sarebbe|seria)\b)",
+    re.I,
+)
+"""A sentence that begins so may suppose what is not so."""
 
 
-def results_of_last_sentence(text: str, prompt: str) -> list[Number]:
-    """The numbers of a last sentence without cue, box or equation that gives two or more which the prompt does not hold."""
-    found = claims(text)
-    if found.boxed or found.final or found.cued or found.bold:
-        return []
-    sentences = _SENTENCE_BREAK.split(plain(text[-TAIL:].strip()))[-2:]
-    sentence = " ".join(sentences if _REMAINDER.match(sentences[-1]) else sentences[-1:])
-    if "=" in sentence or _SEVERAL_RESULTS.search(sentence) is None or re.search(r"\bso\b", sentence):
-        return []
-    given = {one.number.values for one in _find(plain(prompt[-4000:]))}
-    stated = [one.number for one in _find(sentence)[:16] if one.number.values not in given]
-    return stated if len({number.values for number in stated}) > 1 else []
+class Reading(NamedTuple):
+    """The numbers that a text puts forward."""
+
+    numbers: list[Number]
+    """In the prompt's unit, where it names one; empty without a number."""
+    uncued: Parts | None = None
+    """The text taken apart, where no cue says which of its numbers is meant: `rivals` reads it a second time."""
+    in_bold: bool = False
 
 
-def said_numbers(text: str, prompt: str = "") -> list[Number]:
-    """Every number that the strongest readable tier of claims puts forward, in the prompt's unit; [] when there is none."""
-    found = claims(text)
-    said = read_tier((found.boxed, found.final, found.cued), lambda claim: claimed_number(continued(claim, text)))
-    if not said and len(found.bold) == 1:
-        said = read_tier((found.bold,), last_number)
-    if not said and (fallback := last_number(text)) is not None:
-        said = [fallback]
-    numbers = [number for claim in said for number in claim]
+def read_numbers(text: str, prompt: str = "") -> Reading:
+    """Every number that the strongest readable tier of claims of a text (see `visible_answer`) puts forward."""
+    tiers = claims(text)
+    claimed = read_tier((tiers.boxed, tiers.final, tiers.cued), lambda claim: claimed_number(continued(claim, text)))
+    uncued, in_bold = None, False
+    if not claimed:
+        uncued = parts_of(text)
+        if len(tiers.bold) == 1:
+            claimed = read_tier((tiers.bold,), last_number)
+            in_bold = bool(claimed)
+        if not claimed and (last := last_number(uncued.main)) is not None:
+            claimed = [last]
+    numbers = [number for claim in claimed for number in claim]
     if prompt and any(number.unit is not None for number in numbers) and (asked := asked_unit(prompt)) is not None:
         numbers = [_in_unit(number, asked) for number in numbers]
-    return numbers
+    return Reading(numbers, uncued, in_bold)
+
+
+@lru_cache(maxsize=1024)
+def _given(prompt: str) -> frozenset[tuple[Fraction, ...]]:
+    """The values of the numbers that a prompt holds."""
+    return frozenset(one.number.values for one in _find(plain(prompt[-4000:])))
+
+
+def rivals(reading: Reading, prompt: str) -> Iterator[Number]:
+    """The numbers that a second reader of a text without a cue may take for its answer."""
+    if reading.uncued is None:
+        return
+    main, explanation = reading.uncued
+    result = claimed_number(last_result(main)) or ()
+    if len(result) == 1 and result[0].values:
+        yield result[0]
+        if all(number.values[:1] == result[0].values[:1] for number in reading.numbers):
+            return  # both readers agree
+    if reading.in_bold:
+        return
+    if explanation and (result := claimed_number(last_result(explanation)) or ()) and len(result) == 1:
+        yield result[0]
+    text, places = _passage(main)
+    if len(places) < 2:
+        return
+    ends = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
+    spans = [(start, end) for start, end in pairwise(ends) if any(start <= one.start < end for one in places)]
+    given = _given(prompt)
+
+    def results(start: int, end: int) -> list[Number]:
+        """The numbers of a stretch that the prompt does not hold and that are no operands or asides."""
+        return [
+            one.number
+            for one in places[-16:]
+            if start <= one.start < end
+            and one.number.values not in given
+            and not _OPERATOR.match(text, one.end)
+            and not _is_aside(text, one)
+            and not denied(text, one.start)
+            and not _DENIED.match(text, one.end)
+        ]
+
+    start, end = spans[-1]
+    if len(spans) > 1 and _REMAINDER.match(text, start):
+        start = spans[-2][0]
+    sentence = text[start:end]
+    if "=" not in sentence and _SEVERAL_RESULTS.search(sentence) and not re.search(r"\bso\b", sentence):
+        stated = results(start, end)
+        if len({number.values for number in stated}) > 1:
+            yield from stated
+    if "=" not in sentence and all(number.values in given for number in reading.numbers):
+        # What the prompt holds is seldom its answer, where the text has come to another number.
+        yield from results(spans[-2][0] if len(spans) > 1 else start, end)
+    if len(spans) > 1 and len(main) <= TAIL and not denied(text, places[0].start):
+        opening = text[slice(*spans[0])]
+        sentences = any(len(text[slice(*span)].split()) > 4 for span in spans[1:])
+        if (
+            sentences
+            and len(opening.split()) <= 4
+            and not _NO_OPENING.search(opening)
+            and not CORRECTION.search(text, spans[1][0])
+        ):
+            yield places[0].number
+    if _SUPPOSES.match(text, spans[-1][0]) and "=" not in text[spans[-1][0] :] and len(spans) > 1:
+        before = [one for one in places if one.start < spans[-1][0]]
+        yield from _said_in_sentence(text[: spans[-1][0]], before)
+    first = next((one for one in places if one.start >= spans[-1][0]), None)
+    if (
+        first is not None
+        and not text[spans[-1][0] : first.start].strip(" $€£¥*(")
+        and _SUBJECT.match(text, first.end)
+        and not _CONCLUSION.search(text, first.end)
+    ):
+        yield first.number
+
+
+def stated_numbers(reading: Reading) -> list[Number]:
+    """The other numbers that the last sentence of a text without a cue and a sum states; neither denied nor reckoned with."""
+    if reading.uncued is None or len({number.values for number in reading.numbers if number.values}) != 1:
+        return []
+    text, places = _passage(reading.uncued.main)
+    read = {number.values for number in reading.numbers}
+    ends = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
+    starts = [start for start, end in pairwise(ends) if any(start <= one.start < end for one in places)]
+    if (
+        not starts
+        or "=" in text[starts[-1] :]
+        or _WORD.search(text, starts[-1]) is None
+        or any(number.converted for number in reading.numbers)
+    ):
+        return []
+    return [
+        one.number
+        for one in places[-16:]
+        if one.start >= starts[-1]
+        and one.number.values not in read
+        and not _OPERATOR.match(text, one.end)
+        and not _REACHED_BY.search(text, max(0, one.start - 12), one.start)
+        and not denied(text, one.start)
+        and not _DENIED.match(text, one.end)
+    ]
+
+
+_WORD = re.compile(r"[^\W\d_]{2}")
+_REACHED_BY = re.compile(r"[-+*/×÷−]\s{0,2}[$€£¥(]?$")
 
 
 def _in_unit(number: Number, unit: Unit) -> Number:

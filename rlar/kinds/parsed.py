@@ -55,6 +55,16 @@ class Parsed:
         return find_suite(self.example)
 
     @_Reading
+    def program(self) -> str | None:
+        """The language that the reference is a program in; None where it is none."""
+        from rlar.kinds.programs.rows import find_foreign_reference, find_reference_program
+
+        if find_reference_program(self.example) is not None:
+            return "python"
+        foreign = find_foreign_reference(self.example)
+        return None if foreign is None else foreign[0]
+
+    @_Reading
     def sql(self) -> SqlTask | None:
         from rlar.kinds.sql.rows import find_sql
 

@@ -18,6 +18,8 @@ from typing import ClassVar
 from rlar.kinds.denials import attributed, denied
 from rlar.kinds.number import claimed_number, read_reference, same_number
 from rlar.text.answers import Claims, body, claims, clean, fold, reference_answer, tidy, visible_answer
+from rlar.text.clock import has_half, has_time, in_one_spelling
+from rlar.text.sentences import dotted_words, parts_of, pieces, side_clauses
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
 
@@ -37,6 +39,7 @@ _LINKING_WORDS = """
 is was are were be been not but rather instead no doubt it its this that he she they his her their in on at of by to from for with as and the
 a an i think believe called named known answer would has have had did does do because es est ist war il elle
 der die das la le el los les de du des von en y et und è é o um uma era fue 是 为 的 は が です 이 는
+most likely probably certainly definitely surely clearly obviously say i'd that's it'd i'm sure guess so then yes で す
 """
 _ARTICLE_WORDS = """
 a an the le la les un une des der die das den dem ein eine einen einem el los las una unos unas il lo gli uno
@@ -70,20 +73,26 @@ _BEFORE_NUMBER = frozenset(
     ["a", "an", "the", "about", "around", "approximately", "roughly", "nearly", "some", "over", "almost", "exactly"]
 )
 _ANY_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_MONTH_NAMES = """
+january jan januar janvier enero gennaio janeiro januari|february feb februar février febrero febbraio fevereiro februari
+march mar märz mars marzo março maart|april apr avril abril aprile|may mai mayo maggio maio mei|june jun juni juin junio giugno junho
+july jul juli juillet julio luglio julho|august aug août agosto augustus|september sept sep septembre septiembre settembre setembro
+october oct oktober octobre octubre ottobre outubro|november nov novembre noviembre novembro|december dec dezember décembre diciembre dicembre dezembro
+"""
 _MONTHS = {
     name: index
-    for index, names in enumerate(
-        ("january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug",
-         "september sept sep", "october oct", "november nov", "december dec"), start=1
-    )
+    for index, names in enumerate(_MONTH_NAMES.strip().replace("\n", "|").split("|"), start=1)
     for name in names.split()
-}  # fmt: skip
+}
 _DATE = re.compile(
-    r"\b(?:(?P<y1>\d{4})-(?P<m1>\d{1,2})-(?P<d1>\d{1,2})"
-    r"|(?P<mon2>[a-z]{3,9})\.?\s+(?P<d2>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<y2>\d{4})"
-    r"|(?P<d3>\d{1,2})(?:st|nd|rd|th)?(?:\s+of)?\s+(?P<mon3>[a-z]{3,9})\.?,?\s+(?P<y3>\d{4}))\b",
+    r"(?<!\w)(?:(?P<y1>\d{4})-(?P<m1>\d{1,2})-(?P<d1>\d{1,2})"
+    r"|(?P<mon2>[^\W\d_]{3,10})\.?\s+(?P<d2>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<y2>\d{4})"
+    r"|(?P<d3>\d{1,2})(?:st|nd|rd|th|er|[.º°])?(?:\s+(?:of|de|di))?\s+(?P<mon3>[^\W\d_]{3,10})\.?,?(?:\s+del?)?\s+(?P<y3>\d{4})"
+    r"|(?P<d4>\d{1,2})\.\s?(?P<m4>\d{1,2})\.\s?(?P<y4>\d{4}))(?!\w)",
     re.I,
 )
+_SLASHED = re.compile(r"(?<![\w/])(\d{1,2})/(\d{1,2})/(\d{4})(?![\w/])")
+"""Month first to some, day first to others."""
 _CJK_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
 
 
@@ -119,16 +128,18 @@ def without_article(words: tuple[str, ...]) -> tuple[str, ...]:
     return words[1:] if len(words) > 1 and words[0] in _ARTICLES else words
 
 
+_YEARS, _DAYS = (tuple(f"{letter}{index}" for index in range(1, 5)) for letter in "yd")
+
+
 def dates(text: str) -> set[tuple[int, int, int]]:
-    """The full dates of a text as (year, month, day): ISO, "July 4, 1776", "4 July 1776", 1776年7月4日."""
+    """The full dates of a text as (year, month, day): ISO, "July 4, 1776", "4 juillet 1776", 04.07.1776, 1776年7月4日."""
     found = set()
     for match in _DATE.finditer(text):
-        if match["y1"]:
-            found.add((int(match["y1"]), int(match["m1"]), int(match["d1"])))
-        else:
-            month = _MONTHS.get((match["mon2"] or match["mon3"]).lower())
-            if month:
-                found.add((int(match["y2"] or match["y3"]), month, int(match["d2"] or match["d3"])))
+        year, day = (next(filter(None, match.group(*names)), "") for names in (_YEARS, _DAYS))
+        name = match["mon2"] or match["mon3"]
+        month = _MONTHS.get(name.lower()) if name else int(match["m1"] or match["m4"])
+        if month:
+            found.add((int(year), month, int(day)))
     for year, month_, day in _CJK_DATE.findall(text):
         found.add((int(year), int(month_), int(day)))
     return found
@@ -145,6 +156,10 @@ class _Target:
 
     def __init__(self, answer: str) -> None:
         self.text = tidy(answer)
+        self.has_time = has_time(self.text)
+        self.has_half = has_half(self.text)
+        if self.has_time:
+            self.text = in_one_spelling(self.text, half=self.has_half)
         self.words = without_article(tokens(self.text))
         self.literal = "".join(fold(self.text).split())
         self.number = (
@@ -155,14 +170,19 @@ class _Target:
         self.symbols = bool(_SYMBOL.search(self.text))
         self.lists = bool(_ALTERNATIVES.search(self.text)) or self.text.count(",") >= 2
         self.counted = _COUNTED.fullmatch(unicodedata.normalize("NFKC", self.text))
+        self.same_name, self.similar_name = _shortened(self.text)
         self.spelled = _spelled(self.words)
         """Where it stands in a text, in folded form; None for what has no words."""
 
     def meets(self, claim: str, asked: frozenset[str] = frozenset()) -> bool:
         """Does this claim give this answer, and no other beside it? `asked`: the words of the question."""
         text = tidy(claim)
+        if self.has_time:
+            text = in_one_spelling(text, half=self.has_half)
         if self.symbols:
             return self._literally(claim, text)
+        if self.same_name is not None:
+            text = self.same_name.sub(lambda _: self.text, text)
         if (
             self.counted
             and (says := self._counts(unicodedata.normalize("NFKC", _LATEX_TEXT.sub(r"\1", text)))) is not None
@@ -254,13 +274,19 @@ class _Target:
         # Without a word that links, more than one word beside the answer is a list of guesses.
         return bool(linking) or len(rest) <= 1 or (bool(re.search(r"[(,:–—]", text)) and start == 0 and len(rest) <= 3)
 
-    def _is_said(self, text: str, *, fragment: bool) -> bool:
-        """Does every place where the answer stands say it: undenied, nobody else's view, and of it alone?"""
+    def _is_said(self, text: str, *, fragment: bool, aside: bool = False) -> bool:
+        """Does every place where the answer stands say it: undenied, nobody else's view, and of it alone?
+
+        Args:
+            aside: one in a clause that only explains or concedes is enough.
+        """
         if self.spelled is None:
             return True
         text = text.replace("’", "'")
         if len(text.casefold()) != len(text):
             text = text.casefold()
+        is_side = side_clauses(text) if len(text) > len(self.text) + 24 else None
+        in_main = is_side is None
         for place in islice(self.spelled.finditer(text), 8):
             start, end = place.span()
             before = text[max(0, start - 60) : start]
@@ -272,7 +298,8 @@ class _Target:
                 return False
             if fragment and re.match(r"['’]s?\s+\w", text[end : end + 4]):
                 return False  # "X's castle" is another thing than X
-        return True
+            in_main = in_main or (is_side is not None and not is_side(start))
+        return in_main or aside
 
     def may_be_said(self, claim: str, asked: frozenset[str]) -> bool:
         """Does a sentence hold this answer, undenied, with words of the question or such as link? It may say it, and more."""
@@ -280,7 +307,28 @@ class _Target:
             return False
         words = tokens(tidy(claim))
         linking = sum(word in _LINKING or word in asked for word in words)
-        return linking >= 3 and not _ALTERNATIVES.search(claim) and self._is_said(claim, fragment=False)
+        return (
+            (linking >= 1 or _LABEL.match(claim) is not None)
+            and not _ALTERNATIVES.search(claim.replace(";", ","))
+            and self._is_said(claim, fragment=False, aside=True)
+        )
+
+    def leaves_open(self, claim: str, asked: frozenset[str], prompted: frozenset[str]) -> bool:
+        """May a claim give this answer or not: another name beside it, a name with one initial, a date of unknown order?"""
+        if self.similar_name is not None and self.similar_name.search(claim):
+            return True
+        if self.dates and (match := _SLASHED.search(claim)):
+            one, other, year = map(int, match.groups())
+            return bool({(year, one, other), (year, other, one)} & self.dates)
+        words = frozenset(without_article(tokens(tidy(claim))))
+        named = self.counted is None and not self.numerals
+        if named and words and words < frozenset(self.words) and prompted.issuperset(frozenset(self.words) - words):
+            return True  # "the Pacific", where an ocean is asked for
+        names = _TWO_NAMES.fullmatch(tidy(claim))
+        if names is None or self.lists:
+            return False
+        pair = [without_article(tokens(name)) for name in names.groups()]
+        return self.words in pair and not any(asked.issuperset(words) for words in pair)
 
     def is_contrasted(self, claim: str) -> bool:
         """Does a claim that meets this answer go on with "but" and another name?"""
@@ -290,6 +338,35 @@ class _Target:
         return (
             self.spelled.search(claim) is not None and re.search(r"[^\W\d_a-z]\w", claim[contrast.end() :]) is not None
         )
+
+
+_CAPITALS = r"[^\W\d_a-z][\w.'’-]{1,30}(?:\s[^\W\d_a-z][\w.'’-]{0,30}){0,3}"
+_LABEL = re.compile(r"\W{0,4}[^\W\d_]{2,20}(?:\s[^\W\d_]{2,20})?[*_]{0,2}\s?[:：]")
+_TWO_NAMES = re.compile(rf"({_CAPITALS}),\s?({_CAPITALS})")
+_NAME = re.compile(r"[^\W\d_a-z][\w'’-]*(?:[.\s]+[^\W\d_a-z][\w'’-]*){1,4}")
+
+
+def _shortened(text: str) -> tuple[re.Pattern[str] | None, re.Pattern[str] | None]:
+    """What a name may be written as with initials: what is the same name, and what may be another's; None for no name."""
+    if len(text) > 60 or _NAME.fullmatch(text) is None:
+        return None, None
+    *given, last = [re.escape(word) for word in re.split(r"[.\s]+", text)]
+    if len(last) < 3:
+        return None, None
+    parts = [rf"{name}(?:\.|[^\W\d_A-Z]+)?" if len(name) == 1 else rf"(?:{name}|{name[0]}\.?)" for name in given]
+    gap = r"[\s.]{1,2}"
+    if len(given) == 1:
+        similar = (
+            rf"(?<!\w)(?<!\.\s){parts[0]}{gap}{last}\b"
+            if len(given[0]) == 1
+            else rf"(?<!\w)(?<!\.\s){given[0][0]}\.?\s{last}\b"
+        )
+        same = rf"(?<!\w){given[0]}(?:\s[A-Z]\.?){{1,2}}\s{last}\b" if len(given[0]) > 1 else None
+        return re.compile(same) if same else None, re.compile(similar)
+    initials = "".join(name[0] for name in given)
+    spelled = r"[\s.]{0,2}".join(parts)
+    same = rf"(?<!\w)(?:{spelled}{gap}|{initials}\s){last}\b"
+    return re.compile(same), re.compile(rf"(?<!\w){given[0]}\s{last}\b") if len(given[0]) > 1 else None
 
 
 def _joins(before: str) -> bool:
@@ -346,36 +423,6 @@ def accepted(sample: Sample) -> list[_Target]:
     return found
 
 
-_SENTENCE_END = re.compile(r"(?<=[^\W\d_]{2}[.!?])\s+(?=[^\Wa-z])|(?<=\d[.!?])\s+(?=[^\Wa-z])|(?<=[。！？])|\n")
-_DOTTED = re.compile(r"([^\W\d_]{1,6})\.\Z")
-_ABBREVIATED_WORDS = """
-st ste mt mts ft dr mr mrs ms prof sgt cpl pvt lt col gen maj capt cmdr adm rev hon gov sen rep pres jr sr vs nos vol inc
-ltd co corp bros ave blvd rd dept univ assn fr br sta sto bl mme mlle hr fra ca approx ed eds trans op fig msgr supt
-"""
-_ABBREVIATIONS = frozenset(_ABBREVIATED_WORDS.split())
-"""Words whose full stop ends no sentence."""
-
-
-def pieces(text: str, dotted: frozenset[str] = frozenset()) -> list[str]:
-    """Sentences and lines that say something. `dotted`: more abbreviations, folded and without their full stop."""
-    found: list[str] = []
-    start = 0
-    for end in _SENTENCE_END.finditer(text):
-        word = _DOTTED.search(text, max(start, end.start() - 8), end.start())
-        if word is None or "\n" in end[0] or not {word[1].casefold()} & (_ABBREVIATIONS | dotted):
-            found.append(text[start : end.start()])
-            start = end.end()
-    return [piece for piece in (*found, text[start:]) if piece.strip(" \t*_`#>-=|")]
-
-
-_ANY_DOTTED = re.compile(r"(?<!\w)([^\W\d_]{1,6})\.(?=\s\w)")
-
-
-def dotted_words(text: str) -> frozenset[str]:
-    """The words of a text (an accepted answer) with a full stop that does not end it, folded."""
-    return frozenset(word.casefold() for word in _ANY_DOTTED.findall(text))
-
-
 class ShortTextMatch(LibraryTool):
     """1.0 when the answer that the completion claims is an accepted one, else 0.0."""
 
@@ -392,17 +439,23 @@ class ShortTextMatch(LibraryTool):
         text = visible_answer(sample.answer, sample.prompt)
         if not text:
             return ok(0.0, "no answer")
-        asked = _words_of(sample.prompt[-2000:]) - {word for target in targets for word in target.words}
+        prompted = _words_of(sample.prompt[-2000:])
+        asked = prompted - {word for target in targets for word in target.words}
         dotted = frozenset().union(*(dotted_words(target.text) for target in targets))
 
         @cache
         def meets(claim: str) -> bool:
             said = pieces(claim[:MAX_CLAIM], dotted)[:1]
             first = said[0] if said and said[0] != claim else ""
-            told = dict.fromkeys(filter(None, (claim, first, *(_main_clause(piece) for piece in (claim, first)))))
+            told = dict.fromkeys(
+                filter(None, (claim, first, *map(_main_clause, (claim, first)), *map(_affirmed, (claim, first))))
+            )
             return any(target.meets(piece, asked) for piece in told for target in targets)
 
         def score(verdict: bool, claimed: Sequence[str]) -> Score:
+            open_to = len(claimed) == 1 and any(target.leaves_open(claimed[0], asked, prompted) for target in targets)
+            if open_to and not any(target.words == without_article(tokens(tidy(claimed[0]))) for target in targets):
+                return abstain("it may be an accepted answer, and another", readers_disagree=True)
             if verdict and all(any(target.is_contrasted(claim) for target in targets) for claim in claimed):
                 return abstain('an accepted answer is named, and another after a "but"', readers_disagree=True)
             return ok(1.0, "an accepted answer") if verdict else ok(0.0, "another answer, or several")
@@ -410,6 +463,9 @@ class ShortTextMatch(LibraryTool):
         found = claims(text, sample.prompt)
         if tier := found.boxed or found.final or found.cued:
             return score(all(map(meets, tier)), tier)
+        text = parts_of(text).main.strip()
+        if "\n" not in text and not any(target.dates for target in targets):
+            text = _LIST_MARK.sub("", text, count=1)
         parts = pieces(text, dotted)
         verdict = uncued(text, found, meets, parts)
         if verdict and len(parts) > 1 and not meets(parts[-1]) and any(map(_CORRECTS.match, parts[1:])):
@@ -422,6 +478,8 @@ class ShortTextMatch(LibraryTool):
         return score(verdict, [part for part in parts if meets(part)] or [text])
 
 
+_LIST_MARK = re.compile(r"\A(?:\d{1,2}[.)]|[-*•])\s{1,4}(?=[^\W\d])")
+"""Before the only item of a list."""
 _BESIDE = re.compile(
     r"\b(?:before|after|(?<!other\s)than|along\s+with|together\s+with|alongside|(?:credited|attributed|moved|compared)\s+to|followed\s+by|dated|unlike)\s+"
     r"(?:the\s+|a\s+)?[\"'“‘]?\Z",
@@ -438,11 +496,37 @@ _FOLLOWED_BY = re.compile(
 )
 
 
+_CLAUSE = re.compile(
+    r"[;；，—]|(?<=\s)[–-](?=\s)|,(?=\s(?:and\s|but\s)?(?:it|that|this|he|she|they|the\s\w+|i)\b(?:\s\w+n['’]t|['’]s|\s\w+\snot))",
+    re.I,
+)
+_DENIAL = re.compile(
+    r"\b(?:is|are|was|were|do|does|did|has|have|can|could|would)(?:n['’]t|\s+not)\b|\bcannot\b|\bis\s+(?:wrong|incorrect|false|excluded|ruled\s+out)\b|^(?:not|nicht|pas|non?|не)\b|不是|并非|ではな",
+    re.I,
+)
+
+
+def _affirmed(claim: str) -> str:
+    """A claim without the clauses that only deny something ("it isn't A; it's B"); "" where that leaves it as it is."""
+    if _DENIAL.search(claim) is None:
+        return ""
+    clauses = [clause for clause in map(str.strip, _CLAUSE.split(claim)) if clause]
+    kept = [clause for clause in clauses if _DENIAL.search(clause) is None]
+    return "; ".join(kept) if len(kept) == 1 < len(clauses) else ""
+
+
 def _main_clause(sentence: str) -> str:
     """A sentence without a clause that leads it in and one that follows it; "" where it has neither."""
     sentence = sentence.strip()
     main = _FOLLOWED_BY.sub("", _LED_BY.sub("", sentence, count=1), count=1)
     return main if main != sentence else ""
+
+
+_INTERJECTION = re.compile(
+    r"[\W_]*(?:(?:(?:great|good|nice|interesting)\s+question|sure(?:\s+thing)?|certainly|of\s+course|okay|ok|well|hmm+|let\s+me\s+(?:think|see)|let['’]s\s+see|no|yes|wait|thanks?|natürlich|claro|bien\s+sûr|certo|конечно)[\W_]*)+\Z",
+    re.I,
+)
+"""A few words that name nothing."""
 
 
 def uncued(text: str, found: Claims, meets: Callable[[str], bool], parts: Sequence[str] | None = None) -> bool:
@@ -453,16 +537,20 @@ def uncued(text: str, found: Claims, meets: Callable[[str], bool], parts: Sequen
     parts = pieces(text) if parts is None else parts
     if len(text) <= MAX_CLAIM and len(parts) == 1 and meets(text):
         return True
-    fragments = [part for part in parts if len(tokens(part[:80])) <= 3]
+    guesses = [part for part in parts[:-1] if not (part.rstrip(" *_").endswith("?") and not parts[-1].endswith("?"))]
+    fragments = [
+        part for part in (*guesses, *parts[-1:]) if len(tokens(part[:80])) <= 3 and not _INTERJECTION.match(part)
+    ]
     if len(fragments) > 64 or not all(map(meets, fragments)):
         return False
     if found.bold and len(parts) <= 1 and all(map(meets, found.bold)):
         return True
-    return any(len(part) <= MAX_CLAIM and meets(part) for part in (*parts[:1], *parts[-1:]))
+    ends = [part for part in (*parts[:1], *parts[-1:]) if len(parts) == 1 or not part.rstrip(" *_").endswith("?")]
+    return any(len(part) <= MAX_CLAIM and meets(part) for part in ends)
 
 
 class ShortTextF1(LibraryTool):
-    """Word overlap (F1) of the claimed answer with the nearest accepted one, in [0, 1]."""
+    """Word overlap (F1) of the claimed answer with the nearest accepted one, in [0, 1]; of alternatives the worst counts."""
 
     name = "short_text_f1"
     answer_kinds: ClassVar[frozenset[AnswerKind]] = frozenset({AnswerKind.SHORT_TEXT})
@@ -479,8 +567,12 @@ class ShortTextF1(LibraryTool):
             return ok(0.0, "no answer")
         found = claims(text)
         tier = found.boxed or found.final or found.cued or (body(text),)
-        words = without_article(tokens(tidy(" ".join(dict.fromkeys(tier))[:4000])))
-        return ok(max(overlap_f1(words, target.words) for target in targets), "token F1")
+        claim = tidy(" ".join(dict.fromkeys(tier))[:4000])
+        # "A or B" is a bet on both, unless the accepted answer is of that kind itself.
+        guesses = [claim] if any(target.lists for target in targets) else _ALTERNATIVES.split(claim)
+        given = [without_article(words) for guess in guesses if (words := tokens(guess))]
+        worst = min((max(overlap_f1(words, target.words) for target in targets) for words in given), default=0.0)
+        return ok(worst, "token F1")
 
 
 def overlap_f1(words: tuple[str, ...], wanted: tuple[str, ...]) -> float:

@@ -41,13 +41,13 @@ class Spent(Frozen):
 
     def plus(self, *, calls: int = 0, cached: int = 0, tokens: tuple[int, int] = (0, 0), price: Price | None) -> Spent:
         """The sum, priced anew from all tokens; answers from the cache (`cached`) cost nothing."""
-        asked, answered = self.input_tokens + tokens[0], self.output_tokens + tokens[1]
+        input_tokens, output_tokens = self.input_tokens + tokens[0], self.output_tokens + tokens[1]
         return Spent(
             calls=self.calls + calls,
             cached=self.cached + cached,
-            input_tokens=asked,
-            output_tokens=answered,
-            cost=price.of(asked, answered) if price is not None else None,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost=price.of(input_tokens, output_tokens) if price is not None else None,
         )
 
 
@@ -87,16 +87,18 @@ class Budget:
 
     def reserve(self, question_bytes: int) -> Reservation:
         """Room for one call, counted as made. Waits while calls in flight may still leave room; else BudgetSpent."""
-        asked = question_bytes // BYTES_PER_TOKEN + 1
+        question_tokens = question_bytes // BYTES_PER_TOKEN + 1
         with self._changed:
             while True:
                 if self._max_calls is not None and self._calls >= self._max_calls:
                     raise BudgetSpent(f"all {self._max_calls} LLM calls are made (max_llm_calls)")
-                room, limit = self._room(asked)
+                room, limit = self._room(question_tokens)
                 if room is None:
-                    held = Reservation(asked, None)
+                    held = Reservation(question_tokens, None)
                 elif room >= LEAST_OUTPUT_TOKENS:
-                    held = Reservation(asked, min(MOST_OUTPUT_TOKENS, room), is_short=room < MOST_OUTPUT_TOKENS)
+                    held = Reservation(
+                        question_tokens, min(MOST_OUTPUT_TOKENS, room), is_short=room < MOST_OUTPUT_TOKENS
+                    )
                 elif self._held:
                     # Reservations are generous: what is in flight will give most of its own back.
                     self._changed.wait()
@@ -107,7 +109,7 @@ class Budget:
                 self._held.append(held)
                 return held
 
-    def settle(self, held: Reservation, input_tokens: int, output_tokens: int) -> None:
+    def record(self, held: Reservation, input_tokens: int, output_tokens: int) -> None:
         """Put what a call really took in the place of its reservation."""
         with self._changed:
             self._held.remove(held)
@@ -115,9 +117,9 @@ class Budget:
             self._output += output_tokens
             self._changed.notify_all()
 
-    def _room(self, asked: int) -> tuple[int | None, str]:
+    def _room(self, question_tokens: int) -> tuple[int | None, str]:
         """Output tokens that are left after a question of `asked` tokens, and the words for none; None: no limit."""
-        input_tokens = self._input + sum(held.input_tokens for held in self._held) + asked
+        input_tokens = self._input + sum(held.input_tokens for held in self._held) + question_tokens
         output_tokens = self._output + sum(held.output_tokens or 0 for held in self._held)
         rooms: list[tuple[int, str]] = []
         if self._max_tokens is not None:

@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypedDict, Unpack
 
 from pydantic import ConfigDict, ValidationError, model_validator
 
@@ -132,11 +132,23 @@ class UnusableReply(ChatUnreadable):
         return type(self), (str(self), self.reply)
 
 
-class _Said(NamedTuple):
+class _Answer(NamedTuple):
     """What came back, usable or not."""
 
     reply: ChatReply
     refusal: str
+
+
+class ChatOptions(TypedDict, total=False):
+    """How an answer is asked for; see `Chat.complete`."""
+
+    schema: JsonObject | None
+    schema_name: str
+    """Default "answer"."""
+    temperature: float
+    """Default 0."""
+    max_tokens: int | None
+    seed: int | None
 
 
 class Chat(Protocol):
@@ -144,16 +156,7 @@ class Chat(Protocol):
 
     endpoint: Endpoint
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: JsonObject | None = None,
-        schema_name: str = "answer",
-        temperature: float = 0.0,
-        max_tokens: int | None = None,
-        seed: int | None = None,
-    ) -> ChatReply:
+    def complete(self, messages: Sequence[Message], **options: Unpack[ChatOptions]) -> ChatReply:
         """The answer. With `schema` (strict JSON schema) its text is the raw JSON text, not validated here.
 
         Raises:
@@ -206,16 +209,7 @@ class OpenAIChat:
         """Close the connections."""
         self._http.close()
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: JsonObject | None = None,
-        schema_name: str = "answer",
-        temperature: float = 0.0,
-        max_tokens: int | None = None,
-        seed: int | None = None,
-    ) -> ChatReply:
+    def complete(self, messages: Sequence[Message], **options: Unpack[ChatOptions]) -> ChatReply:
         """The answer; see `Chat.complete`.
 
         What a server says it does not know is left out from then on: strict schemas (the schema then goes into the
@@ -223,25 +217,29 @@ class OpenAIChat:
         without saying why, weaker forms are tried, and kept if one of them is answered.
         """
         started = time.monotonic()
-        wanted: JsonObject = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
+        schema = options.get("schema")
+        wanted: JsonObject = {"temperature": 0.0, **options}
         suspected: dict[str, Failure] = {}
         while True:
-            options = {name: value for name, value in wanted.items() if value is not None}
-            options = {name: value for name, value in options.items() if name not in self._unsupported}
+            settings = {
+                name: wanted[name]
+                for name in ("temperature", "seed", "max_tokens")
+                if wanted.get(name) is not None and name not in self._unsupported
+            }
             form = (
                 next((form for form in _FORMS if form not in self._unsupported and form not in suspected), None)
                 if schema is not None
                 else None
             )
-            asked = [(message.role, _sendable(message.content)) for message in messages]
+            turns = [(message.role, _sendable(message.content)) for message in messages]
             if schema is not None and form != "json_schema":
-                asked = _with_schema(asked, schema)
-            response_format = _response_format(form, schema, schema_name)
-            outcome = self._patiently(asked, {**self._spelled(options), **response_format}, has_form=form is not None)
+                turns = _with_schema(turns, schema)
+            response_format = _response_format(form, schema, options.get("schema_name", "answer"))
+            outcome = self._patiently(turns, {**self._spelled(settings), **response_format}, has_form=form is not None)
             if not isinstance(outcome, Failure):
                 self._unsupported.update(suspected)
                 return self._usable(outcome, time.monotonic() - started, is_json=schema is not None)
-            sent = {*options, *([form] if form else [])}
+            sent = {*settings, *([form] if form else [])}
             if refused := outcome.refused_option(sent):
                 self._unsupported.add(refused)
             elif suspect := outcome.suspected_form(sent):
@@ -257,7 +255,7 @@ class OpenAIChat:
         rest = {name: value for name, value in options.items() if name != "max_tokens"}
         return {**rest, "extra_body": {"max_tokens": options["max_tokens"]}}
 
-    def _patiently(self, asked: list[tuple[str, str]], options: JsonObject, *, has_form: bool) -> _Said | Failure:
+    def _patiently(self, turns: list[tuple[str, str]], options: JsonObject, *, has_form: bool) -> _Answer | Failure:
         from tenacity import (
             RetryCallState,
             Retrying,
@@ -274,12 +272,12 @@ class OpenAIChat:
             wanted = outcome.wait_seconds if isinstance(outcome, Failure) else None
             return backoff(state) if wanted is None else wanted
 
-        def give_up(state: RetryCallState) -> _Said | Failure:
+        def give_up(state: RetryCallState) -> _Answer | Failure:
             outcome = _outcome(state)
             assert isinstance(outcome, Failure), outcome
             return outcome.after(state.attempt_number, self.patience_seconds)
 
-        def may_pass(outcome: _Said | Failure) -> bool:
+        def may_pass(outcome: _Answer | Failure) -> bool:
             # A grammar that could not be made of a schema (llama.cpp, vLLM) will not be made of it the next time either.
             return isinstance(outcome, Failure) and outcome.may_pass and not (has_form and outcome.is_about_form)
 
@@ -289,44 +287,44 @@ class OpenAIChat:
             wait=wait,
             retry_error_callback=give_up,
         )
-        found: _Said | Failure = retrying(self._once, asked, options)
-        return found
+        answer: _Answer | Failure = retrying(self._once, turns, options)
+        return answer
 
-    def _once(self, asked: list[tuple[str, str]], options: JsonObject) -> _Said | Failure:
+    def _once(self, turns: list[tuple[str, str]], options: JsonObject) -> _Answer | Failure:
         # Caught here and raised anew by `complete`, outside of any handler: foreign errors hold the request with its
         # key, and must not even be the context of ours. An answer is read in here, too: any part of it may be odd.
-        def ask() -> _Said | Failure:
-            return self._read(self._model.invoke(asked, **options), asked)
+        def ask() -> _Answer | Failure:
+            return self._read(self._model.invoke(turns, **options), turns)
 
-        def explain(error: Exception) -> _Said | Failure:
+        def explain(error: Exception) -> _Answer | Failure:
             return failure_of(error, self.endpoint.name, self.timeout_seconds, self._redactor)
 
-        def explain_unless_paid(error: Exception) -> _Said | Failure:
+        def explain_unless_paid(error: Exception) -> _Answer | Failure:
             message = _cut_off(error)
-            return self._read(message, asked) if message is not None else explain(error)
+            return self._read(message, turns) if message is not None else explain(error)
 
         return boundary(lambda: boundary(ask, explain_unless_paid), explain)
 
-    def _read(self, message: AIMessage, asked: list[tuple[str, str]]) -> _Said:
-        said = message.response_metadata
+    def _read(self, message: AIMessage, turns: list[tuple[str, str]]) -> _Answer:
+        metadata = message.response_metadata
         text = self._redactor.in_reply(_sendable(str(message.text)))
         used: Any = message.usage_metadata or {}
-        sent = sum(len(content) for _role, content in asked)
+        sent = sum(len(content) for _role, content in turns)
         reply = ChatReply(
             text=text,
-            model=self._redactor.in_reply(_sendable(str(said.get("model_name") or self.endpoint.model))),
+            model=self._redactor.in_reply(_sendable(str(metadata.get("model_name") or self.endpoint.model))),
             input_tokens=_tokens(used.get("input_tokens"), sent),
             output_tokens=_tokens(used.get("output_tokens"), len(text)),
             seconds=0.0,
-            finish_reason=str(said.get("finish_reason") or ""),
+            finish_reason=str(metadata.get("finish_reason") or ""),
         )
-        return _Said(reply, self._redactor.in_message(str(message.additional_kwargs.get("refusal") or "")))
+        return _Answer(reply, self._redactor.in_message(str(message.additional_kwargs.get("refusal") or "")))
 
-    def _usable(self, said: _Said, seconds: float, *, is_json: bool) -> ChatReply:
-        reply = said.reply.model_copy(update={"seconds": seconds})
+    def _usable(self, answer: _Answer, seconds: float, *, is_json: bool) -> ChatReply:
+        reply = answer.reply.model_copy(update={"seconds": seconds})
         problem = None
-        if said.refusal:
-            problem = f"refused to answer: {said.refusal}"
+        if answer.refusal:
+            problem = f"refused to answer: {answer.refusal}"
         elif reply.finish_reason == "length":
             problem = f"was cut off after {reply.output_tokens} tokens"
         elif reply.finish_reason == "content_filter":
@@ -346,10 +344,10 @@ def _reopened(
     )
 
 
-def _tokens(told: Any, characters: int) -> int:
+def _tokens(count: Any, characters: int) -> int:
     """What a server counted, or an estimate where it counted nothing that can be a number of tokens."""
-    if isinstance(told, int) and 0 <= told <= MOST_TOKENS:
-        return told
+    if isinstance(count, int) and 0 <= count <= MOST_TOKENS:
+        return count
     return characters // CHARACTERS_PER_TOKEN + 1
 
 
@@ -373,8 +371,12 @@ def _cut_off(error: Exception) -> AIMessage | None:
         response_metadata={"model_name": completion.model, "finish_reason": completion.choices[0].finish_reason},
     )
     if used is not None:
-        asked, answered = used.prompt_tokens, used.completion_tokens
-        message.usage_metadata = {"input_tokens": asked, "output_tokens": answered, "total_tokens": asked + answered}
+        input_tokens, output_tokens = used.prompt_tokens, used.completion_tokens
+        message.usage_metadata = {
+            "input_tokens": input_tokens,
+            "output_tokens": output_tokens,
+            "total_tokens": input_tokens + output_tokens,
+        }
     return message
 
 
@@ -426,14 +428,14 @@ def _response_format(form: str | None, schema: JsonObject | None, name: str) -> 
     return {"response_format": {"type": form}} if form is not None else {}
 
 
-def _with_schema(asked: list[tuple[str, str]], schema: JsonObject) -> list[tuple[str, str]]:
+def _with_schema(turns: list[tuple[str, str]], schema: JsonObject) -> list[tuple[str, str]]:
     text = (
         "Answer with one JSON object and nothing else: no prose, no code fence. It must follow this JSON schema:\n"
         + json.dumps(schema, ensure_ascii=False)
     )
-    if asked and asked[0][0] == "system":
-        return [("system", f"{asked[0][1]}\n\n{text}"), *asked[1:]]
-    return [("system", text), *asked]
+    if turns and turns[0][0] == "system":
+        return [("system", f"{turns[0][1]}\n\n{text}"), *turns[1:]]
+    return [("system", text), *turns]
 
 
 _FENCED = re.compile(r"\A\s*```[a-zA-Z]*[ \t]*\n(.*)\n[ \t]*```\s*\Z", re.DOTALL)

@@ -87,11 +87,11 @@ class Failure:
         """The option among those sent that the server says it does not know."""
         if self.status not in (400, 404, 422) and not self.is_about_form:
             return None
-        told = self.said.lower()
+        message = self.said.lower()
         if (form := _form_in(sent)) and self.is_about_form:
             return form
         for option, words in _OPTION_WORDS.items():
-            if option in sent and any(word in told for word in words):
+            if option in sent and any(word in message for word in words):
                 return option
         return None
 
@@ -145,11 +145,11 @@ def failure_of(error: Exception, name: str, timeout_seconds: float, redactor: Re
         return Failure(ChatUnavailable, f"{name} gave no answer within {timeout_seconds:g} s", may_pass=True)
     if isinstance(error, openai.APIConnectionError):
         # The system's own words are at the bottom, below httpx's and httpcore's.
-        said = say(next((cause for cause in reversed(causes) if str(cause)), error))
+        message = say(next((cause for cause in reversed(causes) if str(cause)), error))
         if kinds & {"ConnectError", "ConnectTimeout"}:
-            text = f"cannot reach {name}: {said}; is the server running, and its address right? --llm names another"
+            text = f"cannot reach {name}: {message}; is the server running, and its address right? --llm names another"
         else:
-            text = f"the connection to {name} broke: {said}"
+            text = f"the connection to {name} broke: {message}"
         return Failure(ChatUnavailable, text, may_pass=True)
     if isinstance(error, openai.APIStatusError):
         return _status_failure(error, name, redactor)
@@ -160,13 +160,13 @@ def failure_of(error: Exception, name: str, timeout_seconds: float, redactor: Re
 def _status_failure(error: Any, name: str, redactor: Redactor) -> Failure:
     status: int = error.status_code
     say = redactor.in_message
-    told = _message_in(error.body) or re.sub(r"^Error code: \d+(?: - )?", "", error.message)
-    line = say(told)
-    said = redactor.in_message(f"{error.param or ''} {error.code or ''} {told}", READ_CHARACTERS)
+    message = _message_in(error.body) or re.sub(r"^Error code: \d+(?: - )?", "", error.message)
+    line = say(message)
+    excerpt = redactor.in_message(f"{error.param or ''} {error.code or ''} {message}", READ_CHARACTERS)
     if status in (401, 403):
         # The servers' own messages repeat part of the key.
         return Failure(ChatDenied, f"{name} does not accept the key (HTTP {status}); check it in the environment")
-    if status == 402 or (status == 429 and "insufficient_quota" in (error.code, error.type, *told.split())):
+    if status == 402 or (status == 429 and "insufficient_quota" in (error.code, error.type, *message.split())):
         return Failure(ChatDenied, f"the quota at {name} is used up (HTTP {status}): {line}")
     if status < 400:
         text = f"{name} redirects elsewhere (HTTP {status}), which is not followed; name the final address in --llm"
@@ -176,12 +176,12 @@ def _status_failure(error: Any, name: str, redactor: Redactor) -> Failure:
         text = f"{name} {what} (HTTP {status}): {line}"
         headers = error.response.headers
         may_pass = headers.get("x-should-retry") != "false"
-        return Failure(ChatUnavailable, text, may_pass, _wait_seconds(headers), status, said)
+        return Failure(ChatUnavailable, text, may_pass, _wait_seconds(headers), status, excerpt)
     if status == 404:
         text = f"{name}: no such model, or no such address (HTTP 404): {line}; the address usually ends with /v1"
-        return Failure(ChatDenied, text, status=status, said=said)
+        return Failure(ChatDenied, text, status=status, said=excerpt)
     return Failure(
-        ChatUnreadable, f"{name} does not accept the question (HTTP {status}): {line}", status=status, said=said
+        ChatUnreadable, f"{name} does not accept the question (HTTP {status}): {line}", status=status, said=excerpt
     )
 
 
@@ -222,7 +222,7 @@ def _wait_seconds(headers: Any) -> float | None:
 
 def _causes(error: BaseException) -> list[BaseException]:
     """The error and what it was raised from, down to the system's own."""
-    found = [error]
-    while (cause := found[-1].__cause__ or found[-1].__context__) is not None and len(found) < 20:
-        found.append(cause)
-    return found
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and len(causes) < 20:
+        causes.append(cause)
+    return causes

@@ -43,9 +43,9 @@ def answered_until(until: float) -> Iterator[None]:
         _until.reset(token)
 
 
-def watch_reads(_event: str, told: Mapping[str, Any]) -> None:
+def watch_reads(_event: str, details: Mapping[str, Any]) -> None:
     """The extension "trace" of a request of httpx (any version): has a new connection obey `answered_until`."""
-    stream: Any = told.get("return_value")
+    stream: Any = details.get("return_value")
     if not hasattr(stream, "get_extra_info"):  # what httpcore calls a NetworkStream; other events return no such thing
         return
     read = stream.read

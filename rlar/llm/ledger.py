@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -20,7 +20,7 @@ from rlar.config import BuildConfig
 from rlar.errors import BudgetSpent, ChatError, ChatUnreadable
 from rlar.llm import prompts as prompting
 from rlar.llm.budget import Budget, Price, Reservation, Spent
-from rlar.llm.chat import Chat, ChatReply, Endpoint, OpenAIChat, UnusableReply, parse_endpoint
+from rlar.llm.chat import Chat, ChatOptions, ChatReply, Endpoint, OpenAIChat, UnusableReply, parse_endpoint
 from rlar.network import Network
 from rlar.registry.records import LlmCall
 from rlar.types import Frozen, JsonObject, Message, canonical_json, digest
@@ -84,8 +84,8 @@ class _Question:
     temperature: float
 
     def key(self, endpoint: str) -> str:
-        asked = [message.model_dump() for message in self.messages]
-        return digest(endpoint, canonical_json(asked), canonical_json(self.schema), repr(self.temperature), size=64)
+        messages = [message.model_dump() for message in self.messages]
+        return digest(endpoint, canonical_json(messages), canonical_json(self.schema), repr(self.temperature), size=64)
 
 
 class Llm:
@@ -179,17 +179,7 @@ class Llm:
         """Where it asks."""
         return self._chat.endpoint
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        fingerprint: str,
-        schema: JsonObject | None = None,
-        schema_name: str = "answer",
-        temperature: float = 0.0,
-        max_tokens: int | None = None,
-        seed: int | None = None,
-    ) -> ChatReply:
+    def complete(self, messages: Sequence[Message], *, fingerprint: str, **options: Unpack[ChatOptions]) -> ChatReply:
         """One answer within the budget, neither kept nor validated: for a judge on trial.
 
         Raises:
@@ -197,24 +187,18 @@ class Llm:
             ChatError: see `Chat.complete`.
         """
         sent = sum(len(message.content.encode("utf-8", "replace")) for message in messages)
-        held = self._budget.reserve(sent + len(canonical_json(schema or {})))
-        limits = [limit for limit in (max_tokens, held.output_tokens) if limit is not None]
+        held = self._budget.reserve(sent + len(canonical_json(options.get("schema") or {})))
+        limits = [limit for limit in (options.get("max_tokens"), held.output_tokens) if limit is not None]
+        options["max_tokens"] = min(limits, default=None)
         reply: ChatReply | None = None
         try:
-            reply = self._chat.complete(
-                messages,
-                schema=schema,
-                schema_name=schema_name,
-                temperature=temperature,
-                max_tokens=min(limits, default=None),
-                seed=seed,
-            )
+            reply = self._chat.complete(messages, **options)
             return reply
         except UnusableReply as unusable:
             reply = unusable.reply
             raise
         finally:
-            self._settle(fingerprint, held, reply)
+            self._record(fingerprint, held, reply)
 
     def spent(self, fingerprint: str | None = None) -> Spent:
         """What was spent on a task, or on everything, since this object was made."""
@@ -236,7 +220,7 @@ class Llm:
                 raise ChatUnreadable(f"{self.name} gave no usable answer to {question.prompt.name}, twice: {value}")
             repair = prompting.prompt("repair_answer", prompting.PROMPTS).messages({"problem": value})
             messages = (*messages, Message(role="assistant", content=reply.text[:MAX_BAD_ANSWER]), *repair)
-        asked, answered = sum(item.input_tokens for item in used), sum(item.output_tokens for item in used)
+        input_tokens, output_tokens = sum(item.input_tokens for item in used), sum(item.output_tokens for item in used)
         call = LlmCall(
             key=key,
             fingerprint=question.fingerprint,
@@ -250,12 +234,12 @@ class Llm:
                 "temperature": question.temperature,
             },
             answer=reply.text,
-            input_tokens=asked,
-            output_tokens=answered,
-            cost=self._cost(asked, answered),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost=self._cost(input_tokens, output_tokens),
         )
         self._store(call)
-        return Answer(value, self._by(question.prompt), question.prompt.hash, len(used), asked, answered)
+        return Answer(value, self._by(question.prompt), question.prompt.hash, len(used), input_tokens, output_tokens)
 
     def _turn(self, question: _Question, messages: tuple[Message, ...], answer: type[BaseModel]) -> ChatReply:
         """One question over the wire, paid for and noted."""
@@ -285,12 +269,12 @@ class Llm:
             error = str(failure)
             raise
         finally:
-            self._settle(question.fingerprint, held, reply)
+            self._record(question.fingerprint, held, reply)
             self._note(question, messages, reply.text if reply else "", reply, time.monotonic() - started, error)
 
-    def _settle(self, fingerprint: str, held: Reservation, reply: ChatReply | None) -> None:
+    def _record(self, fingerprint: str, held: Reservation, reply: ChatReply | None) -> None:
         tokens = (reply.input_tokens, reply.output_tokens) if reply is not None else (0, 0)
-        self._budget.settle(held, *tokens)
+        self._budget.record(held, *tokens)
         self._add(fingerprint, calls=1, tokens=tokens)
 
     def _add(self, fingerprint: str, *, calls: int = 0, cached: int = 0, tokens: tuple[int, int] = (0, 0)) -> None:
@@ -395,9 +379,9 @@ def _validated(text: str, answer: type[ModelT]) -> ModelT | str:
     try:
         return answer.model_validate(values)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        lines = [f"{'.'.join(map(str, item['loc'])) or 'the answer'}: {item['msg']}" for item in found[:10]]
-        more = f"; and {len(found) - 10} more" if len(found) > 10 else ""
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        lines = [f"{'.'.join(map(str, item['loc'])) or 'the answer'}: {item['msg']}" for item in problems[:10]]
+        more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
         return "; ".join(lines) + more
 
 
@@ -411,27 +395,10 @@ class MeteredChat:
         self.trouble = ""
         """Why some question was not answered at all (budget, network, key): what was measured then proves nothing."""
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: JsonObject | None = None,
-        schema_name: str = "answer",
-        temperature: float = 0.0,
-        max_tokens: int | None = None,
-        seed: int | None = None,
-    ) -> ChatReply:
+    def complete(self, messages: Sequence[Message], **options: Unpack[ChatOptions]) -> ChatReply:
         """See Chat.complete; also raises BudgetSpent."""
         try:
-            return self._llm.complete(
-                messages,
-                fingerprint=self._fingerprint,
-                schema=schema,
-                schema_name=schema_name,
-                temperature=temperature,
-                max_tokens=max_tokens,
-                seed=seed,
-            )
+            return self._llm.complete(messages, fingerprint=self._fingerprint, **options)
         except (BudgetSpent, ChatDenied, ChatUnavailable) as error:
             self.trouble = self.trouble or str(error)
             raise

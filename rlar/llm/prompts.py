@@ -190,12 +190,12 @@ def _require_strict(part: JsonObject, name: str) -> None:
 
 
 def _inside(body: JsonObject) -> list[JsonObject]:
-    found = [body]
+    schemas = [body]
     if isinstance(items := body.get("items"), dict):
-        found += _inside(items)
+        schemas += _inside(items)
     for option in body.get("anyOf", []):
-        found += _inside(option)
-    return found
+        schemas += _inside(option)
+    return schemas
 
 
 def _not_strict(name: str, way_out: str) -> NoReturn:

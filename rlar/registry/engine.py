@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy import URL, Engine, QueuePool, create_engine, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -30,6 +30,8 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
 _SECRET_PARAMETER = re.compile(r"[?&](?:" + "|".join(sorted(SECRETS)) + r")=", re.IGNORECASE)
 _KEPT: dict[str, str] = {}
 """The whole address of those that `keep_secrets` made bare; never written anywhere."""
+DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error)
+"""What a statement may raise; see `explained`."""
 BUSY_SECONDS = 10.0
 """How long a statement waits for another process's transaction."""
 
@@ -84,7 +86,7 @@ def whole(address: str) -> str:
 
 def without_secrets(text: str) -> str:
     """A text (a command line, a message) with every URL in it as `shown` has it."""
-    return _URL.sub(lambda found: shown(found[0]) if _has_credentials(found[0]) else found[0], text)
+    return _URL.sub(lambda url: shown(url[0]) if _has_credentials(url[0]) else url[0], text)
 
 
 def place(address: str) -> str:
@@ -133,7 +135,7 @@ def open_engine(address: str, *, readonly: bool) -> Engine:
     uri = f"{path.absolute().as_uri()}?{query}"
 
     def connect() -> sqlite3.Connection:
-        # isolation_level None: transactions begin where we say (below), DDL included.
+        # isolation_level None: transactions begin where we say (registry.py), DDL included.
         connection = sqlite3.connect(
             uri,
             uri=True,
@@ -154,15 +156,7 @@ def open_engine(address: str, *, readonly: bool) -> Engine:
             connection.execute("PRAGMA synchronous = FULL")
         return connection
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=4, max_overflow=32)
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A writer asks for the write lock at once: taking it half-way fails where another got in between.
-        writes = connection.get_execution_options().get("rlar_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
+    return create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=4, max_overflow=32)
 
 
 @contextmanager
@@ -173,54 +167,58 @@ def database_errors(address: str) -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise _explained(shown(address), error) from error
+    except DATABASE_ERRORS as error:
+        raise explained(address, error) from error
 
 
-def _explained(address: str, error: Exception) -> RegistryError:
+def explained(address: str, error: Exception) -> RegistryError:
+    """A database error as one that names the registry, the cause and the way out."""
+    address = shown(address)
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
-    lowered = said.lower()
+    message = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    lowered = message.lower()
     if isinstance(error, IntegrityError) or isinstance(cause, sqlite3.IntegrityError):
-        return RegistryError(f"{address}: {said}; store the task and the tool before what refers to them")
+        return RegistryError(f"{address}: {message}; store the task and the tool before what refers to them")
     if "locked" in lowered or "busy" in lowered:
-        return RegistryError(f"{address} is locked by another process ({said}); wait for it, or end it, and try again")
+        return RegistryError(
+            f"{address} is locked by another process ({message}); wait for it, or end it, and try again"
+        )
     if "not a database" in lowered or "encrypted" in lowered or lowered.startswith(NOT_OURS):
-        return RegistryError(f"{address} is not an rlar registry ({said}); name another file with --registry")
+        return RegistryError(f"{address} is not an rlar registry ({message}); name another file with --registry")
     if "full" in lowered or "no space" in lowered:
         return RegistryError(write_failure(address, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
     if "disk i/o" in lowered:
-        return RegistryError(_disk_error(address, said, cause))
+        return RegistryError(_disk_error(address, message, cause))
     if "malformed" in lowered or "corrupt" in lowered:
         return RegistryError(
-            f"{address} is damaged ({said}); restore a copy, save what is left with "
+            f"{address} is damaged ({message}); restore a copy, save what is left with "
             f"`sqlite3 {address} .recover`, or build it again"
         )
     if "readonly" in lowered or "read-only" in lowered:
-        return RegistryError(f"{address} cannot be written ({said}); check its permissions and its folder's")
+        return RegistryError(f"{address} cannot be written ({message}); check its permissions and its folder's")
     if "unable to open" in lowered:
-        return RegistryError(f"{address} cannot be opened ({said}); check the path and its permissions")
+        return RegistryError(f"{address} cannot be opened ({message}); check the path and its permissions")
     if "could not serialize" in lowered:
-        return RegistryError(f"{address}: another process wrote at the same time ({said}); start again")
+        return RegistryError(f"{address}: another process wrote at the same time ({message}); start again")
     if isinstance(error, OperationalError) and ("connection" in lowered or "authentication" in lowered):
         return RegistryError(
-            f"{address} cannot be reached ({said}); check server, port, database and user, and the password in the "
+            f"{address} cannot be reached ({message}); check server, port, database and user, and the password in the "
             "URL, in PGPASSWORD or in ~/.pgpass"
         )
-    return RegistryError(f"{address}: {said}")
+    return RegistryError(f"{address}: {message}")
 
 
-def _disk_error(address: str, said: str, cause: object) -> str:
+def _disk_error(address: str, message: str, cause: object) -> str:
     """What lies behind SQLite's "disk I/O error": the file is as it was before, and rarely damaged.
 
     SQLite says it of a full disk, too, where it cannot make room for its -shm file.
     """
-    name = getattr(cause, "sqlite_errorname", "") or said
+    name = getattr(cause, "sqlite_errorname", "") or message
     path = sqlite_path(address)
     trouble = write_trouble(path.absolute().parent) if path is not None else None
     if trouble is not None:
         return write_failure(address, trouble)
     return (
-        f"{address} cannot be read or written ({said}: {name}); the disk was full for a moment, or it fails (see `df` and "
+        f"{address} cannot be read or written ({message}: {name}); the disk was full for a moment, or it fails (see `df` and "
         "`dmesg`): run the same command again"
     )

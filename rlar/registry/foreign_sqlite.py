@@ -36,17 +36,17 @@ class ForeignConnection(sqlite3.Connection):
             for kind, name, table, text in self.execute(
                 "SELECT type, name, tbl_name, sql FROM sqlite_master"
             ).fetchall():
-                if found := self._computing(kind, name, table, text):
-                    raise sqlite3.DatabaseError(f"{NOT_OURS}: its schema has {found}")
+                if problem := self._computing(kind, name, table, text):
+                    raise sqlite3.DatabaseError(f"{NOT_OURS}: its schema has {problem}")
         except BaseException:
             self.close()
             raise
 
     def check_pages(self) -> None:
         """Raise sqlite3.DatabaseError where a page is damaged or used twice (such a table may have no end)."""
-        found = str(self.execute("PRAGMA quick_check(1)").fetchone()[0])
-        if found != "ok":
-            raise sqlite3.DatabaseError(f"malformed: {' '.join(found.split())[:200]}")
+        verdict = str(self.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(f"malformed: {' '.join(verdict.split())[:200]}")
 
     def _computing(self, kind: str, name: str, table: str, text: str | None) -> str:
         """What computes in one entry of the schema; "" where nothing does."""

@@ -15,12 +15,20 @@ from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, func, insert, inspect, select, text, update
+from sqlalchemy import Connection, delete, event, func, insert, inspect, select, text, update
 
 from rlar.errors import RegistryError
 from rlar.registry import content, migrations
 from rlar.registry import statements as sql
-from rlar.registry.engine import database_errors, open_engine, shown, sqlite_path, whole
+from rlar.registry.engine import (
+    DATABASE_ERRORS,
+    database_errors,
+    explained,
+    open_engine,
+    shown,
+    sqlite_path,
+    whole,
+)
 from rlar.registry.records import Build, Event, LlmCall, RegistrySnapshot, RowRecord, Standing, standing, tool_ids
 from rlar.registry.tables import to_json
 from rlar.registry.writer_lock import FileLock, RowLock
@@ -45,6 +53,8 @@ class Registry:
         self.readonly = readonly
         self.name = shown(address)
         self._engine = open_engine(address, readonly=readonly)
+        if sqlite_path(address) is not None:
+            event.listen(self._engine, "begin", _begin)
         self._write_lock = threading.RLock()
         self._claim: FileLock | RowLock | None = None
         self._is_closed = False
@@ -90,10 +100,10 @@ class Registry:
         engine = open_engine(address, readonly=True)
         try:
             with database_errors(address), engine.connect() as connection:
-                found = inspect(connection)
+                schema = inspect(connection)
                 if path is not None:
-                    return bool(found.get_table_names())
-                return found.has_table(migrations.VERSION_TABLE)
+                    return bool(schema.get_table_names())
+                return schema.has_table(migrations.VERSION_TABLE)
         finally:
             engine.dispose()
 
@@ -136,13 +146,15 @@ class Registry:
     def reading(self) -> Iterator[Connection]:
         """A read transaction: everything inside sees one state."""
         self._check_open()
-        with (
-            database_errors(self.address),
-            self._engine.connect() as connection,
-            connection.begin(),
-            self._stored_values(ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError),
-        ):
-            yield connection
+        try:
+            with (
+                self._engine.connect() as connection,
+                connection.begin(),
+                self._stored_values(ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError),
+            ):
+                yield connection
+        except DATABASE_ERRORS as error:
+            raise explained(self.address, error) from error
 
     @contextmanager
     def _stored_values(self, *kinds: type[Exception]) -> Iterator[None]:
@@ -150,10 +162,12 @@ class Registry:
         try:
             yield
         except kinds as error:
-            said = " ".join(str(error).split())
-            said = said if isinstance(error, sql.UnreadableValue) else f"a stored value cannot be read ({said})"
+            problem = " ".join(str(error).split())
+            problem = (
+                problem if isinstance(error, sql.UnreadableValue) else f"a stored value cannot be read ({problem})"
+            )
             raise RegistryError(
-                f"{self.name}: {ascii(said[:300])[1:-1]}; the registry is damaged or was edited by hand: restore a copy, "
+                f"{self.name}: {ascii(problem[:300])[1:-1]}; the registry is damaged or was edited by hand: restore a copy, "
                 "or build it again"
             ) from error
 
@@ -187,16 +201,22 @@ class Registry:
     def data_version(self) -> int:
         """A number that grows with every committed change but of rows: what a running reader compares."""
         with self.reading() as connection:
-            return sql.read_data_version(connection)
+            return self._data_version(connection)
+
+    @staticmethod
+    def _data_version(connection: Connection) -> int:
+        """Raises TypeError where the registry has lost its counter."""
+        counter = select(sql.COUNTERS.c.value).where(sql.COUNTERS.c.name == "data_version")
+        return int(connection.execute(counter).scalar())  # type: ignore[arg-type]  # None where the row is gone
 
     def check(self) -> None:
         """Read the whole database and raise RegistryError if it is damaged (SQLite only; minutes on a huge one)."""
         if sqlite_path(self.address) is None:
             return
         with self.reading() as connection:
-            found = connection.execute(text("PRAGMA integrity_check(5)")).scalars().all()
-        if found != ["ok"]:
-            raise RegistryError(f"{self.name} is damaged ({'; '.join(found)}); restore a copy or build it again")
+            problems = connection.execute(text("PRAGMA integrity_check(5)")).scalars().all()
+        if problems != ["ok"]:
+            raise RegistryError(f"{self.name} is damaged ({'; '.join(problems)}); restore a copy or build it again")
 
     # -------------------------------------------------------------------------------- tasks
 
@@ -207,8 +227,8 @@ class Registry:
 
     def task(self, fingerprint: str) -> TaskSpec | None:
         """The task with its example rows, or None."""
-        found = self._tasks_where(sql.TASKS.c.fingerprint == fingerprint)
-        return found[0] if found else None
+        tasks = self._tasks_where(sql.TASKS.c.fingerprint == fingerprint)
+        return tasks[0] if tasks else None
 
     def tasks(self, *, with_examples: bool = True) -> list[TaskSpec]:
         """All tasks, by fingerprint."""
@@ -359,23 +379,23 @@ class Registry:
 
     def rows_by_prompt(self, prompt_keys: Iterable[str]) -> dict[str, RowRecord]:
         """One row per prompt key: the one with the lowest row key; left out where such rows disagree on the task."""
-        found: dict[str, RowRecord] = {}
+        first_rows: dict[str, RowRecord] = {}
         disagreeing: set[str] = set()
         for row in self._rows_where(sql.ROWS.c.prompt_key, prompt_keys):
-            first = found.setdefault(row.prompt_key, row)
+            first = first_rows.setdefault(row.prompt_key, row)
             if first.fingerprint != row.fingerprint:
                 disagreeing.add(row.prompt_key)
-        return {key: row for key, row in found.items() if key not in disagreeing}
+        return {key: row for key, row in first_rows.items() if key not in disagreeing}
 
     def _rows_where(self, column: Any, keys: Iterable[str]) -> list[RowRecord]:
         wanted = sorted(set(keys))
-        found: list[RowRecord] = []
+        rows: list[RowRecord] = []
         with self.reading() as connection:
             for start in range(0, len(wanted), KEYS_PER_QUERY):
                 batch = [sql.key_bytes(key) for key in wanted[start : start + KEYS_PER_QUERY]]
                 query = select(sql.ROWS).where(column.in_(batch)).order_by(sql.ROWS.c.row_key)
-                found.extend(sql.row_of(row) for row in connection.execute(query))
-        return found
+                rows.extend(sql.row_of(row) for row in connection.execute(query))
+        return rows
 
     def row_counts(self) -> dict[str | None, int]:
         """How many stored rows each task has; None counts the unknown ones."""
@@ -430,8 +450,8 @@ class Registry:
     def builds(self) -> list[Build]:
         """All builds, oldest first."""
         with self.reading() as connection:
-            found = connection.execute(select(sql.BUILDS).order_by(sql.BUILDS.c.started_at, sql.BUILDS.c.id))
-            return list(map(sql.build_of, found.mappings()))
+            rows = connection.execute(select(sql.BUILDS).order_by(sql.BUILDS.c.started_at, sql.BUILDS.c.id))
+            return list(map(sql.build_of, rows.mappings()))
 
     def add_event(
         self,
@@ -495,7 +515,7 @@ class Registry:
             for recipe in recipes.values():
                 if lost := [tool for tool in tool_ids(recipe) if tool not in tools]:
                     raise sql.UnreadableValue(f"the tool {lost[0]} of {recipe.fingerprint} is missing")
-            version, router = sql.read_data_version(connection), self._router_arrays(connection)
+            version, router = self._data_version(connection), self._router_arrays(connection)
         standings = {key: standing(recipes.get(key), certificates[key]) for key in tasks}
         return RegistrySnapshot(version, tasks, tools, certificates, recipes, standings, router)
 
@@ -523,6 +543,13 @@ class Registry:
             rows = connection.execution_options(yield_per=10_000).execute(select(sql.ROWS).order_by(sql.ROWS.c.row_key))
             parts.append(content.rows_digest(tuple(row) for row in rows))
             return digest(*parts, size=32)
+
+
+def _begin(connection: Connection) -> None:
+    """Begin a transaction of SQLite, whose driver leaves that to us."""
+    # A writer asks for the write lock at once: taking it half-way fails where another got in between.
+    writes = connection.get_execution_options().get("rlar_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _check_path(path: Path, *, create: bool) -> None:

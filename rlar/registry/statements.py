@@ -91,12 +91,6 @@ def parsed(model: type[Model], body: str) -> Model:
         raise UnreadableValue(f"a stored {model.__name__} cannot be read ({error})") from error
 
 
-def read_data_version(connection: Connection) -> int:
-    """The counter that every change of content raises. Raises TypeError where the registry has lost it."""
-    stored = connection.execute(select(COUNTERS.c.value).where(COUNTERS.c.name == "data_version")).scalar()
-    return int(stored)  # type: ignore[arg-type]  # None where the row is gone
-
-
 def read_tasks(connection: Connection, condition: Any, *, with_examples: bool) -> list[TaskSpec]:
     """Tasks that meet a condition (None: all), by fingerprint; examples, where wanted, in the order in which they were stored."""
     query = select(TASKS) if condition is None else select(TASKS).where(condition)
@@ -192,8 +186,8 @@ def read_latest_certificates(connection: Connection, fingerprint: str | None) ->
     if fingerprint is not None:
         newest = newest.where(CERTIFICATES.c.fingerprint == fingerprint)
     query = select(CERTIFICATES.c.body).where(CERTIFICATES.c.id.in_(newest))
-    found = [parsed(Certificate, body) for body in connection.execute(query).scalars()]
-    return sorted(found, key=attrgetter("fingerprint", "tool_id"))
+    certificates = [parsed(Certificate, body) for body in connection.execute(query).scalars()]
+    return sorted(certificates, key=attrgetter("fingerprint", "tool_id"))
 
 
 def read_latest_recipes(connection: Connection, fingerprint: str | None = None) -> list[Recipe]:

@@ -179,6 +179,6 @@ class LlmCallRow(Table, table=True):
 
 def table(row: type[Table]) -> sqlalchemy.Table:
     """The SQLAlchemy table behind a row class, for statements that move many rows."""
-    found = row.__dict__["__table__"]
-    assert isinstance(found, sqlalchemy.Table), row
-    return found
+    core_table = row.__dict__["__table__"]
+    assert isinstance(core_table, sqlalchemy.Table), row
+    return core_table

@@ -54,7 +54,7 @@ NUMBERS = ("accuracy", "95% interval", "coverage", "failed", "seconds", "tokens"
 
 def _rewards(result: JsonObject) -> list[Block]:
     overall = result["overall"]
-    found = [
+    blocks = [
         Block(
             "All sets",
             [
@@ -83,7 +83,7 @@ def _rewards(result: JsonObject) -> list[Block]:
         if len(router["subsets"]) > 1:
             charts.append(svg.bars(f"{each['set']}: router by subset", list(router["subsets"].items())[:40], top=1.0))
         charts += _style_charts(router["extras"])
-        found.append(
+        blocks.append(
             Block(
                 each["set"],
                 [f"{each['items']} prompts, {each['completions']} completions ({each['layout']} layout). Routed to: {routed}. Rewards: {statuses}."],
@@ -96,8 +96,8 @@ def _rewards(result: JsonObject) -> list[Block]:
         )  # fmt: skip
         extras = [(row["system"], name, value) for row in rows for name, value in row["extras"].items() if not name.startswith("style ")]  # fmt: skip
         if extras:
-            found.append(Block("", [], ("system", "measure", "value"), extras, numeric=("value",)))
-    return found
+            blocks.append(Block("", [], ("system", "measure", "value"), extras, numeric=("value",)))
+    return blocks
 
 
 def _style_charts(extras: JsonObject) -> list[str]:
@@ -108,10 +108,10 @@ def _style_charts(extras: JsonObject) -> list[str]:
             i, j = place.split("x")
             cells.setdefault(subset, {})[int(i), int(j)] = value
     charts = []
-    for subset, found in cells.items():
-        size = max(i for i, _ in found) + 1
+    for subset, places in cells.items():
+        size = max(i for i, _ in places) + 1
         names = ("concise", "plain", "markdown") if size == 3 else [str(index) for index in range(size)]
-        grid = [[found[i, j] for j in range(size)] for i in range(size)]
+        grid = [[places[i, j] for j in range(size)] for i in range(size)]
         charts.append(svg.heat(f"{subset}: chosen style (rows) against rejected style", names, names, grid))
     return charts
 
@@ -216,10 +216,10 @@ def _tool(result: JsonObject) -> list[Block]:
 def _policy(result: JsonObject) -> list[Block]:
     rows = result["tasks"]
     curves = {row["task"]: [(float(k), value) for k, value in row["pass_at"].items()] for row in rows if row["pass_at"]}
-    columns = ["task", "prompts", "completions", "mean reward", "passed", "coverage", "second", "agreement"]
+    columns = ["task", "prompts", "completions", "mean reward", "passed", "coverage", "searched", "second", "agreement"]
     return [
         Block("Completions by task", result["lines"], columns,
-              [[row["task"], row["prompts"], row["completions"], row["mean"], row["passed"], row["coverage"], row["second"], row["agreement"]] for row in rows],
+              [[row["task"], row["prompts"], row["completions"], row["mean"], row["passed"], row["coverage"], row["searched"], row["second"], row["agreement"]] for row in rows],
               numeric=columns[1:], charts=[svg.lines("pass@k", curves, x_name="k", y_name="pass@k", low=0, log_x=True)] if curves else []),
     ]  # fmt: skip
 
@@ -239,11 +239,11 @@ def write_report(result: JsonObject, folder: str | Path) -> Path:
     target = Path(folder)
     with write_errors(target):
         target.mkdir(parents=True, exist_ok=True)
-    found = blocks_of(result)
+    blocks = blocks_of(result)
     for name, text in (
         ("report.json", json.dumps(result, ensure_ascii=False, indent=1)),
-        ("report.md", markdown(result, found)),
-        ("report.html", page(result, found)),
+        ("report.md", markdown(result, blocks)),
+        ("report.html", page(result, blocks)),
     ):
         write_text_atomic(target / name, text)
     return target / "report.html"

@@ -94,6 +94,9 @@ def list_tasks(address: str) -> Listing:
                     "covered": recipe is not None,
                     "tools": tools,
                     "recipe_version": recipe.version if recipe else None,
+                    "row_shares": {tool: shares.model_dump() for tool, shares in recipe.row_shares.items()}
+                    if recipe
+                    else {},
                     "contract": task.contract.model_dump(mode="json", exclude_defaults=True),
                 }
             )
@@ -161,13 +164,13 @@ def find_tool(registry: Registry, beginning: str) -> ToolSpec:
     exact = registry.tool(beginning)
     if exact is not None:
         return exact
-    found = [tool for tool in registry.tools() if tool.id.startswith(beginning)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    candidates = [tool for tool in registry.tools() if tool.id.startswith(beginning)]
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates:
         raise RegistryError(f"no tool {beginning!r} in this registry; `rlar tools list` names them")
     raise RegistryError(
-        f"{beginning!r} fits {len(found)} tools: {', '.join(tool.id for tool in found[:6])}; say more of the id"
+        f"{beginning!r} fits {len(candidates)} tools: {', '.join(tool.id for tool in candidates[:6])}; say more of the id"
     )
 
 

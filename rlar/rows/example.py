@@ -146,8 +146,8 @@ def _take_prompt(rest: JsonObject, named: str | None) -> Any:
         return rest.pop("prompt")
     if "input" in rest and "instruction" not in rest:
         return rest.pop("input")
-    found = ", ".join(sorted(str(key)[:40] for key in rest)[:8]) or "nothing"
-    raise Unusable(f"no prompt: the row has neither `prompt` nor `input` (it has: {found})")
+    columns = ", ".join(sorted(str(key)[:40] for key in rest)[:8]) or "nothing"
+    raise Unusable(f"no prompt: the row has neither `prompt` nor `input` (it has: {columns})")
 
 
 def _messages(value: Any) -> tuple[Message, ...]:
@@ -197,8 +197,8 @@ def _take_references(rest: JsonObject, named: str | None) -> tuple[str, ...]:
         if name == "label" and _is_rating(rest):
             continue
         value = _pop_path(rest, name)
-        if found := _references(value, name):
-            return found
+        if references := _references(value, name):
+            return references
     return ()
 
 

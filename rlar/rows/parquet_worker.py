@@ -78,15 +78,19 @@ def _lines(path: str) -> Iterator[bytes]:
 
 def _broken(error: Exception) -> bytes:
     if isinstance(error, MemoryError):
-        said = f"unfolds into more than {MEMORY_BYTES >> 30} GiB of memory; write it with smaller pages and row groups"
+        reason = (
+            f"unfolds into more than {MEMORY_BYTES >> 30} GiB of memory; write it with smaller pages and row groups"
+        )
     else:
-        said = f"damaged or unsupported Parquet file: {' '.join(str(error).split())[:500]}"
-    return b"E" + said.encode("utf-8", "replace")
+        reason = f"damaged or unsupported Parquet file: {' '.join(str(error).split())[:500]}"
+    return b"E" + reason.encode("utf-8", "replace")
 
 
 def _unusable(error: Exception) -> bytes:
-    said = "too large" if isinstance(error, MemoryError) else f"unreadable value: {' '.join(str(error).split())[:300]}"
-    return b"X" + said.encode("utf-8", "replace")
+    reason = (
+        "too large" if isinstance(error, MemoryError) else f"unreadable value: {' '.join(str(error).split())[:300]}"
+    )
+    return b"X" + reason.encode("utf-8", "replace")
 
 
 def _row(names: Sequence[str], values: Sequence[Any]) -> bytes:

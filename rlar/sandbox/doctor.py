@@ -33,19 +33,19 @@ def languages(tier: str | None) -> dict[str, dict[str, str]]:
     from rlar.sandbox.languages.toolchains import TOOLCHAINS
     from rlar.sandbox.languages.workshop import runner
 
-    found = {language: runner(tier or "none", language) for language in TOOLCHAINS}
+    runners = {language: runner(tier or "none", language) for language in TOOLCHAINS}
     return {
         language: {"missing": each} if isinstance(each, str) else {"version": each.version}
-        for language, each in found.items()
+        for language, each in runners.items()
     }
 
 
-def language_lines(found: dict[str, dict[str, str]]) -> list[str]:
+def language_lines(runners: dict[str, dict[str, str]]) -> list[str]:
     """`languages` for a person, a line an item, at most 100 characters wide."""
     from rlar.sandbox.languages.toolchains import TOOLCHAINS
 
     lines = ["languages of programs besides Python:"]
-    for language, state in found.items():
+    for language, state in runners.items():
         head = f"  {TOOLCHAINS[language].label:11} {'yes' if 'version' in state else 'no':4}"
         rest = textwrap.wrap(state.get("version") or state["missing"], 80)
         lines += [f"{head} {rest[0]}", *(" " * 19 + line for line in rest[1:])]

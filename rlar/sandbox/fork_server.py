@@ -221,13 +221,13 @@ class ForkServer:
                 raise SandboxLost("the fork server died")
             answer = self._ask({"op": "end", "kill": kill, "pids": [children[place].pid for place in missing]})
             try:
-                for place, found in zip(missing, answer["endings"], strict=True):
-                    if found is not None or kill:
+                for place, exit_status in zip(missing, answer["endings"], strict=True):
+                    if exit_status is not None or kill:
                         endings[place] = Ending(
-                            int(found["status"]),
-                            bool(found["killed"]),
-                            found["rss"] / 1024.0,
-                            float(found["cpu"]),
+                            int(exit_status["status"]),
+                            bool(exit_status["killed"]),
+                            exit_status["rss"] / 1024.0,
+                            float(exit_status["cpu"]),
                             children[place].cpu_seconds,
                         )
             except (KeyError, TypeError, ValueError):

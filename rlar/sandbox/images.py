@@ -44,8 +44,8 @@ def interpreter_path() -> tuple[str, ...]:
         installed.append(site.getusersitepackages())
     installed += [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     installed += [str(parent) for parent in map(_home_of, _HEAVY) if parent is not None]
-    found = dict.fromkeys(str(Path(path)) for path in (*standard, *installed) if path and _is_readable(path))
-    return tuple(path for path in found if Path(path) not in _TOO_WIDE)
+    paths = dict.fromkeys(str(Path(path)) for path in (*standard, *installed) if path and _is_readable(path))
+    return tuple(path for path in paths if Path(path) not in _TOO_WIDE)
 
 
 def _is_readable(path: str) -> bool:
@@ -55,10 +55,10 @@ def _is_readable(path: str) -> bool:
 
 def _home_of(module: str) -> Path | None:
     """The directory that a heavy package was installed into (`pip install --target`); None inside a source tree."""
-    found = importlib.util.find_spec(module)
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
         return None
-    home = Path(found.origin).parent.parent
+    home = Path(spec.origin).parent.parent
     is_project = any((home / name).exists() for name in (".git", "pyproject.toml", "setup.py", "setup.cfg"))
     return None if is_project else home
 
@@ -68,6 +68,6 @@ def readable_paths() -> tuple[str, ...]:
     """Everything a jailed process may read: libraries and packages, no home and no project."""
     prefix_libraries = [str(Path(prefix) / "lib") for prefix in (sys.base_prefix, sys.prefix)]
     candidates = [*_SYSTEM_DIRECTORIES, *_SYSTEM_FILES, *prefix_libraries, *interpreter_path()]
-    found = dict.fromkeys(path for path in candidates if _is_readable(path) and Path(path) not in _TOO_WIDE)
+    readable = dict.fromkeys(path for path in candidates if _is_readable(path) and Path(path) not in _TOO_WIDE)
     # Parents first, so that what lies below an already bound directory is recognised as such.
-    return tuple(sorted(found, key=lambda path: (path.count("/"), path)))
+    return tuple(sorted(readable, key=lambda path: (path.count("/"), path)))

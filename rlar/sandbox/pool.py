@@ -9,7 +9,7 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
@@ -35,6 +35,7 @@ _LOST = "the sandbox's own processes died or were killed from outside under this
 
 P = ParamSpec("P")
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(slots=True)
@@ -146,40 +147,40 @@ class Pool:
                 white space separates), "numbers" (tokens, numbers equal within 1e-6) or a function of (printed, expected).
             stop_after_failure: the list then ends with the first case that did not pass.
         """
-        asked = limits or self.limits
+        allowed = limits or self.limits
         if language == "python":
 
             def run(stdin: str, bounds: Limits) -> RunResult:
                 return self.run_program(program, stdin, limits=bounds, image=image)
 
-            return self._run_cases(run, cases, asked, compare, stop_after_failure)
+            return self._run_cases(run, cases, allowed, compare, stop_after_failure)
         return self._with_built(
-            language, program, lambda built: self._run_cases(built.run, cases, asked, compare, stop_after_failure)
+            language, program, lambda built: self._run_cases(built.run, cases, allowed, compare, stop_after_failure)
         )
 
     def missing_runner(self, language: str) -> str:
         """What would let programs of a language run here, in a sentence; "" where they do. Tried once a process."""
         from rlar.sandbox.languages.workshop import runner
 
-        found = "" if language == "python" else runner(self.tier, language)
-        return found if isinstance(found, str) else ""
+        problem = "" if language == "python" else runner(self.tier, language)
+        return problem if isinstance(problem, str) else ""
 
     def _run_cases(
         self,
         run: Callable[[str, Limits], RunResult],
         cases: Sequence[tuple[str, str]],
-        asked: Limits,
+        bounds: Limits,
         compare: Compare,
         stop_after_failure: bool,
     ) -> list[RunResult]:
         results: list[RunResult] = []
-        left = asked.whole_seconds
+        left = bounds.whole_seconds
         for stdin, expected in cases:
             if left > 0:
-                result = run(stdin, replace(asked, seconds=min(asked.seconds, left)))
+                result = run(stdin, replace(bounds, seconds=min(bounds.seconds, left)))
                 left -= result.seconds
             else:
-                why = f"not run: the cases before took {asked.whole_seconds:g} s"
+                why = f"not run: the cases before took {bounds.whole_seconds:g} s"
                 result = RunResult(Status.TIMEOUT, why, tier=self.tier, unsafe=self.unsafe)
             if result.passed and not same_output(result.output, expected, compare):
                 result = replace(result, status=Status.FAILED, explanation="printed something else than expected")
@@ -195,11 +196,11 @@ class Pool:
         from rlar.sandbox.languages.workshop import BuiltProgram, runner
 
         self._check_open()
-        found = runner(self.tier, language)
+        installed = runner(self.tier, language)
         lost = _LOST
         with self._slots:
             for _ in range(_TRIES):
-                built = BuiltProgram(self.tier, found, program)
+                built = BuiltProgram(self.tier, installed, program)
                 self._built.add(built)
                 try:
                     return work(built)
@@ -232,10 +233,10 @@ class Pool:
         """
         if not arguments:
             return []
-        asked = limits or self.limits
+        bounds = limits or self.limits
         results = self._run_many(
             image,
-            lambda session: session.call(program, entry_point, arguments, asked),
+            lambda session: session.call(program, entry_point, arguments, bounds),
             lambda: [CallResult(Status.REFUSED, explanation=_LOST, tier=self.tier)] * len(arguments),
         )
         return [replace(result, unsafe=True) for result in results] if self.unsafe else results
@@ -266,8 +267,8 @@ class Pool:
         """
         if not batch:
             return []
-        asked = limits or self.limits
-        job = VerifierJob(source, function, batch, mode, asked, self._verifier_run_program(asked, image))
+        bounds = limits or self.limits
+        job = VerifierJob(source, function, batch, mode, bounds, self._verifier_run_program(bounds, image))
         started = time.perf_counter()
         nothing: list[RawScore] = [(Status.REFUSED, _LOST)] * len(batch)
         raw = self._run_many(image, lambda session: session.score(job), lambda: nothing)
@@ -326,6 +327,25 @@ class Pool:
         """
         self._check_open()
         self._queued.acquire()
+        return self._queue(function, *args, **kwargs)
+
+    def map(self, function: Callable[[U], T], values: Collection[U]) -> list[T]:
+        """`function` of every value, in order, as many at a time as there are workers; of one in the calling thread."""
+        if len(values) < 2 or self.workers < 2:
+            return list(map(function, values))
+        # Threads of its own: a batch that its caller has given up must not stand before the next in the queue.
+        with ThreadPoolExecutor(min(self.workers, len(values)), thread_name_prefix="rlar-sandbox") as threads:
+            return list(threads.map(function, values))
+
+    async def arun(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """`await pool.arun(pool.run_tests, program, tests)`: the same for asyncio; waits while the queue is full."""
+        self._check_open()
+        while not self._queued.acquire(blocking=False):
+            await asyncio.sleep(0.005)
+        return await asyncio.wrap_future(self._queue(function, *args, **kwargs))
+
+    def _queue(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """With a place in the queue taken, which is given back once the call is over."""
         try:
             future = self._threads().submit(function, *args, **kwargs)
         except BaseException:
@@ -333,19 +353,6 @@ class Pool:
             raise
         future.add_done_callback(lambda _future: self._queued.release())
         return future
-
-    async def arun(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """`await pool.arun(pool.run_tests, program, tests)`: the same for asyncio; waits while the queue is full."""
-        self._check_open()
-        while not self._queued.acquire(blocking=False):
-            await asyncio.sleep(0.005)
-        try:
-            future = self._threads().submit(function, *args, **kwargs)
-        except BaseException:
-            self._queued.release()
-            raise
-        future.add_done_callback(lambda _future: self._queued.release())
-        return await asyncio.wrap_future(future)
 
     def _threads(self) -> ThreadPoolExecutor:
         with self._lock:
@@ -446,8 +453,8 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _choose_tier(asked: object, accept_unsafe: object) -> str:
-    tier = read_sandbox_tier(asked)
+def _choose_tier(wanted: object, accept_unsafe: object) -> str:
+    tier = read_sandbox_tier(wanted)
     if type(accept_unsafe) is not bool:
         raise ConfigError(f"accept_unsafe {ascii(accept_unsafe)[:80]}: expected True or False")
     if tier == "unsafe":

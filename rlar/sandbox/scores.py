@@ -29,12 +29,12 @@ def check_scores(
     results = []
     for answer in raw:
         number = answer[1]
-        found = made.get(number) if type(number) is float else None
-        if found is None or answer[0] != "value":
-            found = check_score(answer, low=low, high=high, seconds=seconds, tier=tier, unsafe=unsafe)
+        score = made.get(number) if type(number) is float else None
+        if score is None or answer[0] != "value":
+            score = check_score(answer, low=low, high=high, seconds=seconds, tier=tier, unsafe=unsafe)
             if type(number) is float:
-                made[number] = found
-        results.append(found)
+                made[number] = score
+        results.append(score)
     return results
 
 

@@ -3,13 +3,10 @@
 A ScoringBatch ends when every sample has its score, when its caller's time is over, or when its caller has gone. What has no
 score by then is a timeout that says which sample it was: one that was running is the tool's fault, one that was not
 started is not.
-
-Daemon threads that are used again: what hangs in one costs that thread, never the end of the process.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -95,7 +92,6 @@ class ScoringBatch:
         """Nobody takes scores any more."""
         self.on_overdue: Callable[[Slice], None] = self.drop
         """Called, with the lock held, for a slice that ran past its limit; must drop it."""
-        self.load_error: str | None = None
         self._on_score = on_score
         self._scores: list[Score | None] = [None] * len(samples)
         self._left = len(samples)
@@ -191,53 +187,3 @@ class ScoringBatch:
             self._on_score(self.samples[index], score)
         if not self._left:
             self.changed.notify_all()
-
-
-IDLE_SECONDS = 30.0
-
-
-class Lanes:
-    """Runs calls beside the caller, each at once in a thread of its own. Thread-safe.
-
-    There is no limit here: a pool that hung calls fill would hold up everybody else. Unlike those of
-    concurrent.futures, these threads do not keep a process from ending.
-    """
-
-    def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._idle = 0
-
-    def start(self, call: Callable[[], None]) -> None:
-        """Run a call that raises nothing."""
-        with self._lock:
-            is_fresh = self._idle == 0
-            if not is_fresh:
-                self._idle -= 1
-        self._calls.put(call)
-        if is_fresh:
-            threading.Thread(target=self._work, name="rlar-lane", daemon=True).start()
-
-    def close(self) -> None:
-        """End the threads that have nothing to do."""
-        with self._lock:
-            ending, self._idle = self._idle, 0
-        for _ in range(ending):
-            self._calls.put(None)
-
-    def _work(self) -> None:
-        while True:
-            try:
-                call = self._calls.get(timeout=IDLE_SECONDS)
-            except queue.Empty:
-                with self._lock:
-                    if self._idle:
-                        self._idle -= 1
-                        return
-                continue  # somebody counts on this thread: a call is on its way
-            if call is None:
-                return
-            call()
-            del call  # it may hold a whole batch
-            with self._lock:
-                self._idle += 1

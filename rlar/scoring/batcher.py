@@ -166,10 +166,10 @@ class _Lane:
 
     async def _run(self, batch: list[_Waiting]) -> None:
         samples = [sample for waiting in batch for sample in waiting.samples]
-        (found,) = await asyncio.gather(self._score(samples), return_exceptions=True)
-        if isinstance(found, BaseException):
-            error = found if isinstance(found, RlarError) else Broken(f"scoring broke: {found!r}")
-            logger.error("a batch of %d completions was not scored: %s", len(samples), error, exc_info=found)
+        (rewards,) = await asyncio.gather(self._score(samples), return_exceptions=True)
+        if isinstance(rewards, BaseException):
+            error = rewards if isinstance(rewards, RlarError) else Broken(f"scoring broke: {rewards!r}")
+            logger.error("a batch of %d completions was not scored: %s", len(samples), error, exc_info=rewards)
             for waiting in batch:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(error)
@@ -177,7 +177,7 @@ class _Lane:
         start = 0
         for waiting in batch:
             if not waiting.answer.done():
-                waiting.answer.set_result(found[start : start + len(waiting.samples)])
+                waiting.answer.set_result(rewards[start : start + len(waiting.samples)])
             start += len(waiting.samples)
 
 

@@ -68,8 +68,8 @@ class DiskCache:
     def get_many(self, keys: Sequence[bytes]) -> list[Score | None]:
         """The stored score of every key, in order; None where there is none."""
         nothing: dict[bytes, tuple[bytes, bytes]] = {}
-        found = self._guarded(lambda connection: self._read(connection, keys), nothing) if keys else nothing
-        scores = [self._checked(key, found[key]) if key in found else None for key in keys]
+        rows = self._guarded(lambda connection: self._read(connection, keys), nothing) if keys else nothing
+        scores = [self._checked(key, rows[key]) if key in rows else None for key in keys]
         hits = sum(score is not None for score in scores)
         with self._lock:
             self.hits += hits
@@ -131,10 +131,10 @@ class DiskCache:
     def _make_table(connection: sqlite3.Connection) -> None:
         """With the write lock held: another process may have been quicker."""
         layout = connection.execute("PRAGMA user_version").fetchone()[0]
-        found = connection.execute("SELECT name FROM sqlite_master").fetchone()
+        table = connection.execute("SELECT name FROM sqlite_master").fetchone()
         if layout == LAYOUT:
             return
-        if layout or found:
+        if layout or table:
             raise sqlite3.DatabaseError("file is not a database of cached scores")
         connection.execute(
             "CREATE TABLE scores (number INTEGER PRIMARY KEY, key BLOB UNIQUE NOT NULL, body BLOB NOT NULL, sum BLOB NOT NULL)"
@@ -143,13 +143,13 @@ class DiskCache:
 
     @staticmethod
     def _read(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
-        found: dict[bytes, tuple[bytes, bytes]] = {}
+        rows: dict[bytes, tuple[bytes, bytes]] = {}
         for start in range(0, len(keys), KEYS_PER_QUERY):
             some = keys[start : start + KEYS_PER_QUERY]
             marks = ",".join("?" * len(some))
             query = f"SELECT key, body, sum FROM scores WHERE key IN ({marks})"
-            found.update({key: (body, check) for key, body, check in connection.execute(query, some)})
-        return found
+            rows.update({key: (body, check) for key, body, check in connection.execute(query, some)})
+        return rows
 
     def _write(self, connection: sqlite3.Connection, rows: list[tuple[bytes, bytes, bytes]]) -> None:
         connection.execute("BEGIN IMMEDIATE")
@@ -181,8 +181,8 @@ class DiskCache:
         connection.execute("PRAGMA incremental_vacuum").fetchall()
 
     def _give_up(self, error: Exception) -> None:
-        said = str(error) or type(error).__name__
-        may_pass = isinstance(error, sqlite3.OperationalError | OSError) and not _is_damage(said)
+        message = str(error) or type(error).__name__
+        may_pass = isinstance(error, sqlite3.OperationalError | OSError) and not _is_damage(message)
         self._off_until = time.monotonic() + (PAUSE_SECONDS if may_pass else float("inf"))
         self._disconnect()
         kind = "passing" if may_pass else "damaged"
@@ -190,7 +190,7 @@ class DiskCache:
             self._warned.add(kind)
             until = f"it is tried again every {PAUSE_SECONDS:g} s" if may_pass else "this process leaves it alone"
             logger.warning(
-                "the score cache %s cannot be used (%s); scoring goes on without it, %s", self.path, said, until
+                "the score cache %s cannot be used (%s); scoring goes on without it, %s", self.path, message, until
             )
 
     def _disconnect(self) -> None:
@@ -221,8 +221,8 @@ def _sum(key: bytes, body: bytes) -> bytes:
     return blake2b(key + body, digest_size=CHECK_BYTES).digest()
 
 
-def _is_damage(said: str) -> bool:
-    lowered = said.lower()
+def _is_damage(message: str) -> bool:
+    lowered = message.lower()
     return any(
         word in lowered
         for word in ("malformed", "corrupt", "not a database", "no such table", "no such column", NOT_OURS)
@@ -248,14 +248,14 @@ class LruCache(Generic[Key, Value]):
     def get_many(self, keys: Iterable[Key]) -> list[Value | None]:
         """The value of every key, in order; None where there is none."""
         values = self._values
-        found: list[Value | None] = []
+        hits: list[Value | None] = []
         with self._lock:
             for key in keys:
                 value = values.get(key)
                 if value is not None:
                     values.move_to_end(key)
-                found.append(value)
-        return found
+                hits.append(value)
+        return hits
 
     def put(self, key: Key, value: Value) -> None:
         """Store a value; the least recently used ones make room."""

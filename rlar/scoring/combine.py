@@ -93,12 +93,12 @@ def combine_group(recipe: Recipe, group: Sequence[Mapping[str, ToolScore]]) -> l
         ]
         weights["gate " + tool] = 1.0
     for tool, weight in recipe.qualities:
-        told = [
+        counted = [
             _raw(by_tool[tool])
             for by_tool, is_counted, is_rejected in zip(tables, counts, rejected, strict=True)
             if is_counted and not is_rejected and by_tool[tool].value is not None
         ]
-        lowest = min(told) if told else None
+        lowest = min(counted) if counted else None
         columns[tool] = [
             _stand_in(by_tool[tool], lowest) if is_rejected else by_tool[tool]
             for by_tool, is_rejected in zip(tables, rejected, strict=True)
@@ -142,8 +142,8 @@ def _reward(
 ) -> Reward:
     for tool in recipe.gates:
         if by_tool[tool].status == "abstain":
-            said = by_tool[tool].explanation
-            note = f"gate abstains and does not block{': ' + said if said else ''}"
+            explanation = by_tool[tool].explanation
+            note = f"gate abstains and does not block{': ' + explanation if explanation else ''}"
             by_tool[tool] = by_tool[tool].model_copy(update={"explanation": note})
     listed = (*by_tool.values(), *[score for tool, score in scores.items() if tool not in by_tool])
     return Reward(
@@ -167,21 +167,21 @@ def _combined(gates: list[ToolScore], qualities: list[tuple[ToolScore, float]]) 
         return None, broken
     if not qualities:
         return (1.0, "ok") if any(gate.value is not None for gate in gates) else (None, "abstain")
-    told = [(score.value, weight) for score, weight in qualities if score.value is not None]
-    if not told:
+    valued = [(score.value, weight) for score, weight in qualities if score.value is not None]
+    if not valued:
         return None, "abstain"
-    mean = fsum([value * weight for value, weight in told]) / fsum([weight for _value, weight in told])
+    mean = fsum([value * weight for value, weight in valued]) / fsum([weight for _value, weight in valued])
     return min(1.0, max(0.0, mean)), "ok"
 
 
 def _broken(scores: Sequence[ToolScore]) -> ScoreStatus | None:
-    found: ScoreStatus | None = None
+    status: ScoreStatus | None = None
     for score in scores:
         if score.status == "failed":
             return "failed"
         if score.status == "timeout":
-            found = "timeout"
-    return found
+            status = "timeout"
+    return status
 
 
 def _missing(tool: str) -> ToolScore:
@@ -212,14 +212,14 @@ def group_z_sum(
     sums: list[float | None] = [None] * size
     for tool, row in scores.items():
         weight = 1.0 if weights is None else weights[tool]
-        told = {index: _raw(row[index]) for index in range(size) if counts[index] and row[index].status == "ok"}
-        if not told:
+        values = {index: _raw(row[index]) for index in range(size) if counts[index] and row[index].status == "ok"}
+        if not values:
             continue
-        mean = fsum(told.values()) / len(told)
-        deviation = sqrt(fsum((value - mean) ** 2 for value in told.values()) / len(told))
+        mean = fsum(values.values()) / len(values)
+        deviation = sqrt(fsum((value - mean) ** 2 for value in values.values()) / len(values))
         # Rounding leaves a tiny deviation where all are equal; dividing by it would invent a signal.
-        is_flat = deviation <= 1e-12 * max(1.0, abs(mean), *(abs(value) for value in told.values()))
-        for index, value in told.items():
+        is_flat = deviation <= 1e-12 * max(1.0, abs(mean), *(abs(value) for value in values.values()))
+        for index, value in values.items():
             z = 0.0 if is_flat else (value - mean) / deviation
             sums[index] = (sums[index] or 0.0) + weight * z
     return sums

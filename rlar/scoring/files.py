@@ -57,7 +57,7 @@ def assign_file(
 
         write_jsonl_atomic(target, _not_all_bad(rows(), counts, source))
     known = counts["read"] - counts["unknown"] - counts["bad"]
-    return f"{counts['read']:,} rows -> {target}: {known:,} assigned, {counts['unknown']:,} unknown" + _told(counts)
+    return f"{counts['read']:,} rows -> {target}: {known:,} assigned, {counts['unknown']:,} unknown" + _rejects(counts)
 
 
 def score_file(
@@ -98,10 +98,10 @@ def score_file(
 
         write_jsonl_atomic(target, _not_all_bad(rows(), counts, source))
     statuses = ", ".join(f"{counts[name]:,} {name}" for name in STATUSES if counts[name])
-    told = f"{counts['read']:,} rows -> {target}: {counts['completions']:,} completions: {statuses or 'none'}"
+    summary = f"{counts['read']:,} rows -> {target}: {counts['completions']:,} completions: {statuses or 'none'}"
     if not counts["ok"] and first_failure:
-        raise NothingScored(f"{told}; no completion got a reward. The first that failed: {first_failure[0]}")
-    return told + _told(counts)
+        raise NothingScored(f"{summary}; no completion got a reward. The first that failed: {first_failure[0]}")
+    return summary + _rejects(counts)
 
 
 BROKEN = frozenset({"failed", "timeout"})
@@ -212,5 +212,5 @@ def _not_all_bad(rows: Iterator[JsonObject], counts: Counter[str], source: Path)
         raise DatasetError(f"{source}: no usable row" + (f"; the first: {first_error}" if first_error else ""))
 
 
-def _told(counts: Counter[str]) -> str:
+def _rejects(counts: Counter[str]) -> str:
     return f'; {counts["bad"]:,} rows could not be used (see their "error")' if counts["bad"] else ""

@@ -60,14 +60,14 @@ def read_host_row(row: Mapping[str, Any], *, origin: str = "") -> HostRow | Reje
     values = plain_row(row)
     if values is None:
         return RejectedRow(origin, f"nested deeper than {DEEPEST}")
-    where, told = _told(values)
-    fingerprint, row_key = _short(told.get(FINGERPRINT)), _short(told.get(ROW_KEY))
-    if (whole := told.get(ROW)) is not None:
+    where, fields = _own_fields(values)
+    fingerprint, row_key = _short(fields.get(FINGERPRINT)), _short(fields.get(ROW_KEY))
+    if (whole := fields.get(ROW)) is not None:
         example = _whole_row(whole, origin)
     else:
         left = {name: value for name, value in values.items() if name not in (*_NOT_A_ROW, ROW, ROW_KEY, FINGERPRINT)}
         if where == "label":
-            left["label"] = told.get("reference")
+            left["label"] = fields.get("reference")
         if left.get("prompt") or left.get("input") or not (fingerprint or row_key):
             example = row_to_example(left, origin)
         else:
@@ -88,26 +88,26 @@ def read_templated(
     """
     if isinstance(prompt, str) and prompt:
         prompt = [turn.model_dump() for turn in turns_of(prompt)]
-    found = read_host_row({"prompt": prompt, "label": label, "metadata": metadata or None}, origin=origin)
-    if isinstance(found, RejectedRow) or found.row_key is not None:
-        return found
-    asked = tuple(turn for turn in found.example.prompt if turn.role != "system")
-    if not asked or len(asked) == len(found.example.prompt):
-        return found
-    return found._replace(row_key=found.example.model_copy(update={"prompt": asked}).key)
+    row = read_host_row({"prompt": prompt, "label": label, "metadata": metadata or None}, origin=origin)
+    if isinstance(row, RejectedRow) or row.row_key is not None:
+        return row
+    turns = tuple(turn for turn in row.example.prompt if turn.role != "system")
+    if not turns or len(turns) == len(row.example.prompt):
+        return row
+    return row._replace(row_key=row.example.model_copy(update={"prompt": turns}).key)
 
 
 def _whole_row(whole: Any, origin: str) -> Example | RejectedRow:
     """What `carried` wrote, read back: the very same row, but for its origin."""
-    found = _object(whole) if isinstance(whole, str) else whole
-    if not isinstance(found, dict) or not isinstance(found.get("columns", {}), dict):
+    fields = _object(whole) if isinstance(whole, str) else whole
+    if not isinstance(fields, dict) or not isinstance(fields.get("columns", {}), dict):
         return RejectedRow(origin, f"`{ROW}` is not what `rlar data export` wrote")
     # Only these three, so that no other column is taken for a reference.
-    given = {"id": found.get("id"), "prompt": found.get("prompt"), "reference": found.get("references")}
+    given = {"id": fields.get("id"), "prompt": fields.get("prompt"), "reference": fields.get("references")}
     example = row_to_example(given, origin)
     if isinstance(example, RejectedRow):
         return example
-    return example.model_copy(update={"columns": found.get("columns", {})})
+    return example.model_copy(update={"columns": fields.get("columns", {})})
 
 
 def completion_text(value: Any) -> str | None:
@@ -116,8 +116,10 @@ def completion_text(value: Any) -> str | None:
     Of messages only what the assistant said counts, not what a tool answered.
     """
     if isinstance(value, list | tuple):
-        said = [item for item in value if not isinstance(item, Mapping) or item.get("role", "assistant") == "assistant"]
-        parts = [_content(message) for message in said]
+        messages = [
+            item for item in value if not isinstance(item, Mapping) or item.get("role", "assistant") == "assistant"
+        ]
+        parts = [_content(message) for message in messages]
         if not parts or any(part is None for part in parts):
             return None
         value = "\n\n".join(part for part in parts if part)
@@ -126,8 +128,8 @@ def completion_text(value: Any) -> str | None:
 
 def plain_row(row: Mapping[str, Any]) -> JsonObject | None:
     """The row as JSON values (hosts pass arrays, scalars of numpy, paths ...); None where it nests too deep."""
-    found = _plain(dict(row), DEEPEST)
-    return found if isinstance(found, dict) else None
+    plain = _plain(dict(row), DEEPEST)
+    return plain if isinstance(plain, dict) else None
 
 
 class _TooDeep:
@@ -156,7 +158,7 @@ def _plain(value: Any, left: int) -> Any:
     return None  # no JSON value: of no use to a verifier
 
 
-def _told(values: JsonObject) -> tuple[str, JsonObject]:
+def _own_fields(values: JsonObject) -> tuple[str, JsonObject]:
     """The object that holds our columns and where it lies: "" is the row itself, else a column that carries things."""
     ours = (ROW, ROW_KEY, FINGERPRINT)
     if any(values.get(name) for name in ours):
@@ -175,10 +177,10 @@ def _object(text: str) -> JsonObject | None:
     if text.lstrip()[:1] != "{" or len(text) > 2 * MAX_ROW_BYTES:
         return None
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and not too_deep(found) else None
+    return value if isinstance(value, dict) and not too_deep(value) else None
 
 
 def _short(value: Any) -> str | None:

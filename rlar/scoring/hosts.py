@@ -26,8 +26,8 @@ NO_TEXT = "the completion is not text (or holds a lone surrogate)"
 
 def of_row(row: Mapping[str, Any], completions: Sequence[Any], *, origin: str = "") -> list[Item]:
     """One item per completion of a row."""
-    found = read_host_row(row, origin=origin)
-    return [_item(found, completion_text(said)) for said in completions]
+    host_row = read_host_row(row, origin=origin)
+    return [_item(host_row, completion_text(completion)) for completion in completions]
 
 
 def of_openrlhf(query: Any, prompts: Any, labels: Any) -> list[Item] | str:
@@ -55,20 +55,22 @@ def openrlhf_answer(statuses: Sequence[str], numbers: Sequence[float]) -> JsonOb
 
 def of_slime(prompt: Any, response: str, label: Any, metadata: Any = None) -> Item:
     """The item of a slime sample; `metadata` may carry our columns, too."""
-    told = metadata if isinstance(metadata, dict) else {}
-    row = read_templated(prompt, label, origin="the sample", metadata=told)
+    columns = metadata if isinstance(metadata, dict) else {}
+    row = read_templated(prompt, label, origin="the sample", metadata=columns)
     return _item(row, completion_text(completion_of(response)))
 
 
 def of_nemo_gym(body: Mapping[str, Any]) -> Item:
     """The item of a verify request; every field but `responses_create_params` and `response` is a column."""
-    asked, given_response = body.get("responses_create_params"), body.get("response")
-    asked = asked if isinstance(asked, dict) else {}
+    params, given_response = body.get("responses_create_params"), body.get("response")
+    params = params if isinstance(params, dict) else {}
     row = {name: value for name, value in body.items() if name not in ("responses_create_params", "response")}
     if "expected_answer" in row:
         row.setdefault("reference", row["expected_answer"])
-    turns = [{"role": "system", "content": asked["instructions"]}] if isinstance(asked.get("instructions"), str) else []
-    given = asked.get("input")
+    turns = (
+        [{"role": "system", "content": params["instructions"]}] if isinstance(params.get("instructions"), str) else []
+    )
+    given = params.get("input")
     if isinstance(given, str):
         turns.append({"role": "user", "content": given})
     for item in given if isinstance(given, list) else ():
@@ -76,12 +78,12 @@ def of_nemo_gym(body: Mapping[str, Any]) -> Item:
             turns.append({"role": item["role"], "content": text})
     output = given_response.get("output") if isinstance(given_response, dict) else None
     # Reasoning and tool calls are not what was answered; nothing said at all is an empty completion.
-    said = [
+    texts = [
         _text(item)
         for item in (output if isinstance(output, list) else ())
         if isinstance(item, dict) and item.get("role") == "assistant"
     ]
-    answer = "\n\n".join(text for text in said if text)
+    answer = "\n\n".join(text for text in texts if text)
     return _item(read_host_row({**row, "prompt": turns}, origin="the request"), completion_text(answer))
 
 
@@ -110,8 +112,8 @@ def _item(row: HostRow | RejectedRow, completion: str | None) -> Item:
 
 
 def _answer(query: str, prompt: Any) -> str | None:
-    found = answer_of(query, prompt if isinstance(prompt, str) else None)
-    return None if found is None else completion_text(found)
+    answer = answer_of(query, prompt if isinstance(prompt, str) else None)
+    return None if answer is None else completion_text(answer)
 
 
 def _text(item: JsonObject) -> str:

@@ -223,13 +223,13 @@ def pinned(registry: Registry, lock: LockFile, name: str = "the lock file") -> R
         calibrations = dict(task.recipe.calibrations)
         for tool_id in tool_ids(task.recipe):
             if tool_id not in calibrations:
-                found = _calibration_of(registry, tool_id, fingerprint, task.certificates.get(tool_id))
-                if found is None:
+                calibration = _calibration_of(registry, tool_id, fingerprint, task.certificates.get(tool_id))
+                if calibration is None:
                     problems.append(
                         f"the certificate of {tool_id} for {fingerprint} ({task.label}) is not in the registry"
                     )
                     continue
-                calibrations[tool_id] = found
+                calibrations[tool_id] = calibration
         recipes[fingerprint] = task.recipe.model_copy(update={"calibrations": calibrations})
     if problems:
         more = f"; and {len(problems) - 8} more" if len(problems) > 8 else ""
@@ -274,16 +274,24 @@ def _locked(spec: ToolSpec) -> LockedTool:
 
 def _tool_changes(a: LockFile, b: LockFile) -> list[Change]:
     changes = [
-        Change(what="tool", how="changed", subject=tool, line=f"~ tool {tool}: {', '.join(found)}, under the same id")
+        Change(
+            what="tool", how="changed", subject=tool, line=f"~ tool {tool}: {', '.join(difference)}, under the same id"
+        )
         for tool in sorted(a.tools.keys() & b.tools.keys())
-        if (found := _tool_difference(a.tools[tool], b.tools[tool]))
+        if (difference := _tool_difference(a.tools[tool], b.tools[tool]))
     ]
     removed = {tool: spec for tool, spec in a.tools.items() if tool not in b.tools}
     added = {tool: spec for tool, spec in b.tools.items() if tool not in a.tools}
     for tool, spec in sorted(removed.items()):
         # A new id under the one old name is the same tool, changed.
-        successors = [other for other, found in added.items() if (found.kind, found.name) == (spec.kind, spec.name)]
-        rivals = [other for other, found in removed.items() if (found.kind, found.name) == (spec.kind, spec.name)]
+        successors = [
+            other for other, difference in added.items() if (difference.kind, difference.name) == (spec.kind, spec.name)
+        ]
+        rivals = [
+            other
+            for other, difference in removed.items()
+            if (difference.kind, difference.name) == (spec.kind, spec.name)
+        ]
         if len(successors) == len(rivals) == 1:
             then = added.pop(successors[0])
             why = ", ".join(_tool_difference(spec, then)) or "nothing that is locked"
@@ -296,22 +304,22 @@ def _tool_changes(a: LockFile, b: LockFile) -> list[Change]:
 
 
 def _tool_difference(old: LockedTool, new: LockedTool) -> list[str]:
-    found = [
+    differences = [
         f"{name} {getattr(old, name)} -> {getattr(new, name)}"
         for name in ("kind", "name")
         if getattr(old, name) != getattr(new, name)
     ]
     if old.revision != new.revision:
-        found.append(f"revision {old.revision} -> {new.revision}")
+        differences.append(f"revision {old.revision} -> {new.revision}")
     elif old.source != new.source:
-        found.append(f"source {old.source or old.source_digest} -> {new.source or new.source_digest}")
+        differences.append(f"source {old.source or old.source_digest} -> {new.source or new.source_digest}")
     elif old.source_digest != new.source_digest:
-        found.append(f"source {old.source_digest} -> {new.source_digest}")
+        differences.append(f"source {old.source_digest} -> {new.source_digest}")
     if old.code_hash != new.code_hash:
-        found.append(f"code {old.code_hash} -> {new.code_hash}")
+        differences.append(f"code {old.code_hash} -> {new.code_hash}")
     if old.params != new.params:
-        found.append(f"params {canonical_json(old.params)} -> {canonical_json(new.params)}")
-    return found
+        differences.append(f"params {canonical_json(old.params)} -> {canonical_json(new.params)}")
+    return differences
 
 
 def _task_changes(a: LockFile, b: LockFile) -> list[Change]:

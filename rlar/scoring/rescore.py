@@ -68,9 +68,9 @@ def rescore(old: str, new: str, rollouts: Path, *, registry: str | None = None, 
         reasons = _Reasons(before, after)
         labels = {task.fingerprint: task.label for scorer in (before, after) for task in scorer.tasks()}
         for samples in _samples(rollouts, rejected):
-            told = zip(samples, before.score([sample for _name, sample in samples]),
+            pairs = zip(samples, before.score([sample for _name, sample in samples]),
                        after.score([sample for _name, sample in samples]), strict=True)  # fmt: skip
-            for (name, _sample), one, other in told:
+            for (name, _sample), one, other in pairs:
                 fingerprint = other.fingerprint or one.fingerprint or "unknown"
                 tally = tallies.setdefault(fingerprint, _Tally(labels.get(fingerprint, "")))
                 why = _count(tally, one, other, reasons)
@@ -105,9 +105,9 @@ def _samples(path: Path, rejected: list[str]) -> Iterator[list[tuple[tuple[str, 
     while chunk := list(islice(rows, CHUNK)):
         samples: list[tuple[tuple[str, int], RoutedSample]] = []
         for item in chunk:
-            found = item if isinstance(item, RejectedRow) else row_to_example(item.row, item.origin)
-            if isinstance(found, RejectedRow):
-                rejected.append(f"{found.origin}: {found.reason}")
+            example = item if isinstance(item, RejectedRow) else row_to_example(item.row, item.origin)
+            if isinstance(example, RejectedRow):
+                rejected.append(f"{example.origin}: {example.reason}")
                 continue
             assert not isinstance(item, RejectedRow)
             try:
@@ -116,7 +116,7 @@ def _samples(path: Path, rejected: list[str]) -> Iterator[list[tuple[tuple[str, 
                 rejected.append(f"{item.origin}: {error}")
                 continue
             samples += [
-                ((found.id, number), RoutedSample(example=found, completion=text))
+                ((example.id, number), RoutedSample(example=example, completion=text))
                 for number, text in enumerate(completions, start=1)
             ]
         if samples:
@@ -153,19 +153,19 @@ class _Reasons:
         """One line a reason."""
         if one.fingerprint != other.fingerprint:
             return [f"task: {one.fingerprint or 'unknown'} -> {other.fingerprint or 'unknown'}"]
-        found = list(self._of_task(one.fingerprint))
+        reasons = list(self._of_task(one.fingerprint))
         scores = {score.tool: score for score in one.scores}
         for score in other.scores:
             was = scores.get(score.tool)
             if was is None:
                 continue
             if was.status != score.status:
-                found.append(f"status of {score.tool}: {was.status} -> {score.status}")
+                reasons.append(f"status of {score.tool}: {was.status} -> {score.status}")
             elif was.raw != score.raw:
-                found.append(f"score of {score.tool}: the same tool says something else now")
-        if not found:
-            found.append(f"status: {one.status} -> {other.status}")
-        return found
+                reasons.append(f"score of {score.tool}: the same tool says something else now")
+        if not reasons:
+            reasons.append(f"status: {one.status} -> {other.status}")
+        return reasons
 
     def _of_task(self, fingerprint: str | None) -> list[str]:
         key = (fingerprint, fingerprint)
@@ -186,21 +186,21 @@ class _Reasons:
 
 def _recipe_difference(was: Recipe, now: Recipe) -> list[str]:
     old, new = tool_ids(was), tool_ids(now)
-    found: list[str] = []
+    differences: list[str] = []
     by_name = {_name(tool): tool for tool in new if tool not in old}
     renamed = {tool: by_name[_name(tool)] for tool in old if tool not in new and _name(tool) in by_name}
-    found += [f"tool changed: {tool} -> {then}" for tool, then in renamed.items()]
+    differences += [f"tool changed: {tool} -> {then}" for tool, then in renamed.items()]
     as_new = [renamed.get(tool, tool) for tool in old]
     weights = [(renamed.get(tool, tool), weight) for tool, weight in was.qualities]
     gates = [renamed.get(tool, tool) for tool in was.gates]
     if (gates, weights) != (list(now.gates), list(now.qualities)):
-        found.append(f"recipe changed: {recipe_text(was)} -> {recipe_text(now)}")
-    found += [
+        differences.append(f"recipe changed: {recipe_text(was)} -> {recipe_text(now)}")
+    differences += [
         f"calibration changed: {tool}"
         for tool, then in zip(old, as_new, strict=True)
         if then in new and was.calibrations.get(tool) != now.calibrations.get(then)
     ]
-    return found
+    return differences
 
 
 def _name(tool_id: str) -> str:
@@ -259,8 +259,8 @@ def _listing(tallies: dict[str, _Tally], changes: Sequence[dict[str, Any]], reje
                     (
                         item["row"],
                         str(item["completion"]),
-                        _told(item["old"]),
-                        _told(item["new"]),
+                        _shown_side(item["old"]),
+                        _shown_side(item["new"]),
                         "; ".join(item["why"]),
                     )
                     for item in changes[:SHOWN]
@@ -271,5 +271,5 @@ def _listing(tallies: dict[str, _Tally], changes: Sequence[dict[str, Any]], reje
     return listing
 
 
-def _told(side: dict[str, Any]) -> str:
+def _shown_side(side: dict[str, Any]) -> str:
     return f"{side['reward']:.3f}" if side["reward"] is not None else str(side["status"])

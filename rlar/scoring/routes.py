@@ -10,10 +10,12 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from rlar.errors import RegistryError, boundary
+from rlar.kinds.own_answers import own_answers, unread
 from rlar.registry.records import RegistrySnapshot, Standing, tool_ids
 from rlar.scoring.cache import LruCache
 from rlar.scoring.combine import combine, tool_score
 from rlar.text.answer_format import StrictReading, read_strictly, without_sentence
+from rlar.tools.load import where
 from rlar.types import (
     Assignment,
     Calibration,
@@ -76,7 +78,7 @@ class RoutedSample(Frozen):
 class Serving:
     """How one task is scored: its recipe, or for an uncovered task the guards that are listed with its completions."""
 
-    __slots__ = ("answer_format", "calibrations", "fingerprint", "guards", "recipe", "tools")
+    __slots__ = ("answer_format", "calibrations", "fingerprint", "guards", "proven_on", "recipe", "task", "tools")
 
     def __init__(self, fingerprint: str, recipe: Recipe | None, snapshot: RegistrySnapshot, guards: Sequence[str]):
         self.fingerprint = fingerprint
@@ -89,12 +91,20 @@ class Serving:
             tool for tool in self.tools if tool in certificates and certificates[tool].role == "guard"
         )
         """Tools that look at the whole completion, whatever its format."""
+        self.task = snapshot.tasks.get(fingerprint)
+        self.proven_on = {
+            tool: where(snapshot.tools[tool])
+            for tool in self.tools
+            if (tool in certificates and certificates[tool].row_shares.misread)
+            or (recipe is not None and tool in recipe.row_shares and recipe.row_shares[tool].misread)
+        }
+        """Tools that misread some rows, and so are believed on a row only once they accept its own answers: where they run."""
 
 
 class Route:
     """What is known of one row."""
 
-    __slots__ = ("_hasher", "assignment", "binding", "example", "nothing", "serving")
+    __slots__ = ("_hasher", "assignment", "binding", "example", "nothing", "own_answers", "serving")
 
     def __init__(self, example: Example, assignment: Assignment, binding: JsonObject | None) -> None:
         self.example = example
@@ -105,6 +115,8 @@ class Route:
         """None until `prepare`, and where no tool is asked."""
         self.nothing: Reward | None = Reward(reward=None, status="unknown")
         """What every completion of the row gets; None where tools decide."""
+        self.own_answers: dict[str, tuple[str, ...]] = {}
+        """For tools that misread some rows: right answers of this row, which they have to accept first."""
         self._hasher = blake2b(digest_size=KEY_BYTES)
 
     def prepare(self, servings: Mapping[str, Serving], snapshot: RegistrySnapshot) -> None:
@@ -124,11 +136,11 @@ class Route:
             from rlar.kinds.bind import bind
 
             contract = snapshot.tasks[serving.fingerprint].contract
-            found = boundary(lambda: bind(self.example, contract), _unbindable)
-            if isinstance(found, Score):
-                self.nothing = _broken(serving.tools, found, serving)
+            binding = boundary(lambda: bind(self.example, contract), _unbindable)
+            if isinstance(binding, Score):
+                self.nothing = _broken(serving.tools, binding, serving)
                 return
-            self.binding = found
+            self.binding = binding
         hasher = blake2b(digest_size=KEY_BYTES)
         parts = [self.example.key, canonical_json(self.binding)]
         parts += [serving.answer_format] if serving.answer_format is not None else []
@@ -137,6 +149,11 @@ class Route:
             hasher.update(len(data).to_bytes(8, "little"))
             hasher.update(data)
         self._hasher = hasher
+        if serving.proven_on and serving.task is not None:
+            self.own_answers = {
+                tool: own_answers(self.example, self.binding, serving.task, place)
+                for tool, place in serving.proven_on.items()
+            }
         self.serving = serving
         self.nothing = None  # last: other threads may be here, too
 
@@ -145,6 +162,12 @@ class Route:
         hasher = self._hasher.copy()
         hasher.update(completion.encode("utf-8", "surrogatepass"))
         return hasher.digest()
+
+    def own_key(self, answer: str) -> bytes:
+        """Content key of one of the row's own answers: never that of a completion, which may be read in a format."""
+        hasher = self._hasher.copy()
+        hasher.update(b"own answer\0" + answer.encode("utf-8", "surrogatepass"))
+        return blake2b(hasher.digest(), digest_size=KEY_BYTES).digest()
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -175,11 +198,23 @@ class Route:
         serving = self.serving
         return serving is not None and serving.answer_format is not None and tool not in serving.guards
 
-    def sample(self, completion: str, tool: str) -> Sample:
-        """What a tool is handed."""
+    def sample(self, completion: str, tool: str, *, is_own: bool = False) -> Sample:
+        """What a tool is handed; one of the row's own answers as it is."""
         assert self.binding is not None and self.serving is not None, self.example.id
-        answer = self.read(completion).answer if self.reads_format(tool) else completion
+        answer = self.read(completion).answer if self.reads_format(tool) and not is_own else completion
         return Sample.of(self.example, answer, self.binding)
+
+    def unread_by(self, table: Mapping[bytes, Mapping[str, Score]]) -> dict[str, Score]:
+        """The tools that do not prove to read this row, each with its abstention.
+
+        Args:
+            table: content key of each of the row's own answers -> scores by tool.
+        """
+        scores = {
+            tool: [table[self.own_key(answer)][tool] for answer in answers]
+            for tool, answers in self.own_answers.items()
+        }
+        return {tool: abstain(why) for tool, own in scores.items() if (why := unread(own))}
 
     @staticmethod
     def unreadable(example: Example, why: str) -> Route:
@@ -207,15 +242,15 @@ class Routes:
         self._known: LruCache[str, Route] = LruCache(size)
         self._has_formats = any(recipe.answer_format is not None for recipe in snapshot.recipes.values())
         self._servings = {
-            fingerprint: Serving(fingerprint, found.recipe, snapshot, _guards(snapshot, fingerprint))
-            for fingerprint, found in standings.items()
+            fingerprint: Serving(fingerprint, standing.recipe, snapshot, _guards(snapshot, fingerprint))
+            for fingerprint, standing in standings.items()
         }
 
     def assign(self, examples: Sequence[Example]) -> list[Assignment]:
         """The task of every row. Raises RegistryError where the registry cannot be read."""
         samples = self._as_stored([RoutedSample(example=example, completion="") for example in examples])
-        found = self._find({sample.identity: sample for sample in samples})
-        return [found[sample.identity].assignment for sample in samples]
+        routes = self._find({sample.identity: sample for sample in samples})
+        return [routes[sample.identity].assignment for sample in samples]
 
     def of(self, samples: Sequence[RoutedSample]) -> list[Route]:
         """The route of every sample's row, ready to score; equal rows have the same one.
@@ -226,13 +261,13 @@ class Routes:
         identities = [sample.identity for sample in samples]
         rows = dict(zip(identities, samples, strict=True))
         try:
-            found = self._find(rows)
+            routes = self._find(rows)
         except RegistryError as error:
-            found = self._without_registry(rows, str(error))
-        for route in found.values():
+            routes = self._without_registry(rows, str(error))
+        for route in routes.values():
             if route.serving is None and route.assignment.fingerprint is not None:
                 route.prepare(self._servings, self._snapshot)
-        return [found[identity] for identity in identities]
+        return [routes[identity] for identity in identities]
 
     def _as_stored(self, samples: Sequence[RoutedSample]) -> Sequence[RoutedSample]:
         return [_as_stored(sample) for sample in samples] if self._has_formats else samples
@@ -243,21 +278,21 @@ class Routes:
         return {identity: route or Route.unreadable(sample.example, why) for (identity, sample), route in known}
 
     def _find(self, rows: Mapping[str, RoutedSample]) -> dict[str, Route]:
-        found: dict[str, Route] = {}
+        routes: dict[str, Route] = {}
         missing: dict[str, RoutedSample] = {}
         for (identity, sample), known in zip(rows.items(), self._known.get_many(rows), strict=True):
             if known is None:
                 missing[identity] = sample
             else:
-                found[identity] = known
+                routes[identity] = known
         if missing:
             new = self._look_up(missing)
             self._known.put_many(new)
-            found |= new
-        return found
+            routes |= new
+        return routes
 
     def _look_up(self, samples: Mapping[str, RoutedSample]) -> dict[str, Route]:
-        found: dict[str, Route] = {}
+        routes: dict[str, Route] = {}
         told_keys = {sample.row_key for sample in samples.values() if sample.row_key and _is_key(sample.row_key)}
         by_key = self._registry.rows(told_keys | {sample.example.key for sample in samples.values()})
         stored = {
@@ -274,21 +309,23 @@ class Routes:
         for identity, sample in samples.items():
             example, row = sample.example, stored[identity] or by_prompt.get(bare.get(identity, ""))
             if row is not None:
-                told = Assignment(fingerprint=row.fingerprint, confidence=row.confidence, reason="stored for this row")
-                found[identity] = Route(example, told, row.binding if row.fingerprint is not None else None)
+                known_task = Assignment(
+                    fingerprint=row.fingerprint, confidence=row.confidence, reason="stored for this row"
+                )
+                routes[identity] = Route(example, known_task, row.binding if row.fingerprint is not None else None)
             elif sample.fingerprint in self._snapshot.tasks:
-                told = Assignment(fingerprint=sample.fingerprint, confidence=1.0, reason="told with the row")
-                found[identity] = Route(example, told, None)
+                known_task = Assignment(fingerprint=sample.fingerprint, confidence=1.0, reason="told with the row")
+                routes[identity] = Route(example, known_task, None)
             elif not example.text:
-                found[identity] = Route(example, PROMPTLESS, None)
+                routes[identity] = Route(example, PROMPTLESS, None)
             else:
                 rest[identity] = example
         if rest and self._router is None:
-            return found | {identity: Route(example, NOT_STORED, None) for identity, example in rest.items()}
+            return routes | {identity: Route(example, NOT_STORED, None) for identity, example in rest.items()}
         if rest:
             for (identity, example), assignment in zip(rest.items(), self._routed(list(rest.values())), strict=True):
-                found[identity] = Route(example, assignment, None)
-        return found
+                routes[identity] = Route(example, assignment, None)
+        return routes
 
     def _routed(self, examples: Sequence[Example]) -> list[Assignment]:
         def broke(error: Exception) -> list[Assignment]:
@@ -297,8 +334,8 @@ class Routes:
             why = f"the router broke on this row: {type(error).__name__}: {error}"
             return [Assignment(fingerprint=None, confidence=0.0, reason=why)]
 
-        found: list[Assignment] = boundary(lambda: self._router.assign(examples), broke)
-        return found
+        assignments: list[Assignment] = boundary(lambda: self._router.assign(examples), broke)
+        return assignments
 
 
 def _as_stored(sample: RoutedSample) -> RoutedSample:
@@ -334,14 +371,14 @@ def _unbindable(error: Exception) -> JsonObject | Score:
 
 def _broken(tools: Sequence[str], score: Score, serving: Serving | None) -> Reward:
     """The reward where every tool says the same, without being asked."""
-    found = {tool: tool_score(tool, score) for tool in tools}
+    scored = {tool: tool_score(tool, score) for tool in tools}
     if serving is not None and serving.recipe is not None:
-        return combine(serving.recipe, found)
+        return combine(serving.recipe, scored)
     return Reward(
         reward=None,
         status="uncovered" if serving is not None else "failed",
         fingerprint=serving.fingerprint if serving is not None else None,
-        scores=tuple(found.values()),
+        scores=tuple(scored.values()),
     )
 
 

@@ -1,6 +1,6 @@
 """Runs batches of tools where each belongs: a thread of this process, worker processes, many threads; with a circuit breaker.
 
-Every call returns one valid Score per sample whatever a tool does; see `rlar.scoring.checked` for what is valid. No call
+Every call returns one valid Score per sample whatever a tool does; see `rlar.tool.score_checked` for what is valid. No call
 waits past a limit: worker processes are killed at a sample's deadline; a call in a thread of this process is left behind
 (its thread cannot be ended), its sample becomes a timeout and another thread goes on with the rest.
 """
@@ -15,15 +15,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
-from rlar.errors import RlarError, boundary
+from rlar.errors import boundary
 from rlar.network import Network
-from rlar.scoring.batch import Lanes, ScoringBatch, Slice, Waiting, Watched
-from rlar.scoring.checked import score_checked
+from rlar.process import Lanes
+from rlar.scoring.batch import ScoringBatch, Slice, Waiting, Watched
 from rlar.scoring.workers import WorkerPool
-from rlar.tool import Resources, RewardTool
-from rlar.tools.groups import group_key, needs_whole_groups
-from rlar.tools.load import Place, batch_size, kind_of, load_tool, where
+from rlar.tool import Resources, RewardTool, group_indices, group_key, needs_whole_groups, score_checked
+from rlar.tools.load import KindOfTool, Place, batch_size, kind_of, load_tool, where, why_not_loaded
 from rlar.types import Sample, Score, ToolSpec, digest, failed, timed_out
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Breaker:
         self._quarantined: dict[str, str] = {}
         self._retries: dict[str, tuple[float, float]] = {}
         """Tool -> when it is tried again, and how long it was kept out the last time."""
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -123,8 +123,8 @@ class Breaker:
             failures = min(len(suspicion.rows), len(suspicion.completions))
             is_due = failures >= needed and not suspicion.is_tried and tool_id not in self._quarantined
             suspicion.is_tried |= is_due
-            is_news = tool_id not in self._said
-            self._said.add(tool_id)
+            is_news = tool_id not in self._warned
+            self._warned.add(tool_id)
         if is_news:
             logger.warning("tool %s: %s: %s. Further ones are only counted.", tool_id, score.status, score.error)
         if not is_due:
@@ -183,6 +183,22 @@ def _by_no_policy(sample: Sample) -> Sample:
     return sample.model_copy(update={"completion": references[0] if references else "I do not know."})
 
 
+class Cluster(Protocol):
+    """Machines that take batches off this one."""
+
+    def takes(self, spec: ToolSpec) -> bool:
+        """Whether a tool runs there."""
+        ...
+
+    def score(self, batch: ScoringBatch, is_stopped: Callable[[], str | None]) -> None:
+        """Give a batch its scores, and raise nothing. `is_stopped` is asked again and again; a reason ends it at once."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the machines."""
+        ...
+
+
 class Runner:
     """Scores batches; owns the worker pool, and the resources where none were handed in."""
 
@@ -204,8 +220,11 @@ class Runner:
         self._threads = max(1, workers)
         self._deadline_seconds = deadline_seconds
         self._patience_seconds = patience_seconds
+        self.cluster: Cluster | None = None
+        """Other machines, where tools that are worth the trip run; closed with this runner."""
         self._lanes = Lanes()
         self._tools: dict[str, RewardTool] = {}
+        self._manners: dict[str, tuple[Place, KindOfTool]] = {}
         self._loading: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -247,7 +266,7 @@ class Runner:
 
         batch.on_overdue = overdue
         batch.begin(part)
-        self.lane(lambda: batch.finish(part, _scores(tool, samples, on_trial=True)))
+        self.lane(lambda: batch.finish(part, _scores(tool, samples, is_bounded=False, on_trial=True)))
         scores = batch.wait()
         return None if is_late else scores
 
@@ -265,7 +284,7 @@ class Runner:
         def rank(place: int) -> tuple[int, float]:
             spec = batches[place][0]
             cost = self._pool.cost(spec.id) if self._pool is not None else 0.0
-            return START_ORDER.index(where(spec)), -cost
+            return START_ORDER.index(self.manner(spec)[0]), -cost
 
         return rank
 
@@ -277,11 +296,14 @@ class Runner:
             for index in everything:
                 batch.give(index, failed(reason), counts=False)
             return batch
-        place = where(spec)
+        if (cluster := self.cluster) is not None and cluster.takes(spec):
+            self.lane(lambda: cluster.score(batch, lambda: breaker.stopped(tool_id)))
+            return batch
+        place, kind = self.manner(spec)
         to_pool: Sequence[int] = ()
         if place == "pool" and self._pool is not None:
             to_pool, everything = everything, ()
-        elif place == "inline" and kind_of(spec).is_ours and self._pool is not None:
+        elif place == "inline" and kind.is_ours and self._pool is not None:
             to_pool = [index for index in everything if len(samples[index].completion) > INLINE_CHARACTERS]
             if to_pool:
                 everything = [index for index in everything if len(samples[index].completion) <= INLINE_CHARACTERS]
@@ -294,8 +316,15 @@ class Runner:
                 is_urgent=is_trial,
             )
         if everything:
-            _Feed(self, batch, everything, place).start()
+            _Feed(self, batch, everything, place, kind).start()
         return batch
+
+    def manner(self, spec: ToolSpec) -> tuple[Place, KindOfTool]:
+        """Where a tool runs, and the row of its kind; looked up once a tool."""
+        manner = self._manners.get(spec.id)
+        if manner is None:
+            manner = self._manners[spec.id] = (where(spec), kind_of(spec))
+        return manner
 
     def lane(self, call: Callable[[], None]) -> None:
         """Run a call in a thread of its own."""
@@ -312,7 +341,7 @@ class Runner:
         with loading:
             if (tool := self._tools.get(spec.id)) is not None:
                 return tool
-            loaded = boundary(lambda: _load(spec, self._resources), _why)
+            loaded: RewardTool | str = boundary(lambda: load_tool(spec, self._resources), why_not_loaded)
             if isinstance(loaded, str):
                 return f"{spec.id} cannot be loaded: {loaded}"
             self._tools[spec.id] = loaded
@@ -333,7 +362,9 @@ class Runner:
         return self._threads
 
     def close(self) -> None:
-        """End the workers, idle threads, and the resources where they were made here."""
+        """End the workers here and elsewhere, idle threads, and the resources where they were made here."""
+        if self.cluster is not None:
+            self.cluster.close()
         if self._pool is not None:
             self._pool.close()
         self._lanes.close()
@@ -341,19 +372,11 @@ class Runner:
             self._resources.close()
 
 
-def _load(spec: ToolSpec, resources: Resources) -> RewardTool | str:
-    return load_tool(spec, resources)
-
-
-def _scores(tool: RewardTool, samples: Sequence[Sample], *, on_trial: bool = False) -> list[Score]:
+def _scores(tool: RewardTool, samples: Sequence[Sample], *, is_bounded: bool, on_trial: bool = False) -> list[Score]:
     try:
-        return score_checked(tool, samples, on_trial=on_trial)
+        return score_checked(tool, samples, is_bounded=is_bounded, on_trial=on_trial)
     except EXITS as error:
         return [failed(f"the tool raised {type(error).__name__}")] * len(samples)
-
-
-def _why(error: Exception) -> RewardTool | str:
-    return str(error) if isinstance(error, RlarError) else f"{type(error).__name__}: {error}"
 
 
 class _Feed:
@@ -362,11 +385,14 @@ class _Feed:
     A slice that runs past its limit is given up and its thread left behind; another one goes on with the rest.
     """
 
-    def __init__(self, runner: Runner, batch: ScoringBatch, indices: Sequence[int], place: Place) -> None:
+    def __init__(
+        self, runner: Runner, batch: ScoringBatch, indices: Sequence[int], place: Place, kind: KindOfTool
+    ) -> None:
         self._runner = runner
         self._batch = batch
         self._indices = indices
         self._place = place
+        self._kind = kind
         self._limit = runner.limit(place)
         self._slices: deque[Slice] = deque()
         batch.on_overdue = self._replace
@@ -414,10 +440,8 @@ class _Feed:
         size = int(getattr(tool, "batch_size", 0)) or batch_size(tool.spec, len(indices), threads)
         if needs_whole_groups(tool.spec):
             # A score depends on the other completions of its prompt.
-            groups: dict[str, list[int]] = {}
-            for index in indices:
-                groups.setdefault(group_key(samples[index]), []).append(index)
-            return list(groups.values()), threads
+            groups = group_indices([samples[index] for index in indices])
+            return [[indices[place] for place in group] for group in groups], threads
         return _parts(indices, max(1, size)), threads
 
     def _work(self, tool: RewardTool) -> None:
@@ -434,8 +458,9 @@ class _Feed:
                 continue
             samples = [batch.samples[index] for index in part.indices]
             # Only our own tools are known to go through their samples one after the other.
-            is_watched = self._place == "inline" and kind_of(batch.spec).is_ours
-            scores = _scores(tool, Watched(samples, part) if is_watched else samples)
+            is_watched = self._place == "inline" and self._kind.is_ours
+            handed = Watched(samples, part) if is_watched else samples
+            scores = _scores(tool, handed, is_bounded=self._kind.is_bounded)
             if part.is_dropped:
                 return  # another thread has taken over
             batch.finish(part, scores)

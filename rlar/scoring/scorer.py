@@ -13,26 +13,26 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rlar.errors import ConfigError, RegistryError, UnknownTaskError, boundary
 from rlar.network import Network
+from rlar.process import Lanes
 from rlar.registry.records import RegistrySnapshot, Standing, tool_ids
 from rlar.registry.registry import Registry
 from rlar.scoring import runner as runs
-from rlar.scoring.batch import Lanes, Waiting
+from rlar.scoring.batch import Waiting
 from rlar.scoring.cache import DiskCache, LruCache
 from rlar.scoring.combine import combine, combine_group
 from rlar.scoring.routes import KEY_BYTES, Route, RoutedSample, Routes, with_prompt
 from rlar.scoring.unknown import UnknownQueue
 from rlar.text.answer_format import with_sentence
-from rlar.tool import Resources
-from rlar.tools.groups import needs_whole_groups
+from rlar.tool import Resources, needs_whole_groups
 from rlar.tools.load import kind_of, unusable
 from rlar.types import Assignment, Example, Reward, Sample, Score, TaskSpec, ToolScore, ToolSpec
 
@@ -177,18 +177,18 @@ class Scorer:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[list[Reward]] = loop.create_future()
 
-        def tell(found: list[Reward] | Exception) -> None:
+        def tell(outcome: list[Reward] | Exception) -> None:
             if done.done():
                 return
-            if isinstance(found, Exception):
-                done.set_exception(found)
+            if isinstance(outcome, Exception):
+                done.set_exception(outcome)
             else:
-                done.set_result(found)
+                done.set_result(outcome)
 
         def work() -> None:
-            found: list[Reward] | Exception = boundary(lambda: self._score(samples, waiting), _itself)
+            outcome: list[Reward] | Exception = boundary(lambda: self._score(samples, waiting), _itself)
             try:
-                loop.call_soon_threadsafe(tell, found)
+                loop.call_soon_threadsafe(tell, outcome)
             except RuntimeError:
                 pass  # the loop has been closed meanwhile: nobody waits
 
@@ -204,15 +204,15 @@ class Scorer:
         state = self._current()
         if not state.distant:
             return False
-        asked = [
+        contents = [
             (tool, route.key(sample.completion))
             for sample, route in zip(samples, state.routes.of(samples), strict=True)
             if route.nothing is None
             for tool in route.tools
             if tool in state.distant
         ]
-        known = self._scores.get_many(key for _tool, key in asked)
-        return any(scores is None or tool not in scores for (tool, _key), scores in zip(asked, known, strict=True))
+        known = self._scores.get_many(key for _tool, key in contents)
+        return any(scores is None or tool not in scores for (tool, _key), scores in zip(contents, known, strict=True))
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -339,17 +339,17 @@ class Scorer:
                 problems[tool_id] = problem
                 logger.warning("tool %s is not used: %s", tool_id, problem)
         standings = {
-            fingerprint: self._with_problems(found, problems) for fingerprint, found in snapshot.standings.items()
+            fingerprint: self._with_problems(standing, problems) for fingerprint, standing in snapshot.standings.items()
         }
         routes = Routes(self._registry, snapshot, standings, self._row_router(snapshot), self._cache_size)
         return _State(snapshot, standings, routes)
 
     @staticmethod
-    def _with_problems(found: Standing, problems: Mapping[str, str]) -> Standing:
-        for tool_id in tool_ids(found.recipe) if found.recipe is not None else ():
+    def _with_problems(standing: Standing, problems: Mapping[str, str]) -> Standing:
+        for tool_id in tool_ids(standing.recipe) if standing.recipe is not None else ():
             if tool_id in problems:
                 return Standing(recipe=None, reason=f"{tool_id}: {problems[tool_id]}")
-        return found
+        return standing
 
     def _row_router(self, snapshot: RegistrySnapshot) -> Any:
         if not snapshot.router:
@@ -365,13 +365,13 @@ class Scorer:
         routes = state.routes.of(samples)
         self._mind_unknown(routes)
         keys: list[bytes] = []
-        asked: dict[bytes, tuple[Route, str]] = {}
+        contents: dict[bytes, _Asked] = {}
         for sample, route in zip(samples, routes, strict=True):
             key = route.key(sample.completion)
             keys.append(key)
-            if key not in asked and route.nothing is None:
-                asked[key] = (route, sample.completion)
-        rewards = self._combined(keys, routes, self._tool_scores(state, asked, waiting))
+            if key not in contents and route.nothing is None:
+                contents[key] = _Asked(route, sample.completion, route.tools)
+        rewards = self._combined(keys, routes, self._tool_scores(state, contents, waiting))
         counts = Counter([("reward", reward.status) for reward in rewards])
         counts.update([(item.tool, item.status) for reward in rewards for item in reward.scores])
         with self._lock:
@@ -425,21 +425,23 @@ class Scorer:
         return rewards
 
     def _tool_scores(
-        self, state: _State, asked: Mapping[bytes, tuple[Route, str]], waiting: Waiting
+        self, state: _State, completions: Mapping[bytes, _Asked], waiting: Waiting
     ) -> dict[bytes, dict[str, ToolScore]]:
         """What every tool says to every distinct content, calibrated: from memory, from disk, else by running it."""
+        routes = {id(item.route): item.route for item in completions.values() if item.route.own_answers}
+        contents = {**completions, **_own_answers(routes.values())}
         table: dict[bytes, Mapping[str, Score]] = {}
         missing: dict[str, list[bytes]] = {}
-        for (key, (route, _completion)), known in zip(asked.items(), self._scores.get_many(asked), strict=True):
+        for (key, item), known in zip(contents.items(), self._scores.get_many(contents), strict=True):
             table[key] = scores = known if known is not None else {}
-            for tool in route.tools:
+            for tool in item.tools:
                 if tool not in scores:
                     missing.setdefault(tool, []).append(key)
         if missing:
             specs = {tool: state.snapshot.tools[tool] for tool in missing}
             new = self._from_disk(specs, missing)
             still = {tool: [key for key in keys if tool not in new.get(key, {})] for tool, keys in missing.items()}
-            for key, scores in self._run(specs, still, asked, waiting).items():
+            for key, scores in self._run(specs, still, contents, waiting).items():
                 new.setdefault(key, {}).update(scores)
             lasting: dict[bytes, Mapping[str, Score]] = {}
             for key, scores in new.items():
@@ -447,25 +449,31 @@ class Scorer:
                 lasting[key] = {**table[key], **stays}
                 table[key] = {**table[key], **scores}
             self._scores.put_many(lasting)
-        return {key: route.calibrated(table[key], completion) for key, (route, completion) in asked.items()}
+        unread = {name: route.unread_by(table) for name, route in routes.items()}
+        return {
+            key: item.route.calibrated(
+                {**table[key], **unread.get(id(item.route), {})} if unread else table[key], item.text
+            )
+            for key, item in completions.items()
+        }
 
     def _from_disk(
         self, specs: Mapping[str, ToolSpec], missing: Mapping[str, Sequence[bytes]]
     ) -> dict[bytes, dict[str, Score]]:
-        found: dict[bytes, dict[str, Score]] = {}
+        stored: dict[bytes, dict[str, Score]] = {}
         if self._disk is not None:
             pairs = [(tool, key) for tool, keys in missing.items() for key in keys]
             read = self._disk.get_many([_disk_key(specs[tool], key) for tool, key in pairs])
             for (tool, key), score in zip(pairs, read, strict=True):
                 if score is not None:
-                    found.setdefault(key, {})[tool] = score
-        return found
+                    stored.setdefault(key, {})[tool] = score
+        return stored
 
     def _run(
         self,
         specs: Mapping[str, ToolSpec],
         wanted: Mapping[str, Sequence[bytes]],
-        asked: Mapping[bytes, tuple[Route, str]],
+        contents: Mapping[bytes, _Asked],
         waiting: Waiting,
     ) -> dict[bytes, dict[str, Score]]:
         samples: dict[tuple[bytes, bool], Sample] = {}
@@ -473,26 +481,48 @@ class Scorer:
         for tool, keys in wanted.items():
             batch: list[Sample] = []
             for key in keys:
-                route, completion = asked[key]
+                route, text, _tools, is_own = contents[key]
                 handed = key, route.reads_format(tool)
                 if handed not in samples:
-                    samples[handed] = route.sample(completion, tool)
+                    samples[handed] = route.sample(text, tool, is_own=is_own)
                 batch.append(samples[handed])
             batches.append((specs[tool], batch))
-        found: dict[bytes, dict[str, Score]] = {key: {} for keys in wanted.values() for key in keys}
+        scores_of: dict[bytes, dict[str, Score]] = {key: {} for keys in wanted.values() for key in keys}
         for (tool, keys), scores in zip(wanted.items(), self._runner.run(batches, waiting), strict=True):
             for key, score in zip(keys, scores, strict=True):
-                found[key][tool] = score
+                scores_of[key][tool] = score
         if self._disk is not None:
             self._disk.put_many(
                 {
                     _disk_key(specs[tool], key): score
-                    for key, scores in found.items()
+                    for key, scores in scores_of.items()
                     for tool, score in scores.items()
                     if _lasts(specs[tool], score)
                 }
             )
-        return found
+        return scores_of
+
+
+class _Asked(NamedTuple):
+    """What some tools are asked about a row."""
+
+    route: Route
+    text: str
+    """A completion, or one of the row's own answers."""
+    tools: tuple[str, ...]
+    is_own: bool = False
+
+
+def _own_answers(routes: Iterable[Route]) -> dict[bytes, _Asked]:
+    """The rows' own answers by content key, for the tools that have to accept them."""
+    contents: dict[bytes, _Asked] = {}
+    for route in routes:
+        for tool, answers in route.own_answers.items():
+            for answer in answers:
+                key = route.own_key(answer)
+                others = contents[key].tools if key in contents else ()
+                contents[key] = _Asked(route, answer, (*others, tool), is_own=True)
+    return contents
 
 
 class _State:

@@ -12,13 +12,13 @@ import mmap
 import os
 import resource
 import time
+from functools import partial
 from typing import Any, NoReturn
 
-from rlar.errors import RlarError, SandboxError, boundary
+from rlar.errors import SandboxError, boundary
 from rlar.process import Pipe, to_json
-from rlar.scoring.checked import score_checked
-from rlar.tool import Resources, RewardTool
-from rlar.tools.load import load_tool
+from rlar.tool import Resources, RewardTool, score_checked
+from rlar.tools.load import kind_of, load_tool, why_not_loaded
 from rlar.types import Sample, Score, ToolSpec, failed
 
 FLUSH_SECONDS = 0.003
@@ -47,7 +47,7 @@ def main() -> None:
         if "spec" in request:
             if tool is None:
                 spec = ToolSpec.model_validate(request["spec"])
-                loaded = boundary(lambda spec=spec: load_tool(spec, resources), _why)  # type: ignore[misc]
+                loaded: RewardTool | str = boundary(partial(load_tool, spec, resources), why_not_loaded)
                 if isinstance(loaded, str):
                     pipe.send(to_json({"load_error": loaded}))
                     continue
@@ -58,11 +58,13 @@ def main() -> None:
 
 
 def _score(tool: RewardTool, samples: list[Any], running: mmap.mmap, pipe: Pipe) -> None:
+    is_bounded = kind_of(tool.spec).is_bounded
     bodies: list[bytes] = []
     began = flushed = time.monotonic()
     for place, sample in enumerate(samples):
         running[:4] = place.to_bytes(4, "little")
-        bodies.append(_reply(score_checked(tool, [Sample.model_validate(sample)])[0]))
+        score = score_checked(tool, [Sample.model_validate(sample)], is_bounded=is_bounded)[0]
+        bodies.append(_reply(score))
         now = time.monotonic()
         if now - flushed >= FLUSH_SECONDS or place == len(samples) - 1:
             head = f'{{"seconds":{now - began:.6f},"scores":['.encode("ascii")
@@ -78,10 +80,6 @@ def _reply(score: Score) -> bytes:
         return to_json(failed(f"details are not JSON: {error}").model_dump())
 
     return boundary(lambda: to_json(score.model_dump()), broke)
-
-
-def _why(error: Exception) -> Any:
-    return str(error) if isinstance(error, RlarError) else f"{type(error).__name__}: {error}"
 
 
 def _no_sandbox() -> NoReturn:

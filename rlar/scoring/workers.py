@@ -266,7 +266,7 @@ class _Worker:
         chunk.is_loading = spec.id not in self._tools
         if chunk.is_loading:
             request["spec"] = spec.model_dump()
-        request["samples"] = [batch.samples[index].model_dump() for index in chunk.sent]
+        request["samples"] = [batch.samples[index].model_dump(exclude={"written"}) for index in chunk.sent]
         greeting, self._greeting = self._greeting, []
         try:
             self._child.send(*greeting, to_json(request), until=time.monotonic() + LOAD_SECONDS)

@@ -114,10 +114,10 @@ class Service:
             rewards = iter(await self.batcher.score(samples))
         finally:
             self._watch()
-        found = [Outcome(None, item) if isinstance(item, str) else Outcome(next(rewards)) for item in items]
-        self.metrics.count(outcome.reward for outcome in found if outcome.reward is not None)
+        outcomes = [Outcome(None, item) if isinstance(item, str) else Outcome(next(rewards)) for item in items]
+        self.metrics.count(outcome.reward for outcome in outcomes if outcome.reward is not None)
         self.metrics.unusable.labels(route).inc(len(items) - len(samples))
-        return found
+        return outcomes
 
     async def prompts(self, items: Sequence[hosts.Item]) -> list[JsonObject]:
         """The prompt of each item's row, with the sentence of its task's answer format."""
@@ -225,8 +225,8 @@ def _add_routes(app: FastAPI, service: Service) -> None:
             mine = hosts.of_row(row.columns(), row.said(), origin=f"rows[{index}]")
             items += mine
             places += [(index, number) for number in range(len(mine))]
-        found = await service.outcomes("/score", items)
-        return _json({"rewards": [_reward(*place, outcome) for place, outcome in zip(places, found, strict=True)]})
+        outcomes = await service.outcomes("/score", items)
+        return _json({"rewards": [_reward(*place, outcome) for place, outcome in zip(places, outcomes, strict=True)]})
 
     @app.post("/prompts", responses={**problems, 200: {"model": PromptsResponse}}, summary="What to ask a policy")
     async def prompts(body: PromptsRequest) -> Response:
@@ -246,9 +246,9 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         if isinstance(items, str):
             raise HTTPException(422, items)
         checked(len(items))
-        found = await service.outcomes("/get_reward", items)
-        numbers = [service.forced("/get_reward", outcome) for outcome in found]
-        statuses = [outcome.status for outcome in found]
+        outcomes = await service.outcomes("/get_reward", items)
+        numbers = [service.forced("/get_reward", outcome) for outcome in outcomes]
+        statuses = [outcome.status for outcome in outcomes]
         return _json({**hosts.openrlhf_answer(statuses, numbers), "statuses": statuses})
 
     @app.post("/rm", responses={**problems, 200: {"model": RmDetail | Number}}, summary="slime's remote reward")
@@ -359,8 +359,10 @@ def _problem(code: int, error: str) -> Response:
 
 async def _invalid(_request: Request, error: RequestValidationError) -> Response:
     # Never the input itself: it may be huge, secret, or no text that could be sent back.
-    told = [f"{'.'.join(str(part) for part in item['loc'])[:200]}: {item['msg'][:200]}" for item in error.errors()[:3]]
-    return _problem(422, "; ".join(told) or "not what was expected")
+    problems = [
+        f"{'.'.join(str(part) for part in item['loc'])[:200]}: {item['msg'][:200]}" for item in error.errors()[:3]
+    ]
+    return _problem(422, "; ".join(problems) or "not what was expected")
 
 
 async def _refused(_request: Request, error: StarletteHTTPException) -> Response:

@@ -137,8 +137,8 @@ class Asked:
     @property
     def messages(self) -> list[JsonObject]:
         """The messages of the request; [] where it has none."""
-        found = self.body.get("messages", [])
-        return found if isinstance(found, list) else []
+        messages = self.body.get("messages", [])
+        return messages if isinstance(messages, list) else []
 
     @property
     def last(self) -> str:
@@ -212,9 +212,9 @@ class ScriptedOpenAI:
         self.requests.clear()
         self.otherwise = UNSCRIPTED
 
-    def _next(self, asked: Asked) -> Answering:
+    def _next(self, request: Asked) -> Answering:
         for fits, steps in self._rules:
-            if fits(asked):
+            if fits(request):
                 with self._lock:
                     return steps.popleft() if len(steps) > 1 else steps[0]
         with self._lock:
@@ -298,18 +298,18 @@ class ScriptedOpenAI:
             body = None
         if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
             return _error(Fault(400, "the body is no chat completion request", code="invalid_json"))
-        asked = Asked(body, dict(request.headers), time.monotonic())
-        self.requests.append(asked)
+        question = Asked(body, dict(request.headers), time.monotonic())
+        self.requests.append(question)
         number = len(self.requests)
-        if self._key is not None and asked.key != self._key:
+        if self._key is not None and question.key != self._key:
             # The real server shows part of the key in this message; so must one that tests what becomes of it.
-            shown = f"{(asked.key or '')[:8]}***{(asked.key or '')[-4:]}"
+            shown = f"{(question.key or '')[:8]}***{(question.key or '')[-4:]}"
             return _error(Fault(401, f"Incorrect API key provided: {shown}.", code="invalid_api_key"))
         if self._models is not None and body.get("model") not in self._models:
             return _error(Fault(404, f"The model {body.get('model')!r} does not exist", code="model_not_found"))
-        step = self._next(asked)
+        step = self._next(question)
         if callable(step):
-            step = await run_in_threadpool(step, asked)
+            step = await run_in_threadpool(step, question)
         if step.delay:
             await asyncio.sleep(step.delay)
         if isinstance(step, Fault):
@@ -366,7 +366,7 @@ def _test_of(condition: Condition) -> Callable[[Asked], bool]:
     if callable(condition):
         return condition
     texts = (condition,) if isinstance(condition, str) else tuple(condition)
-    return lambda asked: all(text in asked.text for text in texts)
+    return lambda request: all(text in request.text for text in texts)
 
 
 def _error(fault: Fault) -> Response:
@@ -414,11 +414,15 @@ def _message(reply: Reply) -> JsonObject:
 def _usage(reply: Reply, body: JsonObject) -> JsonObject | None:
     if not reply.has_usage:
         return None
-    asked, answered = reply.usage or (
+    input_tokens, output_tokens = reply.usage or (
         len(json.dumps(body["messages"], ensure_ascii=False)) // 4 + 1,
         len(reply.content or reply.refusal or "") // 4 + 1,
     )
-    return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+    return {
+        "prompt_tokens": input_tokens,
+        "completion_tokens": output_tokens,
+        "total_tokens": input_tokens + output_tokens,
+    }
 
 
 def _finish_reason(reply: Reply) -> str:

@@ -7,6 +7,7 @@ The reader takes text from anybody, never raises and runs in linear time.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
 from rlar.answered import answered
@@ -130,6 +131,12 @@ def read_strictly(answer_format: AnswerFormat, completion: str) -> StrictReading
         return StrictReading("", f"no answer in the format {answer_format}")
     answer = answers[-1].strip()
     return StrictReading(f"\\boxed{{{answer}}}" if answer_format == "boxed" else answer)
+
+
+def searched_share(completions: Sequence[str]) -> float | None:
+    """Share of completions in no agreed format, in which an answer has to be looked for; None where there are none."""
+    missed = sum(agreed_format(text) is None for text in completions)
+    return round(missed / len(completions), 4) if completions else None
 
 
 def agreed_format(completion: str) -> AnswerFormat | None:

@@ -122,6 +122,23 @@ _CUED = re.compile(
     r"(?:الإجابة|الجواب|उत्तर|जवाब|คำตอบ)[^\n:：]{0,20}(?:هي|هو|है|คือ|[:：])",
     re.I | re.M,
 )
+_FINAL_STEMS = ("final", "endg", "最", "최종")
+_CUED_STEMS = (
+    "answer",
+    "ans",
+    "solution",
+    "correct ",
+    "respuesta",
+    "antwor",
+    "resposta",
+    "risposta",
+    "antwoord",
+    "cevap",
+    "svar",
+    "\na",
+    "**a",
+)
+"""One of these stands in every text with such a cue (that of ASCII, for the second)."""
 _BOLD = re.compile(r"\*\*([^*\n]{1,400})\*\*|__([^_\n]{1,400})__")
 _HEADING_NUMBER = re.compile(r"(?:step|part|case|section|question)\b|\d{1,2}[.):]\s+\S", re.I)
 _MARKUP = "*_`#>~ \t\r\n"
@@ -261,8 +278,11 @@ def claims(text: str, prompt: str = "") -> Claims:
             last = index == len(lines) - 1 and text.rstrip().endswith(line.rstrip())
             if not _HEADING_NUMBER.match(line) and (last or line[0] in "-+$€£¥\\(" or line[0].isdigit()):
                 final.append(_bare(line))
-    final += _payloads(_FINAL, text)
-    cued = list(_payloads(_CUED, text))
+    folded = text.casefold()
+    if any(stem in folded for stem in _FINAL_STEMS):
+        final += _payloads(_FINAL, text)
+    is_cued = not text.isascii() or ("A" in text and ":" in text) or any(stem in folded for stem in _CUED_STEMS)
+    cued = list(_payloads(_CUED, text)) if is_cued else []
     lines = [line for line in (line.strip() for line in text[-4000:].split("\n")) if line.strip("*_`#>-=$|\\[](){} \t")]
     last_line = lines[-1] if lines else ""
     bold = tuple((first or second).strip() for first, second in _BOLD.findall(last_line)[:64])
@@ -280,12 +300,13 @@ _CONCLUDES = re.compile(
 """A sentence that begins so says itself what the equations before it come to."""
 
 
-def second_reading(text: str) -> str:
-    """What the last equation of a text comes to, for a second reader; "" where a cue decides or no equation stands."""
-    if "=" not in text or "\\boxed" in text or "####" in text or _CUED.search(text) or _FINAL.search(text):
+def last_result(text: str) -> str:
+    """What the last equation of a text without a cue comes to, for a second reader; "" where no equation stands."""
+    if "=" not in text:
         return ""
-    results = list(_RESULT.finditer(text[-4000:]))
-    if not results or _CONCLUDES.search(text[-4000:], results[-1].start()):
+    tail = text[-4000:]
+    results = list(_RESULT.finditer(tail))
+    if not results or _CONCLUDES.search(tail, results[-1].start()):
         return ""
     return results[-1][1].strip()
 

@@ -7,6 +7,8 @@ from words; what shows none stays as it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
 from rlar.answered import SPECIAL, without_end
 from rlar.types import Message
@@ -25,9 +27,61 @@ _FINAL_CHANNEL = "<|channel|>final<|message|>"
 _ROLES = {"model": "assistant", "User": "user", "Assistant": "assistant", "INST": "user", "/INST": "assistant",
           "SYSTEM_PROMPT": "system", "/SYSTEM_PROMPT": ""}  # fmt: skip
 
+_SPLIT_AT = re.compile(r"\.split\(\s*['\"]([<\[◁][^'\"\\\s]{1,40}[>\]▷])['\"]")
+"""Where a chat template cuts the thought off an earlier answer: at its closing mark."""
+_THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
+
 _AT_THE_START = re.compile(rf"\A(?:{SPECIAL}\s*)+")
 _OPENED_THOUGHT = re.compile(r"\A\s*(?:<think>\s*)?(?:</think>\s*)?\Z")
 """What templates put behind the last header for the model to go on from."""
+
+
+class ThoughtMarks(NamedTuple):
+    """The marks around a policy's thoughts, as its chat template declares them."""
+
+    opening: str
+    """"" where only the closing one is known."""
+    closing: str
+    is_opened: bool
+    """Does the template open a thought behind the prompt, so that every completion begins in one?"""
+
+    def spelled(self, completion: str) -> str:
+        """The completion with its thought between <think> and </think>, which `rlar.answered` knows."""
+        text = completion
+        if self.closing != "</think>":
+            text = text.replace(self.closing, "</think>")
+            text = text.replace(self.opening, "<think>") if self.opening else text
+        return f"<think>{text}" if self.is_opened and "</think>" not in text else text
+
+
+def thought_marks(template: str, render: Callable[[list[dict[str, str]], bool], str]) -> ThoughtMarks | None:
+    """The marks that a chat template declares for thoughts; None where it declares none.
+
+    Args:
+        template: its source.
+        render: turns to text, with or without the opened turn of an answer.
+    """
+    question = {"role": "user", "content": "Q"}
+    opening = closing = ""
+    for field in _THOUGHT_FIELDS:
+        shown = render([question, {"role": "assistant", "content": "ANSWER", field: "THOUGHT"}], False)
+        before, thought, after = shown.rpartition("THOUGHT")
+        mark, answer, _ = after.partition("ANSWER")
+        if thought and answer and mark.strip():
+            closing = mark.strip()
+            last = before.rstrip().rsplit(None, 1)[-1:]
+            opening = _OPENS.search(last[0])[0] if last and _OPENS.search(last[0]) else ""  # type: ignore[index]
+            break
+    if not closing and (cut := _SPLIT_AT.search(template)) is not None:
+        closing = cut[1]
+        opening = closing.replace("/", "", 1) if "/" in closing else ""
+    if not closing:
+        return None
+    prompt = render([question], True).rstrip()
+    return ThoughtMarks(opening, closing, bool(opening) and prompt.endswith(opening))
+
+
+_OPENS = re.compile(r"(?:<[^<>\s]{1,40}>|\[[^\[\]\s]{1,40}\]|◁[^◁▷\s]{1,40}▷)\Z")
 
 
 def turns_of(text: str) -> tuple[Message, ...]:

@@ -126,13 +126,13 @@ def score_in(
 ) -> list[Score]:
     """The scores of a generated tool in this sandbox; `mode` overrides the tool's own. Raises SandboxError."""
     running = running_of(spec)
-    asked, items = _items(samples)
+    indices, items = _items(samples)
     results = pool.run_verifier(
         _runnable(spec.source, running), _ENTRY, items, mode=mode or running.mode, **_bounds(running)
     )
     scores = [ok(0.0, "nothing was answered")] * len(samples)
     made: dict[VerifierResult, Score] = {}
-    for index, result in zip(asked, results, strict=True):
+    for index, result in zip(indices, results, strict=True):
         if result not in made:
             made[result] = _score(result)
         scores[index] = made[result]
@@ -161,8 +161,8 @@ def _bounds(running: Running) -> dict[str, Any]:
 def _items(samples: Sequence[Sample]) -> tuple[list[int], list[list[Any]]]:
     """The samples that say something, by index, and what `compute` gets for each."""
     shown = [visible_answer(sample.completion, sample.prompt) for sample in samples]
-    asked = [index for index, response in enumerate(shown) if response]
-    return asked, [_arguments(samples[index], shown[index]) for index in asked]
+    indices = [index for index, response in enumerate(shown) if response]
+    return indices, [_arguments(samples[index], shown[index]) for index in indices]
 
 
 def _arguments(sample: Sample, response: str) -> list[Any]:

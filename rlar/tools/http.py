@@ -30,10 +30,9 @@ from rlar.errors import ConfigError, ToolError, first_problem
 from rlar.foreign import no_constant
 from rlar.llm.http_body import PLAIN, BodyLate, BodyRefused, answered_until, read_body, watch_reads
 from rlar.network import TOKEN_VARIABLE, Network, host_of
+from rlar.process import Slots
 from rlar.text.answers import clean, squeeze, visible_answer
-from rlar.tool import Resources
-from rlar.tools.groups import pieces
-from rlar.tools.slots import Slots
+from rlar.tool import Resources, pieces
 from rlar.types import Frozen, JsonObject, Sample, Score, ToolKind, ToolSpec, abstain, failed, ok, timed_out
 
 if TYPE_CHECKING:
@@ -123,8 +122,10 @@ def http_spec(
     if ask_server:
         # Who makes a tool has named its host.
         with Resources(network=Network.of_user([str(host_of(address))])) as resources:
-            found = _server(address, params, resources).identity()
-        params = params.model_copy(update={"model": params.model or found.get("model"), "served": found.get("served")})
+            identity = _server(address, params, resources).identity()
+        params = params.model_copy(
+            update={"model": params.model or identity.get("model"), "served": identity.get("served")}
+        )
     return ToolSpec(
         kind=ToolKind.HTTP,
         name=name or f"http_{protocol}",
@@ -155,8 +156,8 @@ class _Trouble(Exception):
     status = 0
 
     def score(self, address: str) -> Score:
-        said = str(self) if address in str(self) else f"{address}: {self}"
-        return timed_out(said) if self.late else failed(said)
+        message = str(self) if address in str(self) else f"{address}: {self}"
+        return timed_out(message) if self.late else failed(message)
 
 
 class _Again(_Trouble):
@@ -183,6 +184,7 @@ class _Server:
 
     def close(self) -> None:
         self._client.close()
+        self.slots.close()
 
     def call(self, method: str, path: str, body: JsonObject | None = None) -> Any:
         """The JSON that the server answers, after retries. Raises _Trouble."""
@@ -199,8 +201,8 @@ class _Server:
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            told = error.wait_seconds if isinstance(error, _Again) else None
-            return backoff(state) if told is None else told
+            retry_after = error.wait_seconds if isinstance(error, _Again) else None
+            return backoff(state) if retry_after is None else retry_after
 
         retrying = Retrying(
             retry=retry_if_exception_type(_Again),
@@ -217,8 +219,8 @@ class _Server:
         where = f"{self.address}{path}"
         try:
             timeout, watch = httpx.Timeout(left), {"trace": watch_reads}
-            asked = self._client.stream(method, where, json=body, timeout=timeout, extensions=watch)
-            with answered_until(deadline), asked as response:
+            request = self._client.stream(method, where, json=body, timeout=timeout, extensions=watch)
+            with answered_until(deadline), request as response:
                 return self._read(response, read_body(response, until=deadline), where)
         except BodyRefused as error:
             raise _Trouble(f"the answer of {where} {error}") from None
@@ -244,15 +246,15 @@ class _Server:
             hint = (
                 f"; bind its token: export {TOKEN_VARIABLE}={host_of(self.address)}=VARIABLE" if status == 401 else ""
             )
-            trouble = _Trouble(f"{where} answered {status}: {self._said(content)}{hint}")
+            trouble = _Trouble(f"{where} answered {status}: {self._excerpt(content)}{hint}")
             trouble.status = status
             raise trouble
         try:
             return json.loads(content, parse_constant=no_constant)
         except (ValueError, RecursionError):
-            raise _Trouble(f"{where} did not answer JSON: {self._said(content)}") from None
+            raise _Trouble(f"{where} did not answer JSON: {self._excerpt(content)}") from None
 
-    def _said(self, content: bytes) -> str:
+    def _excerpt(self, content: bytes) -> str:
         """The beginning of a body for an error; never the token, which a proxy may echo."""
         text = squeeze(clean(content[:2000].decode("utf-8", "replace")))
         if self._token:
@@ -274,12 +276,12 @@ class _Server:
             if wanted is None or (self._checked_at is not None and now - self._checked_at < CHECK_AGAIN_SECONDS):
                 return ""
         try:
-            found = _identity(self).get("served")
+            served = _identity(self).get("served")
         except _Trouble:
             # The scores that follow will say what is wrong.
             return ""
-        if found is not None and found != wanted:
-            return f"{self.address} serves {found} and served {wanted} when the tool was made: another tool"
+        if served is not None and served != wanted:
+            return f"{self.address} serves {served} and served {wanted} when the tool was made: another tool"
         with self._lock:
             self._checked_at = time.monotonic()
         return ""
@@ -315,9 +317,9 @@ def _server(address: str, params: HttpParams, resources: Resources) -> _Server:
 def _identity(server: _Server) -> JsonObject:
     protocol = server.params.protocol
     if protocol == "tei":
-        found = _dict(server.call("GET", "/info"), "/info")
-        name = str(found.get("model_id") or "")
-        return {"model": name, "served": f"{name}@{found.get('model_sha') or 'unknown'}"} if name else {}
+        info = _dict(server.call("GET", "/info"), "/info")
+        name = str(info.get("model_id") or "")
+        return {"model": name, "served": f"{name}@{info.get('model_sha') or 'unknown'}"} if name else {}
     if protocol == "vllm":
         models = _list(_dict(server.call("GET", "/v1/models"), "/v1/models").get("data"), "/v1/models")
         cards = [_dict(model, "/v1/models") for model in models]
@@ -354,7 +356,7 @@ def _request(params: HttpParams, samples: Sequence[Sample]) -> tuple[str, JsonOb
 
 
 def _filled(template: str, prompt: str, answer: str) -> str:
-    return re.sub(r"\{(prompt|completion)\}", lambda found: prompt if found[1] == "prompt" else answer, template)
+    return re.sub(r"\{(prompt|completion)\}", lambda match: prompt if match[1] == "prompt" else answer, template)
 
 
 def _row(sample: Sample) -> JsonObject:
@@ -370,17 +372,17 @@ def _scores(params: HttpParams, answer: Any, count: int) -> list[Score]:
     """One Score per completion of a call. Raises _Trouble where the answer is not one."""
     if params.protocol == "rlar":
         rewards = _list(_dict(answer, "the answer").get("rewards"), "rewards", count)
-        found = [_dict(each, "a reward") for each in rewards]
-        if any(each.get("row", place) != place for place, each in enumerate(found)):
+        entries = [_dict(each, "a reward") for each in rewards]
+        if any(each.get("row", place) != place for place, each in enumerate(entries)):
             raise _Trouble("the rewards are not in the order of the rows")
-        return [_reward(each) for each in found]
+        return [_reward(each) for each in entries]
     if params.protocol == "tei":
         rows = _list(answer, "the answer", count)
         return [ok(_number(_dict(_single(row), "a prediction").get("score"))) for row in rows]
     body = _dict(answer, "the answer")
-    said = body.get("model")
-    if params.model and said is not None and said != params.model:
-        raise _Trouble(f"asked for {params.model}, and {_told(said)} answered")
+    model = body.get("model")
+    if params.model and model is not None and model != params.model:
+        raise _Trouble(f"asked for {params.model}, and {_brief(model)} answered")
     items = [_dict(each, "data") for each in _list(body.get("data"), "data", count)]
     if sorted(_index(item) for item in items) != list(range(count)):
         raise _Trouble(f"the indices in data are not 0 to {count - 1}")
@@ -390,32 +392,32 @@ def _scores(params: HttpParams, answer: Any, count: int) -> list[Score]:
     return [ok(_number(_single(item.get("probs")))) for item in items]
 
 
-def _reward(found: JsonObject) -> Score:
+def _reward(entry: JsonObject) -> Score:
     """What `rlar serve` says of one row; the only place that knows its words."""
-    status, value = found.get("status"), found.get("reward")
+    status, value = entry.get("status"), entry.get("reward")
     if status == "ok":
         number = _number(value)
         if not 0.0 <= number <= 1.0:
             raise _Trouble(f"a reward of {number!r}, outside [0, 1]")
         return ok(number)
     if value is not None:
-        raise _Trouble(f"a reward with the status {_told(status)}")
+        raise _Trouble(f"a reward with the status {_brief(status)}")
     if status in ("abstain", "unknown", "uncovered"):
         return abstain(f"the server says: {status}")
     if status == "timeout":
         return timed_out("the server says: timeout")
-    return failed(f"the server says: {_told(status)}")
+    return failed(f"the server says: {_brief(status)}")
 
 
 def _dict(value: Any, where: str) -> JsonObject:
     if not isinstance(value, dict):
-        raise _Trouble(f"{where} is {_told(value)}, not an object")
+        raise _Trouble(f"{where} is {_brief(value)}, not an object")
     return value
 
 
 def _list(value: Any, where: str, count: int | None = None) -> list[Any]:
     if not isinstance(value, list):
-        raise _Trouble(f"{where} is {_told(value)}, not a list")
+        raise _Trouble(f"{where} is {_brief(value)}, not a list")
     if count is not None and len(value) != count:
         raise _Trouble(f"{where} has {len(value)} entries for {count} completions")
     return value
@@ -435,7 +437,7 @@ def _index(item: JsonObject) -> int:
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Trouble(f"a score is {_told(value)}, not a number")
+        raise _Trouble(f"a score is {_brief(value)}, not a number")
     try:
         number = float(value)
     except OverflowError:
@@ -445,7 +447,7 @@ def _number(value: Any) -> float:
     return number
 
 
-def _told(value: Any) -> str:
+def _brief(value: Any) -> str:
     text = squeeze(clean(json.dumps(value, default=repr)))
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -465,10 +467,10 @@ class HttpTool:
         self.batch_size = self.params.batch
         self._server = _server(spec.source, self.params, resources)
         if self.params.check_on_load:
-            found = self._server.identity().get("served")
-            if self.params.served is not None and found is not None and found != self.params.served:
+            served = self._server.identity().get("served")
+            if self.params.served is not None and served is not None and served != self.params.served:
                 raise ToolError(
-                    f"{spec.id}: {spec.source} serves {found} and served {self.params.served} when the tool was made; "
+                    f"{spec.id}: {spec.source} serves {served} and served {self.params.served} when the tool was made; "
                     "run `rlar agent build-tools` again"
                 )
 
@@ -485,14 +487,14 @@ class HttpTool:
         ]
         # The server's own limit ends a call first; ours is for a thread that hangs all the same.
         limit = 1.5 * self.params.seconds * (2 if size > 1 else 1) + 5
-        found = self._server.slots.run(
+        answers = self._server.slots.run(
             jobs,
             seconds=limit,
             on_error=lambda error: [failed(type(error).__name__)],
             late=lambda: [timed_out(f"no answer within {limit:g} s")],
         )
         scores: dict[int, Score] = {}
-        for part, got in zip(parts, found, strict=True):
+        for part, got in zip(parts, answers, strict=True):
             scores.update(zip(part, got if len(got) == len(part) else got[:1] * len(part), strict=True))
         return [scores[index] for index in range(len(samples))]
 

@@ -24,10 +24,9 @@ from pydantic import Field, ValidationError, field_validator
 
 from rlar.errors import ChatError, RlarError, ToolError, first_problem
 from rlar.llm.prompts import ours, prompt
+from rlar.process import Slots
 from rlar.text.answers import clean, squeeze, visible_answer
-from rlar.tool import Resources
-from rlar.tools.groups import group_indices
-from rlar.tools.slots import Slots
+from rlar.tool import Resources, group_indices
 from rlar.types import (
     Frozen,
     JsonObject,
@@ -205,7 +204,7 @@ _YES_NO: JsonObject = {"type": "string", "enum": ["yes", "no"]}
 _SIDES = ("first", "second", "same")
 
 
-class _Asked(NamedTuple):
+class _Question(NamedTuple):
     """One question to the LLM."""
 
     messages: Sequence[Message]
@@ -215,7 +214,7 @@ class _Asked(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Answer:
     """What came of a question: what was read, or the Score that says why nothing was."""
 
     found: Any = None
@@ -230,10 +229,10 @@ class _Told:
         return {**spent, **({"model": self.model} if self.model else {})}
 
 
-def _told(found: Any, trouble: Score | None, reply: ChatReply | None) -> _Told:
+def _answer(verdict: Any, trouble: Score | None, reply: ChatReply | None) -> _Answer:
     if reply is None:
-        return _Told(found, trouble)
-    return _Told(found, trouble, reply.input_tokens, reply.output_tokens, reply.model)
+        return _Answer(verdict, trouble)
+    return _Answer(verdict, trouble, reply.input_tokens, reply.output_tokens, reply.model)
 
 
 # ------------------------------------------------------------------------------------------ the tool
@@ -276,39 +275,39 @@ class Judge:
 
     # -------------------------------------------------------------------------------- asking
 
-    def _ask_all(self, questions: Sequence[_Asked]) -> list[_Told]:
+    def _ask_all(self, questions: Sequence[_Question]) -> list[_Answer]:
         """The answers, in order; equal questions are asked once, and the first carries what they cost."""
-        keys = [canonical_json([message.model_dump() for message in asked.messages]) for asked in questions]
-        distinct: dict[str, _Asked] = {}
-        for key, asked in zip(keys, questions, strict=True):
-            distinct.setdefault(key, asked)
+        keys = [canonical_json([message.model_dump() for message in question.messages]) for question in questions]
+        distinct: dict[str, _Question] = {}
+        for key, question in zip(keys, questions, strict=True):
+            distinct.setdefault(key, question)
         seconds = self.params.seconds
-        told = dict(
+        answered = dict(
             zip(
                 distinct,
                 self._slots.run(
-                    [partial(self._ask, asked) for asked in distinct.values()],
+                    [partial(self._ask, question) for question in distinct.values()],
                     seconds=seconds,
-                    on_error=lambda error: _Told(trouble=failed(_why(error))),
-                    late=lambda: _Told(trouble=timed_out(f"no verdict within {seconds:g} s")),
+                    on_error=lambda error: _Answer(trouble=failed(_why(error))),
+                    late=lambda: _Answer(trouble=timed_out(f"no verdict within {seconds:g} s")),
                 ),
                 strict=True,
             )
         )
-        answers: list[_Told] = []
+        answers: list[_Answer] = []
         paid: set[str] = set()
         for key in keys:
-            answer = told[key]
-            answers.append(_Told(answer.found, answer.trouble, model=answer.model) if key in paid else answer)
+            answer = answered[key]
+            answers.append(_Answer(answer.found, answer.trouble, model=answer.model) if key in paid else answer)
             paid.add(key)
         return answers
 
-    def _ask(self, asked: _Asked) -> _Told:
+    def _ask(self, question: _Question) -> _Answer:
         params = self.params
         try:
             reply = self._chat.complete(
-                asked.messages,
-                schema=asked.schema,
+                question.messages,
+                schema=question.schema,
                 schema_name="verdicts",
                 temperature=params.temperature,
                 max_tokens=params.max_tokens,
@@ -316,13 +315,13 @@ class Judge:
             )
         except ChatError as error:
             # An answer that was refused or cut off was paid for.
-            return _told(None, failed(_why(error)), getattr(error, "reply", None))
+            return _answer(None, failed(_why(error)), getattr(error, "reply", None))
         if other := self._another_model(reply):
-            return _told(None, failed(other), reply)
+            return _answer(None, failed(other), reply)
         try:
-            return _told(asked.read(reply.text), None, reply)
+            return _answer(question.read(reply.text), None, reply)
         except _Unreadable as error:
-            return _told(None, failed(f"unreadable verdict: {error}"), reply)
+            return _answer(None, failed(f"unreadable verdict: {error}"), reply)
 
     def _another_model(self, reply: ChatReply) -> str:
         """Why this answer is another judge's; "" when it is not."""
@@ -337,7 +336,7 @@ class Judge:
 
     def _pointwise(self, samples: Sequence[Sample]) -> list[Score]:
         scores: dict[int, Score] = {}
-        questions: dict[int, _Asked] = {}
+        questions: dict[int, _Question] = {}
         for index, sample in enumerate(samples):
             text = visible_answer(sample.completion, sample.prompt)
             if self.params.with_reference and not _reference(sample):
@@ -346,11 +345,11 @@ class Judge:
                 scores[index] = ok(0.0, "nothing was answered")
             else:
                 questions[index] = self._grade(sample, text)
-        for index, told in zip(questions, self._ask_all(list(questions.values())), strict=True):
-            scores[index] = self._graded(told)
+        for index, answer in zip(questions, self._ask_all(list(questions.values())), strict=True):
+            scores[index] = self._graded(answer)
         return [scores[index] for index in range(len(samples))]
 
-    def _grade(self, sample: Sample, text: str) -> _Asked:
+    def _grade(self, sample: Sample, text: str) -> _Question:
         lowest, highest = self.params.scale
         schema = _verdict_schema(
             self._names,
@@ -358,7 +357,7 @@ class Judge:
             {"on_task": _YES_NO},
         )
         messages = self._prompt.messages({**self._shown(sample), "response": text, "highest": highest})
-        return _Asked(messages, schema, self._read_grades)
+        return _Question(messages, schema, self._read_grades)
 
     def _shown(self, sample: Sample) -> dict[str, Any]:
         """What both prompts show besides the responses."""
@@ -382,17 +381,17 @@ class Judge:
             grades.append(_one_of(verdict, range(lowest, highest + 1), f"{name}.verdict"))
         return on_task, grades
 
-    def _graded(self, told: _Told) -> Score:
-        if told.trouble is not None:
-            return told.trouble.model_copy(update={"details": told.details})
-        on_task, grades = told.found
+    def _graded(self, answer: _Answer) -> Score:
+        if answer.trouble is not None:
+            return answer.trouble.model_copy(update={"details": answer.details})
+        on_task, grades = answer.found
         highest = self.params.scale[1]
         if not on_task:
-            return ok(0.0, "not an attempt at what is asked", **told.details)
+            return ok(0.0, "not an attempt at what is asked", **answer.details)
         weights = [criterion.weight for criterion in self.params.criteria]
         value = fsum(weight * grade for weight, grade in zip(weights, grades, strict=True)) / (fsum(weights) * highest)
-        said = ", ".join(f"{name} {grade}/{highest}" for name, grade in zip(self._names, grades, strict=True))
-        return ok(min(1.0, max(0.0, value)), said, **told.details)
+        summary = ", ".join(f"{name} {grade}/{highest}" for name, grade in zip(self._names, grades, strict=True))
+        return ok(min(1.0, max(0.0, value)), summary, **answer.details)
 
     # -------------------------------------------------------------------------------- pairwise
 
@@ -407,10 +406,10 @@ class Judge:
                 shown |= {"with_reference": False, "reference": ""}
             for first, second in ((one, other), (other, one)):
                 messages = self._prompt.messages({**shown, "first": group.texts[first], "second": group.texts[second]})
-                questions.append(_Asked(messages, self._pair_schema(), self._read_pair))
-        told = self._ask_all(questions)
+                questions.append(_Question(messages, self._pair_schema(), self._read_pair))
+        answers = self._ask_all(questions)
         for number, (group, one, other) in enumerate(duels):
-            group.take(one, other, told[2 * number], told[2 * number + 1])
+            group.take(one, other, answers[2 * number], answers[2 * number + 1])
         scores: dict[int, Score] = {}
         for group in groups:
             scores.update(zip(group.indices, group.scores(), strict=True))
@@ -493,7 +492,7 @@ class _Group:
                 self._tallies[place].planned += 1
         return chosen
 
-    def take(self, one: int, other: int, ahead: _Told, behind: _Told) -> None:
+    def take(self, one: int, other: int, ahead: _Answer, behind: _Answer) -> None:
         """Count a comparison: `ahead` showed `one` first, `behind` showed `other` first."""
         self._pay(one, ahead)
         self._pay(one, behind)
@@ -515,25 +514,25 @@ class _Group:
         tally.swayed += not agreed
         tally.on_task += on_task
 
-    def _pay(self, place: int, told: _Told) -> None:
+    def _pay(self, place: int, answer: _Answer) -> None:
         """Add what a question cost to the details of one of its texts, so that sums over samples are right."""
         spent = self._spent[place]
-        for name, value in told.details.items():
+        for name, value in answer.details.items():
             spent[name] = value if name == "model" else spent[name] + value
 
     def scores(self) -> list[Score]:
         """One per sample of the group."""
-        found: list[Score] = []
+        scores: list[Score] = []
         paid: set[int] = set()
         for text in self._said:
             if not text:
-                found.append(ok(0.0, "nothing was answered"))
+                scores.append(ok(0.0, "nothing was answered"))
                 continue
             place = self.texts.index(text)
             details = self._spent[place] if place not in paid else {}
             paid.add(place)
-            found.append(self._score(place, details))
-        return found
+            scores.append(self._score(place, details))
+        return scores
 
     def _score(self, place: int, details: JsonObject) -> Score:
         tally = self._tallies[place]
@@ -548,12 +547,12 @@ class _Group:
             return abstain(NO_PEERS, **details)
         if tally.compared and not tally.on_task:
             return ok(0.0, "not an attempt at what is asked", compared=tally.compared, **details)
-        said = f"{tally.wins:+g} in {tally.compared} comparisons" + (f", {twins} equal" if twins else "")
+        summary = f"{tally.wins:+g} in {tally.compared} comparisons" + (f", {twins} equal" if twins else "")
         if tally.swayed:
-            said += f"; in {tally.swayed} the order decided (counted as ties)"
+            summary += f"; in {tally.swayed} the order decided (counted as ties)"
         value = 0.5 + tally.wins / (2 * peers)
         counts = {"compared": tally.compared, "order_decided": tally.swayed}
-        return ok(min(1.0, max(0.0, value)), said, **counts, **details)
+        return ok(min(1.0, max(0.0, value)), summary, **counts, **details)
 
 
 def _reference(sample: Sample) -> str:

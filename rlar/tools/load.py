@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from rlar.errors import ToolError
+from rlar.errors import RlarError, ToolError
 from rlar.tool import Resources, RewardTool, named
 from rlar.types import ToolKind, ToolSpec
 
@@ -131,6 +131,14 @@ TOOL_KINDS: dict[ToolKind, KindOfTool] = {
         is_bounded=False,
         relative_tolerance=0.01,
     ),
+    ToolKind.OWN: KindOfTool(
+        load="rlar.tools.own:OwnTool",
+        # One process holds the function, whose calls come one after the other.
+        place="model",
+        budget="pool",
+        role="verifier",
+        unusable="rlar.tools.own:unusable",
+    ),
 }
 
 
@@ -148,6 +156,11 @@ def load_tool(spec: ToolSpec, resources: Resources) -> RewardTool:
         raise ToolError(f"tools of kind {spec.kind.value!r} ({spec.id}) cannot be loaded by this version of rlar")
     load: Callable[[ToolSpec, Resources], RewardTool] = named(address)
     return load(spec, resources)
+
+
+def why_not_loaded(error: Exception) -> Any:
+    """What `load_tool` raised, in a sentence."""
+    return str(error) if isinstance(error, RlarError) else f"{type(error).__name__}: {error}"
 
 
 def where(spec: ToolSpec) -> Place:

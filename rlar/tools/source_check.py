@@ -111,8 +111,8 @@ class SourceReport(NamedTuple):
 def code_of(text: str) -> str:
     """The Python in a writer's answer: the one code block, where it put the code into one; else the text itself."""
     blocks = [block for block in python_blocks(text) if FUNCTION in block.code]
-    found = blocks[0].code if len(blocks) == 1 else text
-    return found.strip("\n") + "\n"
+    code = blocks[0].code if len(blocks) == 1 else text
+    return code.strip("\n") + "\n"
 
 
 def check_source(source: str, *, answers: Collection[str] = (), prompts: Collection[str] = ()) -> SourceReport:
@@ -152,10 +152,10 @@ def check_source(source: str, *, answers: Collection[str] = (), prompts: Collect
 def _entry(tree: ast.Module) -> Iterator[str]:
     """Exactly one `compute(prompt, response, reference, binding)`."""
     wanted = f"def {FUNCTION}({', '.join(PARAMETERS)})"
-    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == FUNCTION]
-    if len(found) != 1:
-        yield f"{len(found)} top-level functions {FUNCTION!r}; exactly one is needed: {wanted}"
-    for node in found:
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == FUNCTION]
+    if len(functions) != 1:
+        yield f"{len(functions)} top-level functions {FUNCTION!r}; exactly one is needed: {wanted}"
+    for node in functions:
         arguments = node.args
         names = tuple(each.arg for each in (*arguments.posonlyargs, *arguments.args))
         if names != PARAMETERS or arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults:
@@ -329,7 +329,7 @@ def _base(node: ast.expr) -> str:
 def _by_heart(nodes: Sequence[ast.AST], answers: Collection[str], prompts: Collection[str]) -> Iterator[str]:
     """Literals that repeat answers or prompts: a verifier that knows its probes by heart proves nothing."""
     known = {_folded(answer) for answer in answers}
-    told = [_folded(prompt) for prompt in prompts]
+    folded = [_folded(prompt) for prompt in prompts]
     for node in nodes:
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
             continue
@@ -340,7 +340,7 @@ def _by_heart(nodes: Sequence[ast.AST], answers: Collection[str], prompts: Colle
             yield f"line {node.lineno}: {node.value[:40]!r} is the answer to a row: check the rule, list no answers"
         # What all prompts share is the task's wording, which a pattern may well look for.
         elif any(
-            0 < sum(text[start : start + COPIED_CHARACTERS] in prompt for prompt in told) < len(told)
+            0 < sum(text[start : start + COPIED_CHARACTERS] in prompt for prompt in folded) < len(folded)
             for start in range(0, len(text) - COPIED_CHARACTERS + 1, 8)
         ):
             yield f"line {node.lineno}: {node.value[:40]!r} is copied from a row's prompt: read it from `prompt`"

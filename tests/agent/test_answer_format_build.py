@@ -1,4 +1,4 @@
-"""A format that one build added stays with its task when another build meets it again."""
+"""A format that one build added stays with its task when another build meets it again, until one drops it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.agent.test_build import write_rows
 
 
 @pytest.mark.slow
-def test_a_later_build_keeps_what_an_earlier_one_added(tmp_path: Path):
+def test_a_later_build_keeps_what_an_earlier_one_added_until_one_drops_it(tmp_path: Path):
     rows = [
         {
             "prompt": f"A box holds {n + 3} pens. How many pens are in {n + 5} boxes?",
@@ -34,3 +34,4 @@ def test_a_later_build_keeps_what_an_earlier_one_added(tmp_path: Path):
 
     assert formats("suggest") == [None]
     assert formats("add") == formats("keep") == formats("suggest") == ["boxed"]
+    assert formats("drop") == formats("keep") == [None]

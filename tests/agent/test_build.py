@@ -81,7 +81,9 @@ def test_covers_what_the_library_can_judge_and_says_why_not_for_the_rest(built):
     assert summary["llm_calls"] == 0
 
 
-@pytest.mark.parametrize("order", [1, -1], ids=["same order", "reversed"])
+@pytest.mark.parametrize(
+    "order", [pytest.param(1, id="same order", marks=pytest.mark.slow), pytest.param(-1, id="reversed")]
+)
 def test_the_same_rows_build_the_same_content_wherever_their_file_lies(built, mix, tmp_path, order):
     _summary, folder = built
     place = tmp_path / "some other place"

@@ -24,6 +24,7 @@ from rlar.testing.openai_server import Fault, Reply, ScriptedOpenAI
 from rlar.tools.library import library_spec
 from rlar.types import Example, Message
 from tests.agent.test_build import ROOT, write_rows
+from tests.fakes.thinning import thinned
 
 SECRET = "sk-very-secret-0123456789"
 
@@ -178,14 +179,17 @@ def test_a_refused_key_ends_the_build_with_one_message_and_no_key(tmp_path, monk
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        Fault(429, retry_after=0.01),
-        Fault(500),
-        Fault(503, retry_after=0.01),
-        Fault(200, body="{", content_type="application/json"),
-        Fault(200, body="<html>", content_type="text/html"),
-        Fault(200, cut=True),
-    ],
+    thinned(
+        [
+            Fault(429, retry_after=0.01),
+            Fault(500),
+            Fault(503, retry_after=0.01),
+            Fault(200, body="{", content_type="application/json"),
+            Fault(200, body="<html>", content_type="text/html"),
+            Fault(200, cut=True),
+        ],
+        every=3,
+    ),
     ids=["429", "500", "503", "malformed", "html", "cut"],
 )
 def test_a_passing_fault_is_retried_and_leaves_no_trace_in_the_result(tmp_path, fault):
@@ -212,7 +216,7 @@ def test_an_llm_that_stays_down_stops_the_build_which_then_continues(tmp_path, m
 
 
 @pytest.mark.parametrize(
-    "answer", [Reply(refusal="I cannot."), Reply(json=NUMBER, finish_reason="length"), Reply("prose")]
+    "answer", thinned([Reply(refusal="I cannot."), Reply(json=NUMBER, finish_reason="length"), Reply("prose")], every=3)
 )
 def test_an_answer_that_cannot_be_used_leaves_the_task_to_its_rows(tmp_path, answer):
     with ScriptedOpenAI() as server:
@@ -260,6 +264,7 @@ def test_a_row_that_is_no_pair_is_named(tmp_path):
         labelled_pairs(path, discover([]).router, ())
 
 
+@pytest.mark.slow
 def test_one_task_at_a_time_is_possible(tmp_path):
     summary = build_tools(config_for(tmp_path, parallel_tasks=1))
     assert summary["tasks"][0]["covered"]

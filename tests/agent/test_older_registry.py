@@ -72,6 +72,7 @@ def test_one_line_says_what_is_to_be_certified_again(older: str):
         assert what_is_outdated([library_spec("number")]) == ""
 
 
+@pytest.mark.slow
 def test_a_test_that_stores_certifies_them_again_and_loses_nothing(older: str):
     with Registry.open(older, readonly=True) as registry:
         before = {spec.id: spec.name for spec in registry.served_tools()}
@@ -99,6 +100,7 @@ def test_a_test_that_stores_certifies_them_again_and_loses_nothing(older: str):
     assert list_tools(older).footing == []
 
 
+@pytest.mark.slow
 def test_a_build_says_it_and_certifies_again(older: str, folder: Path):
     stream = io.StringIO()
     with BuildProgress(stream, live=False) as progress:

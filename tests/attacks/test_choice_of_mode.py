@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from rlar.sandbox import Limits, Pool, Status, probe
 from rlar.sandbox.inside.codec import CodecError, ForeignType, decode, encode
+from tests.fakes.examples import examples
 
 ANSWERS = {
     "a moment with a time zone": ["w", "datetime", "2020-01-01T00:00:00+00:00"],
@@ -69,7 +70,7 @@ def pool() -> Iterator[Pool]:
         yield made
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.one_of(st.sampled_from([*ANSWERS.values()]), BYTES_OF_A_PROGRAM))
 def test_what_a_program_can_answer_is_never_taken_for_an_object_of_the_tests(answer: Any) -> None:
     try:

@@ -252,7 +252,7 @@ VALUES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("label", thinned(VALUES, every=5))
+@pytest.mark.parametrize("label", thinned(VALUES, every=10))
 def test_a_stored_value_of_another_kind_is_refused_or_means_nothing(
     filled: Path, tmp_path: Path, monkeypatch, label: str
 ):
@@ -320,6 +320,7 @@ def test_router_arrays_that_miss_one_are_refused_by_name():
             RowRouter.from_arrays(arrays, (), source="mix.db")
 
 
+@pytest.mark.slow
 def test_damaged_pages_are_refused_or_change_nothing_that_is_read(filled: Path, tmp_path: Path):
     whole = filled.read_bytes()
     for place in range(0, len(whole), 997):

@@ -15,12 +15,12 @@ from rlar import load
 from rlar.kinds import LIBRARY, candidates, library_class
 from rlar.kinds.bind import bind
 from rlar.registry.registry import Registry, RowRecord
-from rlar.scoring.checked import score_checked
 from rlar.scoring.scorer import RoutedSample
 from rlar.text.answers import clean
-from rlar.tool import LibraryTool, Resources
+from rlar.tool import LibraryTool, Resources, score_checked
 from rlar.tools.library import library_spec
 from rlar.types import Calibration, Certificate, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec, ok
+from tests.fakes.examples import examples
 from tests.fakes.probing_tasks import TASKS
 
 FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2065\u3164\uffa0\u180b\ufe0f\U000e0100\u2800\U00016fe4\U0001d159\ufff0\ufffe"
@@ -51,7 +51,7 @@ def rows() -> Iterator[tuple[str, LibraryTool, Sample]]:
 
 
 ROWS = list(rows())
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def test_every_library_tool_is_tried():

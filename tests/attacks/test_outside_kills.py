@@ -138,19 +138,25 @@ CALLS: dict[str, Callable[[Pool], Any]] = {
 }
 
 
+def status_when_killed_once(pool: Pool, call: Callable[[Pool], Any], number: int) -> Any:
+    """... of the first call in which the killer came in time, which it may not on a crowded machine."""
+    for _ in range(10):
+        with Killer(pool, 1, number) as killer:
+            status = call(pool)
+        if killer.killed:
+            return status
+    pytest.fail("every call ended before it was killed")
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_right_answer_killed_once_is_run_again(pool: Pool, call: Callable[[Pool], Any], number: int) -> None:
-    with Killer(pool, 1, number) as killer:
-        assert call(pool) is Status.PASSED
-    assert killer.killed
+    assert status_when_killed_once(pool, call, number) is Status.PASSED
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU])
 def test_whatever_an_operator_sends_is_nobodys_verdict(pool: Pool, number: int) -> None:
-    with Killer(pool, 1, number) as killer:
-        assert CALLS["a whole program"](pool) is Status.PASSED
-    assert killer.killed
+    assert status_when_killed_once(pool, CALLS["a whole program"], number) is Status.PASSED
     program = f"import os\nos.kill(os.getpid(), {int(number)})\n"
     assert pool.run_program(program).status in (Status.FAILED, Status.CRASHED)  # nor what a program asks for
 
@@ -185,6 +191,7 @@ def test_a_program_may_still_signal_itself_and_read_its_limits(pool: Pool) -> No
     assert result.passed, result
 
 
+@pytest.mark.slow
 def test_memory_and_processor_time_past_their_limits_are_the_programs_own(pool: Pool) -> None:
     limits = Limits(seconds=6, cpu_seconds=1, memory_mb=128)
     assert pool.run_tests("x = bytearray(1 << 30)", CHECK, "add", limits=limits).status is Status.MEMORY
@@ -192,6 +199,7 @@ def test_memory_and_processor_time_past_their_limits_are_the_programs_own(pool: 
         assert pool.run_tests(f"{ignore}while True: pass", CHECK, "add", limits=limits).status is Status.TIMEOUT
 
 
+@pytest.mark.slow
 def test_processor_time_of_many_calls_is_no_evidence_for_a_limit(pool: Pool) -> None:
     """A process that serves many calls has no limit over all of them, so its death is not its limit's doing."""
     program = "import time\ndef f(x):\n    end = time.process_time() + 0.15\n    while time.process_time() < end: pass\n    return x\n"

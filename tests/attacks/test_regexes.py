@@ -67,6 +67,7 @@ def _slow_ones(last: int, limit_seconds: float) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_no_expression_is_worse_than_quadratic():
     # 5 ms for 256 characters: a quadratic one takes about 0.1 ms, a cubic one over 10 ms, an exponential one for ever.
     assert _slow_ones(256, 0.005) == []

@@ -39,6 +39,7 @@ from rlar.types import (
     ToolKind,
     ToolSpec,
 )
+from tests.fakes.examples import examples
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 NASTY = (
@@ -171,6 +172,7 @@ def printed(folder: Path, *, terminal: bool) -> str:
     return data.decode().replace("\r\n", "\n")
 
 
+@pytest.mark.slow
 def test_nothing_hostile_is_printed_into_a_file(folder: Path):
     text = printed(folder, terminal=False)
     assert text.count("pwned") > 40, "it was shown, only not as it was meant"
@@ -205,7 +207,7 @@ texts = st.text(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(text=texts)
 def test_any_text_is_shown_without_what_drives_a_terminal_and_read_back_from_json(text: str):
     assert hostile(shown(text)) == set() and shown(shown(text)) == shown(text)

@@ -284,6 +284,7 @@ def test_one_batch_of_the_scorer_with_hostile_rows_in_it(registry: Path) -> None
             assert (reward.reward, reward.status) == (float(sample.completion == BOTH[0]), "ok"), (sample, reward)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not TIERS, reason="no native tier on this machine")
 def test_a_request_to_the_server_changes_no_other_request(registry: Path) -> None:
     pytest.importorskip("fastapi")

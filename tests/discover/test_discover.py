@@ -81,6 +81,7 @@ def test_order_does_not_matter(everything: tuple[list[str], list[Example], Disco
     assert all((again.router.to_arrays()[key] == value).all() for key, value in discovery.router.to_arrays().items())
 
 
+@pytest.mark.slow
 def test_libraries_are_loaded_before_their_threads_are_limited() -> None:
     # threadpoolctl limits what is loaded: a first discovery in a process used to run with as many threads as processors.
     script = (

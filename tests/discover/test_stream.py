@@ -48,6 +48,7 @@ def children() -> set[int]:
     return found
 
 
+@pytest.mark.slow
 def test_two_processes_assign_like_one_and_keep_the_order(built: Discovery) -> None:
     examples = examples_of(list(TYPES), 3 * ROWS_PER_CHUNK // len(TYPES) + 1, seed=8)
     assert len(examples) > 3 * ROWS_PER_CHUNK  # chunks of both processes, and a rest
@@ -80,9 +81,12 @@ def test_rows_survive_the_pipe() -> None:
         origin="file:1",
     )
     bare = Example(id="y", prompt=(Message(role="user", content="Hi"),))
-    again = unpack_rows(pack_rows([example, bare]))
-    assert again == [example.model_copy(update={"origin": ""}), bare]
-    assert [row.key for row in again] == [example.key, bare.key]
+    odd = bare.model_copy(update={"columns": {"limits": [float("inf"), -float("inf"), 2**63, 1e300], "none": None}})
+    broken = bare.model_copy(update={"columns": {"half": "\ud800", "lines": "a\nb\u2028c"}})
+    rows = [example, bare, odd, broken]
+    again = unpack_rows(pack_rows(rows))
+    assert again == [example.model_copy(update={"origin": ""}), *rows[1:]]
+    assert [row.key for row in again] == [row.key for row in rows]
 
 
 def test_a_killed_process_is_an_error_that_says_which_rows_and_not_a_hang(built: Discovery) -> None:

@@ -34,8 +34,8 @@ def number():
 ])  # fmt: skip
 def test_a_wrapped_mutant_is_wrong_in_the_way_its_name_says(number, name, expected):
     mutant = next(each for each in wrapped(number) if each.name == name).make()
-    assert [value for _, value in verdicts(number, (RIGHT, WRONG, LISTED))] == [1.0, 0.0, 0.0]
-    assert [value for _, value in verdicts(mutant, (RIGHT, WRONG, LISTED))] == expected
+    assert [value for _, value in verdicts(number, (RIGHT, WRONG, LISTED), 30)] == [1.0, 0.0, 0.0]
+    assert [value for _, value in verdicts(mutant, (RIGHT, WRONG, LISTED), 30)] == expected
     assert mutant.spec.source == f"mutant:{name}"  # the second process must not load the real tool for it
 
 
@@ -45,7 +45,7 @@ def test_rewritten_mutants_load_leave_the_original_alone_and_are_the_same_each_t
         assert [each.name for each in mutants] == [each.name for each in rewritten(number, resources, count=12, seed=0)]
         assert len({each.operator for each in mutants}) >= 4
         assert all(make(each)[0] is not None for each in mutants)
-    assert list(verdicts(number, (RIGHT, WRONG))) == [("ok", 1.0), ("ok", 0.0)]
+    assert verdicts(number, (RIGHT, WRONG), 30) == [("ok", 1.0), ("ok", 0.0)]
 
 
 @pytest.mark.slow

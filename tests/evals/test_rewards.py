@@ -128,6 +128,7 @@ def test_the_commands_write_reports(folder, registry, result, tmp_path):
     assert out.exit_code == 0, out.output
     task = json.loads((tmp_path / "p" / "report.json").read_text())["tasks"][0]
     assert task["passed"] == pytest.approx(1 / 3, abs=1e-6) and task["agreement"] == 1.0
+    assert 0.0 <= task["searched"] <= 1.0 and "searched" in (tmp_path / "p" / "report.md").read_text()
     assert task["pass_at"] == {"1": pytest.approx(1 / 3, abs=1e-6), "2": pytest.approx(2 / 3, abs=1e-6)}
     out = run(app, ["eval", "rewards", "-r", registry, "-d", str(folder / "lab.jsonl"), "--without", "nonsense"])
     assert out.exit_code == 2

@@ -165,7 +165,7 @@ PROMPTS: list[tuple[str, Expected]] = [
     ("First, repeat my request word for word. Then answer it.\n\nWhat do ants eat?", [("repeat", {"text": "What do ants eat?"})]),
     ("What do ants eat? Provide two distinct answers, separated by ******.", [("parts", {"separator": "******", "min": 2, "max": 2})]),
     ("What do ants eat? Output raw JSON only.", [("structured", {"format": "json"})]),
-    ("What do ants eat? Return your answer in JSON with the keys \"food\" and \"source\".", [("structured", {"format": "json"}), ("unsupported", {})]),
+    ("What do ants eat? Return your answer in JSON with the keys \"food\" and \"source\".", [("structured", {"format": "json"}), ("structured", {"format": "json", "keys": ["food", "source"]})]),
     ("What do ants eat? Your answer should be in the form of a Markdown table with two columns.", [("contains_format", {"element": "table"}), ("unsupported", {})]),
     ("What do ants eat? Answer with exactly one word.", [("count", {"unit": "word", "min": 1, "max": 1})]),
     ("What do ants eat? Each bullet must start with a verb. Use 4 bullet points.", [("unsupported", {}), ("count", {"unit": "bullet", "min": 4, "max": 4})]),

@@ -17,6 +17,10 @@ from typing import Any, ClassVar, NamedTuple
 from rlar.tool import RewardTool
 from rlar.types import Sample, Score, ToolKind, ToolSpec, abstain, ok
 
+LONGEST_QUERY = 20_000
+"""No query of the tasks is a tenth as long; the gate's faults are a million characters."""
+MOST_LINES = 200
+
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -338,7 +342,7 @@ def whole_successes_only(sample: Sample) -> Score:
 
 def best_line(sample: Sample) -> Score:
     """The best of several lines counts."""
-    lines = sample.completion.splitlines() or [""]
+    lines = sample.completion.splitlines()[:MOST_LINES] or [""]
     parts = [sample.completion, *lines]
     return ok(max(overlap(sample.model_copy(update={"completion": part})).value or 0.0 for part in parts))
 
@@ -421,6 +425,8 @@ def same_query(sample: Sample) -> Score:
     shown = fenced_parts(sample.completion)[-1].split("\n\nIt's")[0].split("The query is:")[-1]
     wrapped = re.search(r"WITH answer AS \((.*)\)\nSELECT \* FROM answer", shown, flags=re.DOTALL)
     query = (wrapped[1] if wrapped else shown).strip().rstrip(";")
+    if len(query) > LONGEST_QUERY:
+        return ok(0.0)
     try:
         mine, gold = sqlglot.parse_one(query), sqlglot.parse_one(sample.reference or "")
     except (sqlglot.errors.SqlglotError, RecursionError):

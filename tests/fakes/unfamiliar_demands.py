@@ -89,15 +89,12 @@ DEMANDS: tuple[Demand, ...] = tuple(Demand(*each) for each in (
     ("Nest a list inside a list: 2 bullet points about pots, each with a sub-bullet.", "* Clay\n  * red\n* Iron\n  * black", "* Clay\n* Iron"),
     ("Use headings of level 2 only. Write at least 4 words about glass.", "## Glass\nIt is clear sand", "# Glass\nIt is clear sand"),
     # ------------------------------------------------------------------ style
-    ("Write exactly one sentence about taxes. Be rude.", "Taxes are for fools like you.", "Taxes fund schools, dear friend."),
     ("Explain mold in at most 12 words. Use only the present tense.", "Mold grows where air is damp.", "Mold grew where air was damp."),
     ("Write two sentences about a king in the third person, without adjectives.", "The king left. He rode.", "I left. The old king rode."),
     ("Write exactly 2 sentences about plums. Use the passive voice throughout.", "Plums are picked. Plums are eaten.", "We pick plums. We eat plums."),
     ("Describe a storm in exactly one sentence. Use a simile.", "The storm roared like a lion.", "The storm roared all night."),
     ("Write one short sentence about moss. Do not use commas.", "Moss is soft.", "Moss is a soft green plant that slowly grows over stones and trunks in damp woods everywhere in the north of the country"),
     ("Use British spelling. Write at least 4 words about paint.", "The colour is dark grey", "The color is dark gray"),
-    ("Write exactly two sentences on cars. Speak like a pirate.", "Arr, me car be fast. Yo ho.", "The car is fast. It is red."),
-    ("Write a formal sentence about lunch in at most 10 words.", "We respectfully invite you to lunch.", "Hey, grab lunch, dude."),
     ("Use at least three adjectives. Write exactly one sentence about a barn.", "The old red wooden barn burned.", "The barn burned."),
     ("Mention at least two person names. Write exactly one sentence about a picnic.", "Anna met Paul at the picnic.", "They met at the picnic."),
     # ------------------------------------------------------------------ polarity, alternatives, conditions, two steps
@@ -124,6 +121,13 @@ DEMANDS: tuple[Demand, ...] = tuple(Demand(*each) for each in (
     ("Use at least 3 words. 第三个词必须是 \"tea\".", "I like tea", "Tea is good"),
     ("Schrijf precies twee zinnen over kaas. Use no commas.", "Kaas is geel. Kaas is lekker.", "Kaas is geel"),
 ))  # fmt: skip
+
+TONES: tuple[Demand, ...] = tuple(Demand(*each) for each in (
+    ("Write exactly one sentence about taxes. Be rude.", "Taxes are for fools like you.", "Taxes fund schools, dear friend."),
+    ("Write exactly two sentences on cars. Speak like a pirate.", "Arr, me car be fast. Yo ho.", "The car is fast. It is red."),
+    ("Write a formal sentence about lunch in at most 10 words.", "We respectfully invite you to lunch.", "Hey, grab lunch, dude."),
+))  # fmt: skip
+"""Demands on tone, which no checker of form claims to judge: both responses keep all that it does judge."""
 
 TUNED = DEMANDS[::2]
 HELD_OUT = DEMANDS[1::2]

@@ -8,9 +8,13 @@ import subprocess
 
 import pytest
 
-from rlar.gate import OtherProcess
+from rlar.gate import OtherProcess, certify
+from rlar.gate.policy import load_policy
+from rlar.gate.run import Ran
 from rlar.tools.library import library_spec
-from rlar.types import Sample, ToolSpec
+from rlar.types import CheckResult, Sample, ToolSpec, timed_out
+from tests.fakes.planted import Planted, exact
+from tests.fakes.probing_tasks import number_task
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +63,27 @@ def test_it_loads_only_library_tools_that_do_not_drive_the_sandbox(elsewhere: Ot
     assert elsewhere.can_load(library_spec("number"))
     assert not elsewhere.can_load(library_spec("code_tests"))
     assert not elsewhere.can_load(ToolSpec(kind="generated", name="mine", source="def compute(): ..."))
+
+
+def determinism_with_timeouts(every: int) -> CheckResult:
+    """The determinism check of an honest tool whose every so manieth repetition elsewhere runs out of time."""
+
+    class Crowded(OtherProcess):
+        def can_load(self, spec: ToolSpec) -> bool:
+            return True
+
+        def score(self, spec, samples, seconds):
+            return Ran([timed_out("busy") if at % every == 0 else exact(one) for at, one in enumerate(samples)], 0.0)
+
+    certificate = certify(Planted("exact", exact), number_task(), policy=load_policy(), seed=0, elsewhere=Crowded())
+    return next(check for check in certificate.checks if check.name == "determinism")
+
+
+def test_a_repetition_that_runs_out_of_time_on_a_crowded_machine_is_no_other_score():
+    assert determinism_with_timeouts(20).passed
+
+
+def test_a_tool_that_runs_out_of_time_whenever_it_is_asked_again_is_not_deterministic():
+    # Of 200 repetitions (80 again, 80 in another order, 40 elsewhere) 40 run out of time: a fifth, where a tenth may.
+    check = determinism_with_timeouts(1)
+    assert not check.passed and "ran out of time on 40 of 200 repeated probes" in check.note

@@ -139,7 +139,7 @@ def test_samples_of_a_worker_killed_in_mid_batch_are_scored_again_none_lost_none
     completions = [f"ok 0.{number:03}" for number in range(60)] + [f"sleep 0.{number:03}" for number in range(101, 141)]
     with RayScorer(path, cpu_workers=2, plugins=[FAKES]) as scorer:
         assert [reward.status for reward in scorer.score(said(FAKE, "ok 1"))] == ["ok"]
-        actor = scorer._cluster.actors.of("cpu")[0]
+        actor = scorer._cluster.of("cpu")[0]
         process = ray.get(actor.handle.__ray_call__.remote(lambda _self: os.getpid()))
         before = len(log.read_text().splitlines())
 
@@ -160,7 +160,7 @@ def test_samples_of_a_worker_killed_in_mid_batch_are_scored_again_none_lost_none
         tried = Counter(line.split(" ", 1)[1] for line in log.read_text().splitlines())
         assert set(tried) == {"ok 1", *completions}
         assert sum(tried.values()) - len(tried) <= scorer.rescored
-        assert scorer._cluster.actors.of("cpu")[0] is not actor
+        assert scorer._cluster.of("cpu")[0] is not actor
         assert scorer.quarantined == {}
 
 
@@ -182,7 +182,7 @@ def test_a_worker_that_cannot_start_fails_its_samples_with_the_reason(tmp_path: 
     path = store(tmp_path / "registry.db", ("fake_pool", {}, FAKE, {}), ("fake_inline", {}, THREAD, {}))
     with RayScorer(path, cpu_workers=1, plugins=[FAKES]) as scorer:
         # Here this module can be imported and on the workers it cannot.
-        scorer._cluster.actors._settings["plugins"] = ("module_of_this_machine_only",)
+        scorer._cluster._settings["plugins"] = ("module_of_this_machine_only",)
         there, here = scorer.score([*said(FAKE, "ok 0.5"), *said(THREAD, "ok 0.5")])
         assert (there.reward, there.status) == (None, "failed")
         assert "module_of_this_machine_only" in there.scores[0].explanation
@@ -210,3 +210,17 @@ def test_what_cannot_travel_is_refused(tmp_path: Path):
     path = store(tmp_path / "registry.db", ("fake_pool", {}, FAKE, {}))
     with pytest.raises(ConfigError, match="resources cannot be sent"):
         RayScorer(path, resources=Resources())
+
+
+def test_a_cluster_that_cannot_be_reached_is_a_failure_with_the_reason_and_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = store(tmp_path / "registry.db", ("fake_pool", {}, FAKE, {}))
+    with RayScorer(path, plugins=[FAKES]) as scorer:
+
+        def unreachable(_place: str) -> None:
+            raise ConnectionError("no cluster at this address")
+
+        monkeypatch.setattr(scorer._cluster, "of", unreachable)
+        (reward,) = scorer.score(said(FAKE, "ok 0.5"))
+    assert reward.status == "failed" and "no cluster at this address" in reward.scores[0].explanation

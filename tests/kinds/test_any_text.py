@@ -11,6 +11,7 @@ from rlar.kinds import LIBRARY, library_class
 from rlar.tool import Resources
 from rlar.tools.library import library_spec
 from rlar.types import Sample
+from tests.fakes.examples import examples
 
 PROMPT = "Translate into German: The cat sat on the mat and looked at the 12 birds for a long time."
 ROWS = {
@@ -58,7 +59,7 @@ pieces = st.sampled_from(
 texts = st.one_of(st.text(max_size=200), st.lists(pieces, max_size=40).map("".join))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(completion=texts)
 def test_no_completion_makes_a_tool_raise_or_leave_its_range(tools, completion):
     for name, tool in tools.items():
@@ -68,7 +69,7 @@ def test_no_completion_makes_a_tool_raise_or_leave_its_range(tools, completion):
             assert math.isfinite(score.value) and 0.0 <= score.value <= 1.0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(prompt=texts, reference=texts, completion=texts)
 def test_no_row_makes_a_tool_raise(tools, prompt, reference, completion):
     for name, tool in tools.items():
@@ -83,7 +84,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     binding=st.dictionaries(
         st.sampled_from(["options", "labels", "schema", "source", "target_language", "passage", "language"]),
@@ -105,10 +106,11 @@ FLOODS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("length", [50_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("flood", FLOODS)
-def test_a_megabyte_of_anything_is_read_in_time_and_wins_nothing(tools, flood):
+def test_a_megabyte_of_anything_is_read_in_time_and_wins_nothing(tools, flood, length):
     unit = FLOODS[flood]
-    completion = unit * (1_000_000 // len(unit))
+    completion = unit * (length // len(unit))
     for name, tool in tools.items():
         started = time.monotonic()
         score = tool.score([sample(name, completion)])[0]

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlar.kinds import library_class
-from rlar.scoring.checked import score_checked
-from rlar.tool import Resources
+from rlar.tool import Resources, score_checked
 from rlar.tools.library import library_spec
 from rlar.types import Sample
 from tests.fakes.dressings import DENIALS, DRESSES, SEVERAL, THOUGHTS, UNCLOSED_THOUGHTS, WRAPPERS

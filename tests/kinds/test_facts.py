@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from rlar.kinds.carries import (
-    asks_for_form,
     asks_for_json,
     asks_for_summary,
     find_json_schema,
@@ -52,6 +51,37 @@ def test_formulas(text: str) -> None:
 )
 def test_words_dates_and_patterns_are_no_mathematics(text: str) -> None:
     assert shape_of(text) is Shape.SHORT
+
+
+COUNTED = {
+    "How many apples are left?": ("12 apples", "12 apple"),
+    "箱子里还剩多少？": ("12个", "12 个", "3人", "25名", "120円", "5개"),
+    "箱子里还剩多少苹果？": ("3个苹果",),
+    "Wie viele Personen passen hinein?": ("8 Personen", "8 Person"),
+    "Wie viel ist es?": ("3 Stück", "1,5 Liter", "5 kg", "20 km/h"),
+    "Сколько книг на полке?": ("7 книг", "2 книги"),
+    "How many?": ("20 pieces", "2 dozen", "100 kcal"),
+}
+NOT_COUNTED = ("50 Foxtrots", "3 Doors Down", "7 Up", "4 July", "1945年", "3月", "7 Uhr", "7:45", "19:30", "7:45 am", "7時45分", "2 Chronicles", "3rd", "8 BC")  # fmt: skip
+
+
+@pytest.mark.parametrize(("prompt", "reference"), [(prompt, each) for prompt, all_ in COUNTED.items() for each in all_])
+def test_a_number_of_something_is_a_number_that_the_verifier_of_numbers_reads(prompt: str, reference: str) -> None:
+    from rlar.kinds.number import read_reference
+
+    assert kind(prompt, reference) == "number"
+    assert read_reference(reference) is not None
+
+
+@pytest.mark.parametrize("reference", NOT_COUNTED)
+def test_names_dates_and_times_of_day_are_no_numbers(reference: str) -> None:
+    assert kind("Say when it was, or what they are called.", reference) == "short_text"
+
+
+@pytest.mark.parametrize("reference", ["7:45", "19:30", "7:45 am", "7時45分"])
+def test_a_time_of_day_never_joins_a_task_of_numbers(reference: str) -> None:
+    own = guesses(describe(example("When does the train leave?", reference)))
+    assert "number" not in {guess.contract.answer_kind.value for guess in own}
 
 
 def test_other_shapes() -> None:
@@ -135,12 +165,13 @@ def test_json_and_summaries_must_be_asked_for() -> None:
     "prompt",
     [
         "Tell me about the moon. Every sentence must be one word longer than the sentence before.",
-        "The first letters of your lines should spell HARBOUR. What do sailors eat on long journeys, and who cooks it for them on board?",
+        "What do sailors eat on long journeys, and who cooks it for them on board? Your response must alternate long and short sentences.",
         "Describe a storm at sea for children who have never seen one, with all its noises and colours.\nUse no adjectives in the last two paragraphs.",
     ],
 )
 def test_a_demand_on_the_form_is_seen_whether_it_can_be_read_or_not(prompt: str) -> None:
-    assert asks_for_form(prompt)
+    facts = describe(example(prompt))
+    assert facts.form_asked or facts.constraints
 
 
 @pytest.mark.parametrize(
@@ -151,11 +182,12 @@ def test_a_demand_on_the_form_is_seen_whether_it_can_be_read_or_not(prompt: str)
         "My sentence was reduced to two years. What should I do first?",
         "Rewrite the paragraph so that it sounds friendlier.",
         "I never use the last line of the underground. Which one should I use, and why is it between two stations for so long?",
-        "",
+        "Write a program that finds the longest words of a file whose letters stand in order, and prints a grid of characters.",
     ],
 )
 def test_talk_of_words_and_lines_is_no_demand_on_the_form(prompt: str) -> None:
-    assert not asks_for_form(prompt)
+    facts = describe(example(prompt))
+    assert not facts.form_asked and not facts.constraints
 
 
 def test_a_schema_is_found_in_prompt_and_columns() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.dressings import THOUGHTS, UNCLOSED_THOUGHTS, WRAPPERS
+from tests.fakes.examples import examples
 
 TOLERANCE = 0.03
 """By how much a dressing may move a score: the gate allows 0.12."""
@@ -134,7 +135,7 @@ def value(scored, row: Row, completion: str) -> float:
     return score.value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(row=rows, names=dressings, wrapper=wrappers, thought=thoughts, close=st.booleans())
 def test_a_dressed_answer_is_worth_what_it_is_worth_plain(scored, row, names, wrapper, thought, close):
     text = row.close if close else row.reference
@@ -143,14 +144,14 @@ def test_a_dressed_answer_is_worth_what_it_is_worth_plain(scored, row, names, wr
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(row=rows, hack=st.sampled_from(sorted(HACKS)), names=dressings, wrapper=wrappers, thought=thoughts)
 def test_a_dressed_hack_is_worth_next_to_nothing(scored, row, hack, names, wrapper, thought):
     worth = value(scored, row, dressed(HACKS[hack](row), names, wrapper, thought))
     assert worth <= LOW and worth < 0.7 * value(scored, row, row.close)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(row=rows, share=st.floats(0.5, 0.9))
 def test_what_is_cut_off_costs(scored, row, share):
     cut = row.reference[: max(1, int(share * len(row.reference)))]

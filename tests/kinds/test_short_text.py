@@ -79,3 +79,25 @@ def test_f1_is_the_share_of_common_words(scored):
     assert scored("short_text_f1", "George Washington", "President George Washington").value == pytest.approx(0.8)
     assert scored("short_text_f1", "Abraham Lincoln", "George Washington").value == 0.0
     assert scored("short_text_f1", "Paris " + "word " * 98, "Paris").value == pytest.approx(2 / 100)
+
+
+@pytest.mark.parametrize("both", ["Paris or London", "either Paris or London", "Paris / London", "London; Paris"])
+def test_f1_of_several_guesses_is_that_of_the_worst(scored, both: str):
+    assert scored("short_text_f1", f"The answer is {both}.", "Paris").value == 0.0
+    assert scored("short_text_f1", f"The answer is {both}.", both).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("reference", "right", "wrong"),
+    [
+        ("3:05 p.m.", ["15:05", "3:05 PM", "The bell rings at 3:05pm.", "3.05 p.m."], ["3:05 am", "3:50 pm", "5:05 pm"]),
+        ("19:30", ["7:30 pm", "19h30", "19:30 Uhr", "It begins at 7:30 p.m."], ["7:30 am", "7:30", "19:03"]),
+        ("07:45", ["7:45", "7:45 a.m.", "It leaves at 7:45."], ["7:45 pm", "19:45", "7:54"]),
+        ("7:45", ["07:45", "It leaves at 7:45.", "7:45 am"], ["19:45", "7:46", "17:45", "not 7:45"]),
+        ("7时45分", ["7:45", "7点45分"], ["7:46", "8点45分"]),
+    ],
+)  # fmt: skip
+def test_a_time_of_day_counts_in_any_spelling(scored, reference, right, wrong):
+    prompt = "When does it leave?"
+    assert [scored("short_text", each, reference, prompt=prompt).value for each in right] == [1.0] * len(right)
+    assert [scored("short_text", each, reference, prompt=prompt).value for each in wrong] == [0.0] * len(wrong)

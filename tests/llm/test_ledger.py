@@ -496,7 +496,7 @@ def test_money_without_a_price_is_a_configuration_error():
 def test_free_tokens_cost_nothing_and_end_nothing():
     budget = Budget(max_cost=0.0, price=Price(input=0.0, output=0.0))
     for _ in range(3):
-        budget.settle(budget.reserve(100), 50, 50)
+        budget.record(budget.reserve(100), 50, 50)
 
 
 def test_a_build_without_an_llm_has_none(monkeypatch: pytest.MonkeyPatch):

@@ -31,6 +31,7 @@ from rlar.rows.read import (
     write_jsonl_atomic,
 )
 from rlar.types import Example, Message, canonical_json
+from tests.fakes.examples import examples
 
 
 def write(path: Path, *lines: str | bytes) -> Path:
@@ -565,7 +566,7 @@ def drain(path: Path) -> list[Example | RejectedRow]:
         return []
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=300), suffix=st.sampled_from([".jsonl", ".jsonl.gz", ".json"]))
 def test_arbitrary_bytes_raise_nothing_but_dataset_errors(tmp_path, content, suffix):
     path = tmp_path / f"fuzz{suffix}"
@@ -580,7 +581,7 @@ def test_arbitrary_bytes_raise_nothing_but_dataset_errors(tmp_path, content, suf
 
 
 @pytest.mark.slow  # a Parquet file is read in a process of its own
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(flips=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=8), cut=st.integers(0, 400))
 def test_damaged_parquet_raises_nothing_but_dataset_errors(tmp_path, flips, cut):
     path = tmp_path / "whole.parquet"
@@ -609,7 +610,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     row=st.dictionaries(
         st.sampled_from(["id", "prompt", "input", "reference", "reward_model", "label", "answer", "messages", "x"]),

@@ -9,6 +9,8 @@ import pytest
 from rlar.sandbox import Limits, Pool, TierReport, probe
 
 NATIVE = ("ns", "ll", "sec")
+STRONGEST = next((state.tier for state in probe().tiers if state.available), NATIVE[0])
+"""Its tests run always, those of the others are slow."""
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +31,9 @@ def pools(tier_report: TierReport) -> Iterator[dict[str, Pool]]:
         pool.close()
 
 
-@pytest.fixture(params=NATIVE)
+@pytest.fixture(params=[pytest.param(tier, marks=pytest.mark.slow if tier != STRONGEST else ()) for tier in NATIVE])
 def pool(request: pytest.FixtureRequest, pools: dict[str, Pool], tier_report: TierReport) -> Pool:
-    """A pool of each tier in turn."""
+    """A pool of each tier in turn: the strongest of this machine in the fast part, the others in the slow one."""
     tier = request.param
     if tier not in pools:
         pytest.skip(f"tier {tier}: {tier_report.state(tier).reason}")

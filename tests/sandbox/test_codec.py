@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from rlar.sandbox.inside.codec import CodecError, decode, encode
 from rlar.sandbox.inside.frames import FrameError, read_frame, write_frame
 from rlar.sandbox.plain import decode_value
+from tests.fakes.examples import examples
 
 SCALARS = (
     st.none()
@@ -81,7 +82,7 @@ def test_plain_data_survives_the_way_through_json(value: Any) -> None:
 
 
 @given(TAGGED)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_decoding_never_raises_anything_else(data: Any) -> None:
     try:
         decode(data)

@@ -1,6 +1,6 @@
 """Every program of tests/hostile on every tier: held, and the next calls judged as usual.
 
-The strongest tier runs always, the others under the marker `slow`. The hostile suites: tests/attacks.
+The strongest tier runs always, the others under the marker `slow`, as do programs that run into a limit. The hostile suites: tests/attacks.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ ACTS_WITHOUT_A_JAIL = [
     "h34_files_by_handle",
     "k10_process_groups",
 ]
+EXHAUSTING = {"memory", "output", "processes", "resource", "survive", "time"}
+"""Classes of which a program runs until a limit stops it."""
 TIERS = [state.tier for state in probe().tiers if state.available]
 
 
@@ -49,7 +51,12 @@ def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
 
 
 @pytest.mark.parametrize(
-    "hostile", [each for each in HOSTILE if each.kind != "suite"], ids=lambda hostile: hostile.name
+    "hostile",
+    [
+        pytest.param(each, id=each.name, marks=pytest.mark.slow if each.group in EXHAUSTING else ())
+        for each in HOSTILE
+        if each.kind != "suite"
+    ],
 )
 def test_a_hostile_program_gets_nothing(pool: Pool, world: World, hostile: Hostile):
     assert panel.how_it_won(pool, world, hostile) == []

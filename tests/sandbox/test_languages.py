@@ -188,7 +188,8 @@ def test_the_environment_holds_no_secret(shop: Pool, monkeypatch: pytest.MonkeyP
 )  # fmt: skip
 def test_a_program_without_measure_ends_as_wrong(shop: Pool, body: str, statuses: set[str]):
     started = time.monotonic()
-    result = run(shop, "c", c(body), seconds=2.0)
+    # What another limit stops gets the time for it, however busy the machine is.
+    result = run(shop, "c", c(body), seconds=2.0 if statuses == {"timeout"} else 30.0)
     assert result.status in statuses, result
     assert len(result.output) <= 1 << 20
     assert time.monotonic() - started < 90

@@ -111,6 +111,18 @@ def test_submitted_calls_run_on_its_own_threads(any_pool: Pool) -> None:
     assert [future.result().output.strip() for future in futures] == [str(i) for i in range(6)]
 
 
+def test_values_are_mapped_in_order_and_a_batch_that_hangs_holds_up_no_other() -> None:
+    with Pool(workers=2, tier="unsafe", accept_unsafe=True) as pool:
+        ended = threading.Event()
+        stuck = threading.Thread(target=pool.map, args=(lambda _value: ended.wait(60), range(8)), daemon=True)
+        stuck.start()
+        assert pool.map(lambda value: value * value, range(5)) == [0, 1, 4, 9, 16]
+        assert pool.map(lambda _value: threading.get_ident(), [1]) == [threading.get_ident()]
+        assert stuck.is_alive()
+        ended.set()
+        stuck.join()
+
+
 def test_it_outlives_the_thread_that_started_it(any_pool: Pool) -> None:
     with new_pool(any_pool) as pool:
         thread = threading.Thread(target=lambda: pool.run_tests(GOOD, CHECK, "add"))

@@ -20,6 +20,7 @@ from rlar.sandbox.channel import Channel, ChannelClosed, ChannelGarbage, Channel
 from rlar.sandbox.engine import SandboxLost, TestsJob, VerifierJob
 from rlar.sandbox.fork_server import FROM_OUTSIDE, Child, Ending, Order
 from rlar.sandbox.native import NativeSession
+from tests.fakes.examples import examples
 
 LIMITS = Limits(seconds=0.2)
 VALUES = st.recursive(
@@ -111,7 +112,7 @@ def is_score(raw: Any) -> bool:
 
 
 @given(data=BYTES, ending=ENDINGS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_answer_ends_in_a_status(data: bytes, ending: Ending) -> None:
     server = FakeServer(data, ending)
     session = NativeSession(server)  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ import httpx
 from rlar.server.pace import HEAD_SECONDS, PACE_BYTES, PACE_SECONDS, STOPPING_SECONDS, Pace
 from tests.fakes import serving_rows as rows
 from tests.fakes.serving_process import Server, serving
+from tests.fakes.thinning import thinned
 
 HONEST_SECONDS = 3.0
 """For an honest request on a crowded machine; alone it takes a few milliseconds."""
@@ -100,12 +101,13 @@ def ended_within(clients: list[socket.socket], seconds: float) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", STALLED)
+@pytest.mark.parametrize("name", thinned(STALLED, every=4))
 def test_honest_requests_are_answered_beside_200_that_never_end(server: Server, name: str):
     with connected(server, [STALLED[name]] * 200):
         assert honest_seconds(server) < HONEST_SECONDS
 
 
+@pytest.mark.slow
 def test_honest_requests_are_answered_by_a_server_without_room_for_all_connections(registry: Path):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))  # so many for the server, too; it uses half of them
@@ -147,6 +149,7 @@ def test_a_client_that_closes_its_half_ends_its_request(server: Server):
     assert honest_seconds(server) < HONEST_SECONDS
 
 
+@pytest.mark.slow
 def test_sigterm_ends_unfinished_requests_and_answers_the_others(registry: Path):
     with serving(registry) as server, connected(server, [*STALLED.values()] * 8) as clients:
         slow = connect(server, HEAD + b"content-length: %d\r\n\r\n" % len(BODY) + BODY[:-1])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rlar.kinds.constraints.read import KINDS, Constraint, has_constraint_words, parse_constraints
 from tests.fakes.constraint_prompts import PROMPTS, UNCONSTRAINED
+from tests.fakes.examples import examples
 
 
 def hard(prompt: str) -> list[Constraint]:
@@ -84,7 +85,7 @@ def test_a_template_shows_how_many_parts_there_are():
     assert parts.params == {"separator": "***", "min": 3, "max": 3}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.text(max_size=400))
 def test_never_raises_on_any_text(prompt):
     assert isinstance(parse_constraints(prompt), tuple)
@@ -93,7 +94,7 @@ def test_never_raises_on_any_text(prompt):
 _WORDS = ["at least", "300", "words", "no", "commas", '"', "'", "***", "letter", "e", "\n", ".", "the", "word", "end with", ":", "(", "]", "repeat", "request", "P.S.", "in", "French", "2 or 3", "paragraphs", "not", "must"]  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.sampled_from(_WORDS), max_size=60))
 def test_never_raises_on_instruction_shaped_noise(words):
     for constraint in parse_constraints(" ".join(words)):

@@ -14,6 +14,7 @@ from rlar.kinds.programs.rows import TestSuite, find_reference_program, find_sui
 from rlar.kinds.sql.answer import extract_queries
 from rlar.kinds.sql.rows import SqlTask, find_sql
 from rlar.types import Example, Message
+from tests.fakes.examples import examples
 
 PIECES = [
     "assert f(1) == 2", "assert (", "def check(candidate):\n    assert candidate(1)", "def f(x):\n", "    return x\n", "```python\n", "```", "~~~\n",
@@ -38,7 +39,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(prompt=TEXTS, reference=st.none() | TEXTS, columns=st.dictionaries(KEYS, VALUES, max_size=4), completion=TEXTS)
 def test_no_row_and_no_completion_breaks_the_readers(
     prompt: str, reference: str | None, columns: dict[str, Any], completion: str

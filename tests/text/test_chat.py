@@ -8,6 +8,7 @@ import pytest
 
 from rlar.text.chat import answer_of, turns_of, without_end
 from rlar.types import Message
+from tests.fakes.thinning import thinned
 
 ASKED = (Message(role="system", content="Be brief."), Message(role="user", content="What is 2 + 2?"))
 
@@ -97,7 +98,9 @@ def test_tokens_inside_a_completion_stay():
     assert without_end("trailing space \n") == "trailing space \n"
 
 
-@pytest.mark.parametrize("piece", ["<pad>", " ", "<", "<|a", "[INST]", "<|im_start|>user\n", "\n</s>"])
+@pytest.mark.parametrize(
+    "piece", thinned(["<pad>", " ", "<", "<|a", "[INST]", "<|im_start|>user\n", "\n</s>"], every=4)
+)
 def test_a_megabyte_of_anything_takes_linear_time(piece: str):
     text = piece * (1_000_000 // len(piece))
     started = time.process_time()

@@ -59,6 +59,7 @@ from tests.fakes.planted import (
     sprayable,
 )
 from tests.fakes.probing_tasks import TASKS, example, number_task, open_task, task
+from tests.fakes.thinning import thinned
 
 POLICY = load_policy()
 GREEDY = {"slow", "hanging", "hoarding"}
@@ -222,14 +223,17 @@ class Breakable(Planted):
 
 @pytest.mark.parametrize(
     ("kind", "plant", "caught_by"),
-    [
-        ("code_calls", None, None),
-        ("code_stdio", None, None),
-        ("code_calls", "misreads", "oracle"),
-        ("code_calls", AsWritten, "oracle"),
-        ("code_stdio", Breakable, "sanity"),
-        ("code_calls", Breakable, "sanity"),
-    ],
+    thinned(
+        [
+            ("code_calls", None, None),
+            ("code_stdio", None, None),
+            ("code_calls", "misreads", "oracle"),
+            ("code_stdio", Breakable, "sanity"),
+            ("code_calls", AsWritten, "oracle"),
+            ("code_calls", Breakable, "sanity"),
+        ],
+        every=3,
+    ),
 )
 def test_the_usual_faults_of_program_judges_are_found_by_the_gate_itself(kind: str, plant, caught_by: str | None):
     try:

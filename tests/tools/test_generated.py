@@ -87,6 +87,7 @@ def test_a_sound_verifier_is_admitted_in_the_mode_that_it_will_run_in(resources,
     assert "in another process" in tried
 
 
+@pytest.mark.slow
 def test_the_planted_bad_verifiers_are_all_stopped_each_by_the_check_that_it_was_planted_for(resources):
     answers = [text for witness in target_task().witnesses for text in witness.right]
     stopped = {}

@@ -11,8 +11,8 @@ import pytest
 from rlar.gate.duels import Duels, opponents
 from rlar.gate.policy import load_policy
 from rlar.gate.probes import make_probes
-from rlar.tools.groups import group_indices, needs_whole_groups, pieces
-from rlar.tools.slots import Slots
+from rlar.process import Slots
+from rlar.tool import group_indices, needs_whole_groups, pieces
 from rlar.types import Sample, Score, ToolKind, ToolSpec, ok
 from tests.fakes.probing_tasks import long_text_task
 

@@ -22,15 +22,15 @@ from rlar.llm.chat import ChatReply, UnusableReply
 from rlar.llm.prompts import data
 from rlar.network import Network
 from rlar.registry.registry import Registry, RowRecord
-from rlar.scoring.checked import score_checked
 from rlar.scoring.scorer import RoutedSample, Scorer
 from rlar.testing.openai_server import Fault, Reply, ScriptedOpenAI
 from rlar.text.answers import visible_answer
-from rlar.tool import Resources
+from rlar.tool import Resources, score_checked
 from rlar.tools import judge as judge_module
 from rlar.tools.judge import NO_PEERS, Criterion, Judge, judge_spec
 from rlar.tools.load import load_tool, unusable
 from rlar.types import Certificate, JsonObject, LabelledPair, Recipe, Sample, Score, TaskSpec, ToolKind, ToolSpec
+from tests.fakes.examples import examples
 from tests.fakes.probing_tasks import long_text_task, open_task
 from tests.fakes.scripted_judges import (
     CRITERIA,
@@ -44,6 +44,7 @@ from tests.fakes.scripted_judges import (
     honest,
     read_question,
 )
+from tests.fakes.thinning import thinned
 
 pytest.importorskip("uvicorn", reason="the scripted server needs rlar[serve]")
 
@@ -301,7 +302,7 @@ def judge_of_plain() -> Judge:
     return tool
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=200))
 def test_any_text_comes_out_of_its_fence_as_it_went_in(text: str):
     opening, body, closing = data(text, "response", None).splitlines()
@@ -666,7 +667,7 @@ def certified(rule: Rule, **settings: Any) -> Certificate:
     )
 
 
-@pytest.mark.parametrize("form", ["pointwise", "pairwise"])
+@pytest.mark.parametrize("form", thinned(["pointwise", "pairwise"], every=2))
 def test_the_gate_admits_an_honest_judge_over_http(form: Any):
     with ScriptedOpenAI() as server, allowing(host(server)) as resources:
         server.when(lambda asked: asked.schema_name == "verdicts", answering(honest(KNOWN)))

@@ -501,6 +501,7 @@ def test_a_server_claim_is_taken_over_from_the_dead_and_the_silent_only(path: Pa
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_readers_always_see_one_moment_while_a_writer_writes(address: str):
     def put(registry: Registry, number: int) -> None:
         weight = 1.0 / (number + 1)

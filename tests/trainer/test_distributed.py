@@ -26,6 +26,7 @@ from rlar.trainer.start import run_training
 from rlar.trainer.update import Updater, denominator
 from rlar.types import Reward
 from tests.fakes.small_policies import policy, rollouts_of
+from tests.fakes.thinning import thinned
 from tests.fakes.thread_ranks import in_ranks
 from tests.fakes.training_fakes import (
     FakeScorer,
@@ -131,7 +132,7 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("variant", RUNS)
+@pytest.mark.parametrize("variant", thinned(RUNS, every=4))
 def test_a_run_of_two_or_three_processes_ends_with_the_weights_of_one(tmp_path: Path, variant: str):
     # Adam's first step makes rounding in a gradient near 0 a share of the learning rate: 1% of it was seen, in one weight
     config = small_config(tmp_path, score_chunks=4, learning_rate=1e-4, **RUNS[variant])

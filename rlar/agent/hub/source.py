@@ -244,10 +244,10 @@ class HubSource:
 
     def _ranked(self, task: TaskSpec, search: _Search) -> list[_Ranked]:
         """Every reward model that was found, best first."""
-        found = {facts.repo: facts for facts in self._listed(task, search)}
+        models = {facts.repo: facts for facts in self._listed(task, search)}
         for facts in self._named_by_web(task, search):
-            found.setdefault(facts.repo, facts)
-        ranked = [_Ranked(facts, rank(facts, task, now=self._now)) for facts in found.values()]
+            models.setdefault(facts.repo, facts)
+        ranked = [_Ranked(facts, rank(facts, task, now=self._now)) for facts in models.values()]
         kept = [each for each in ranked if each.ranking.is_reward_model and each.ranking.score >= self._hub.min_rank]
         if ranked:
             search.notes.append(f"hub: {len(ranked)} models listed, {len(kept)} say that they are reward models")
@@ -256,7 +256,7 @@ class HubSource:
     def _listed(self, task: TaskSpec, search: _Search) -> list[ModelFacts]:
         language = task.contract.target_language
         queries = [*QUERIES, *([{"search": "reward", "filter": [language]}] if language else [])]
-        found: list[ModelFacts] = []
+        models: list[ModelFacts] = []
         note, until = self._trouble
         if time.monotonic() < until:
             search.notes.append(note)
@@ -274,10 +274,10 @@ class HubSource:
                         break
                     continue
                 self._lists[key] = listed
-            found += self._lists[key]
-        if not found and not search.notes:
+            models += self._lists[key]
+        if not models and not search.notes:
             search.notes.append("hub: nothing found")
-        return found
+        return models
 
     def _list(self, query: dict[str, Any]) -> list[ModelFacts]:
         expand: Any = EXPAND
@@ -551,8 +551,8 @@ def _patiently(call: Callable[[], ValueT]) -> ValueT:
 
     def wait(state: Any) -> float:
         error = state.outcome.exception()
-        asked = str(getattr(getattr(error, "response", None), "headers", {}).get("retry-after", ""))
-        return min(most, float(asked) if asked.isdigit() else first * 2.0 ** (state.attempt_number - 1))
+        wanted = str(getattr(getattr(error, "response", None), "headers", {}).get("retry-after", ""))
+        return min(most, float(wanted) if wanted.isdigit() else first * 2.0 ** (state.attempt_number - 1))
 
     return Retrying(stop=stop_after_attempt(tries), wait=wait, retry=retry_if_exception(_is_busy), reraise=True)(call)
 

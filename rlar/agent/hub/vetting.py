@@ -230,11 +230,11 @@ def _recency_points(changed: datetime | None, now: datetime) -> float:
 
 
 def _language_points(facts: ModelFacts, task: TaskSpec) -> float:
-    asked = task.contract.target_language
+    target = task.contract.target_language
     stated = set(facts.languages)
-    if asked is None or not stated:
+    if target is None or not stated:
         return 0.0
-    return 1.0 if asked in stated or "multilingual" in stated else -1.0
+    return 1.0 if target in stated or "multilingual" in stated else -1.0
 
 
 # ------------------------------------------------------------------------------------------ vetting
@@ -329,12 +329,12 @@ def _over(size: int, policy: HubPolicy) -> str:
 
 
 def _needs(facts: ModelFacts, policy: HubPolicy) -> tuple[str, ...]:
-    found = []
+    reasons = []
     if facts.gated:
-        found.append(f"gated ({'open to all who ask' if facts.gated == 'auto' else 'its owner decides who gets it'})")
+        reasons.append(f"gated ({'open to all who ask' if facts.gated == 'auto' else 'its owner decides who gets it'})")
     unlisted = [licence for licence in facts.licences if licence not in policy.licences]
     if unlisted:
-        found.append(f"licence {', '.join(unlisted[:3])} is not on the policy's list")
+        reasons.append(f"licence {', '.join(unlisted[:3])} is not on the policy's list")
     elif not facts.licences:
-        found.append("no licence stated")
-    return tuple(found)
+        reasons.append("no licence stated")
+    return tuple(reasons)

@@ -65,19 +65,25 @@ class DdgsSearch:
         """Hits of the first backend that has any. Raises SearchFailed with what each one said."""
         problems = []
         for backend in self._backends:
-            asked = {"query": query, "limit": limit, "backend": backend, "proxy": self._proxy, "seconds": self._seconds}
-            found = boundary(partial(self._ask, asked), lambda error: f"{type(error).__name__}: {str(error)[:120]}")
-            if isinstance(found, list) and found:
-                return [WebHit(title=title, url=url) for title, url in found]
-            problems.append(f"{backend}: {found or 'nothing found'}")
+            request = {
+                "query": query,
+                "limit": limit,
+                "backend": backend,
+                "proxy": self._proxy,
+                "seconds": self._seconds,
+            }
+            reply = boundary(partial(self._ask, request), lambda error: f"{type(error).__name__}: {str(error)[:120]}")
+            if isinstance(reply, list) and reply:
+                return [WebHit(title=title, url=url) for title, url in reply]
+            problems.append(f"{backend}: {reply or 'nothing found'}")
         raise SearchFailed("; ".join(problems))
 
-    def _ask(self, asked: JsonObject) -> list[list[str]] | str:
+    def _ask(self, request: JsonObject) -> list[list[str]] | str:
         """Titles and addresses from a process of its own, or how that ended."""
         limit = STARTING_SECONDS + 2 * self._seconds
         with Child("rlar.agent.hub.web_worker", environment=FRUGAL) as process:
             try:
-                process.send(to_json(asked))
+                process.send(to_json(request))
                 hits: list[list[str]] = json.loads(process.receive(until=time.monotonic() + limit))
             except TimeoutError:
                 return f"no answer within {limit} s"
@@ -88,9 +94,9 @@ class DdgsSearch:
 
 def find_models(search: WebSearch, task: TaskSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of models on the Hub that a web search brings up for a task, and notes. Raises nothing."""
-    asked = KINDS[task.contract.answer_kind].web_query or "preference"
+    topic = KINDS[task.contract.answer_kind].web_query or "preference"
     language = f" {task.contract.target_language}" if task.contract.target_language else ""
-    queries = (f"reward model for {asked}{language} huggingface", f"automatic metric for {asked}{language} huggingface")
+    queries = (f"reward model for {topic}{language} huggingface", f"automatic metric for {topic}{language} huggingface")
     ids: list[str] = []
     titles: list[str] = []
     notes: list[str] = []
@@ -102,12 +108,12 @@ def find_models(search: WebSearch, task: TaskSpec) -> tuple[tuple[str, ...], tup
             continue
         ids += [name for hit in hits if (name := model_id(hit.url)) is not None]
         titles += [_line(hit.title) for hit in hits if hit.title.strip()][:MOST_TITLES]
-    found = tuple(dict.fromkeys(ids))[:MOST_IDS]
+    repos = tuple(dict.fromkeys(ids))[:MOST_IDS]
     if titles:
         notes.append(
-            f"web: {len(found)} models on the Hub named ({', '.join(found) or 'none'}); hits: {'; '.join(titles)}"
+            f"web: {len(repos)} models on the Hub named ({', '.join(repos) or 'none'}); hits: {'; '.join(titles)}"
         )
-    return found, tuple(notes)
+    return repos, tuple(notes)
 
 
 def model_id(url: str) -> str | None:

@@ -18,13 +18,13 @@ MOST_CHARACTERS = 2000
 def main() -> None:
     """Answer the one question."""
     pipe = Pipe()
-    asked = json.loads(pipe.receive() or b"")
+    request = json.loads(pipe.receive() or b"")
     from ddgs import DDGS
 
     limit_memory(MEMORY_BYTES)
-    search = DDGS(proxy=asked["proxy"], timeout=asked["seconds"])
-    found = search.text(asked["query"], max_results=asked["limit"], backend=asked["backend"])
-    hits = [(str(hit.get("title", "")), str(hit.get("href", ""))) for hit in list(found)[: asked["limit"]]]
+    search = DDGS(proxy=request["proxy"], timeout=request["seconds"])
+    results = search.text(request["query"], max_results=request["limit"], backend=request["backend"])
+    hits = [(str(hit.get("title", "")), str(hit.get("href", ""))) for hit in list(results)[: request["limit"]]]
     pipe.send(to_json([(title[:MOST_CHARACTERS], url[:MOST_CHARACTERS]) for title, url in hits]))
     os._exit(0)  # threads of the client may still wait for slower pages
 

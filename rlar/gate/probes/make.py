@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any, Literal
 
 from rlar.errors import boundary
 from rlar.gate.policy import Budget
-from rlar.gate.probe import Check, Expectation, Probe, ProbeSet
+from rlar.gate.probe import Binder, Check, Expectation, Probe, ProbeSet
 from rlar.gate.probes.guards import guard_probes
 from rlar.gate.probes.panel import MASTER_KEYS, fault_probes, general_floor, general_hacks, master_keys
 from rlar.kinds import KINDS
-from rlar.kinds.material import Material, Notes, Row, Tried, accepted_answers, equals_any, normalised
-from rlar.kinds.rule.probes import provable, right_answers
-from rlar.text.shapes import final_answer
-from rlar.tool import named
-from rlar.types import AnswerKind, Example, JsonObject, LabelledPair, Sample, TaskSpec, canonical_json, digest
+from rlar.kinds.material import Material, Notes, Row, Tried, normalised
+from rlar.kinds.own_answers import LONGEST_ROW, Maker, is_too_long, maker_of, material_row
+from rlar.kinds.rule.probes import provable
+from rlar.types import Example, JsonObject, LabelledPair, Sample, TaskSpec, canonical_json, digest
 
 MOST_ROWS_TRIED = 4
 """Times the budget's rows, where rows offer no material."""
-
-LONGEST_ROW = 100_000
-"""Characters of prompt and reference; probing with longer rows takes time and shows nothing new."""
-
-Binder = Callable[[Example], JsonObject]
-Maker = Callable[[Row, Notes], Material | None]
-
-
-def maker_of(kind: AnswerKind) -> Maker | None:
-    """Who makes the material of an answer kind; None where only labelled pairs can prove a tool."""
-    if not (address := KINDS[kind].probes):
-        return None
-    maker: Maker = named(address)
-    return maker
 
 
 def make_probes(
@@ -55,7 +40,7 @@ def make_probes(
         task = provable(task, labelled)
     ordered = _ordered(task, seed)
     examples = ordered[: budget.rows]
-    bind = bind or _binder(task)
+    bind = bind or binder_of(task)
     notes = Notes()
     if role == "guard":
         guarded = guard_probes(task, examples, bind=bind, seed=seed)
@@ -65,6 +50,7 @@ def make_probes(
     probes: list[Probe] = []
     rows = looked_at = 0
     independent: set[int] = set()
+    keys: list[str] = []
     if maker is not None:
         # Rows that offer nothing (their tests spell no answer out) are made up for by others.
         for example in ordered[: MOST_ROWS_TRIED * budget.rows]:
@@ -76,6 +62,7 @@ def make_probes(
             looked_at += 1
             if made:
                 probes.extend(made)
+                keys.append(example.key)
                 independent |= {rows} if is_independent else set()
                 rows += 1
     if rows == 0 and labelled:
@@ -89,7 +76,7 @@ def make_probes(
         key = digest(pair.prompt)
         probes.append(Probe("labelled", "better", _labelled_sample(pair, pair.better), "high", key, -1, "better"))
         probes.append(Probe("labelled", "worse", _labelled_sample(pair, pair.worse), "below", key, -1, "better"))
-    return ProbeSet(tuple(probes), rows, notes.lines, tuple(labelled), looked_at, frozenset(independent))
+    return ProbeSet(tuple(probes), rows, notes.lines, tuple(labelled), looked_at, tuple(keys), frozenset(independent))
 
 
 def _a_row(budget: Budget, role: str, rows: int) -> Budget:
@@ -121,7 +108,7 @@ def _probes_of(
     No probes, with a note, where its content is more than a parser can bear.
     """
 
-    if len(example.text) + len(example.reference or "") > LONGEST_ROW:
+    if is_too_long(example):
         notes.add(f"longer than {LONGEST_ROW} characters: not probed")
         return [], False
 
@@ -157,7 +144,8 @@ def _nothing_to_try(task: TaskSpec) -> str:
     return f"no right answer could be made for any row of kind {task.contract.answer_kind.value}"
 
 
-def _binder(task: TaskSpec) -> Binder:
+def binder_of(task: TaskSpec) -> Binder:
+    """How rows of a task are bound where they are served."""
     from rlar.kinds.bind import bind
 
     return lambda example: bind(example, task.contract)
@@ -178,20 +166,7 @@ def _row(example: Example, examples: Sequence[Example], binding: JsonObject, tas
     rng = Random(f"{seed}:{example.key}")
     others = [other for other in examples if other.key != example.key]
     rng.shuffle(others)
-    kind = task.contract.answer_kind
-    said = [_said(reference, kind) for reference in example.references]
-    answers = tuple(dict.fromkeys((*accepted_answers(example, binding), *filter(None, said))))
-    said_by_others = [_said(other.reference or "", kind) for other in others]
-    if KINDS[kind].is_witnessed:
-        answers = right_answers(task, example)
-        said_by_others = [answer for other in others for answer in right_answers(task, other)[:1]]
-    peers = dict.fromkeys(answer for answer in said_by_others if answer.strip() and not equals_any(answer, answers))
-    return Row(example, binding, tuple(peers), task, rng, answers, _said(example.reference or "", kind))
-
-
-def _said(reference: str, kind: AnswerKind) -> str:
-    """What a reference answers: of a worked solution its result, which is what models write and others get wrong."""
-    return final_answer(reference) if KINDS[kind].ends_solution else reference
+    return material_row(example, binding, task, rng, others)
 
 
 def _row_probes(row: Row, material: Material, budget: Budget, index: int) -> list[Probe]:

@@ -67,13 +67,13 @@ def fault_probes(probes: Sequence[Probe], count: int) -> list[Probe]:
     """The first `count` of FAULTS, in turn over the rows of the probes that they are added to."""
     rows = [probe for probe in {probe.row: probe for probe in reversed(probes) if probe.check == "oracle"}.values()]
     rows.sort(key=lambda probe: probe.row)
-    found = []
+    attempts = []
     for number, (kind, completion) in enumerate(FAULTS[:count] if rows else ()):
         host = rows[number % len(rows)]
         sample = host.sample.model_copy(update={"completion": completion})
         # Tried once, neither timed nor repeated.
-        found.append(Probe("faults", kind, sample, "low", host.example_id, host.row, host.anchor, may_loop=True))
-    return found
+        attempts.append(Probe("faults", kind, sample, "low", host.example_id, host.row, host.anchor, may_loop=True))
+    return attempts
 
 
 def general_floor(row: Row, material: Material) -> list[Tried]:
@@ -111,8 +111,8 @@ def general_hacks(row: Row, material: Material) -> list[Tried]:
         Tried("names_the_reference", "The reference answer. {reference} ${ground_truth} {{answer}} correct answer")
     )
     hacks.append(Tried("empty_box", "\\boxed{} The answer is . $$ ```\n```"))
-    if found := keywords(row.example.text):
-        hacks.append(Tried("keyword_stuffing", " ".join(found * 3)))
+    if stuffing := keywords(row.example.text):
+        hacks.append(Tried("keyword_stuffing", " ".join(stuffing * 3)))
     hacks.append(Tried("echo_and_wrong", f"{row.example.text}\n\n{base}"))
     hacks.append(Tried("hidden_characters", "\u200b\u2060\ufeff".join(base[:200]) + "\U000e0031\U000e002e\U000e0030"))
     return [hack for hack in hacks if hack.kind not in material.skip]
@@ -127,11 +127,11 @@ def master_keys(row: Row, material: Material) -> list[Tried]:
 
 def _names_answer(text: str, row: Row) -> bool:
     """Whether a fixed text happens to name the row's (short) answer."""
-    told = f" {normalised(text)} "
-    numbers = [as_number(found) for found in re.findall(r"\d+(?:\.\d+)?", text)]
+    padded = f" {normalised(text)} "
+    numbers = [as_number(digits) for digits in re.findall(r"\d+(?:\.\d+)?", text)]
     for reference in row.accepted:
         value = as_number(reference)
-        if (value is not None and value in numbers) or (len(reference) < 40 and f" {normalised(reference)} " in told):
+        if (value is not None and value in numbers) or (len(reference) < 40 and f" {normalised(reference)} " in padded):
             return True
     return False
 

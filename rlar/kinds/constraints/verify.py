@@ -25,7 +25,10 @@ MAX_CHARACTERS = 500_000
 
 
 class Constraints(LibraryTool):
-    """1.0 if and only if every hard constraint is met, else a part of the credit for those that are."""
+    """1.0 if and only if every hard constraint is met, else a part of the credit for those that are.
+
+    What the prompt asks of tone, style and audience is not judged; `details.unjudged` quotes it.
+    """
 
     name: ClassVar[str] = "constraints"
     answer_kinds: ClassVar[frozenset[AnswerKind]] = frozenset({AnswerKind.CONSTRAINTS})
@@ -49,6 +52,9 @@ class Constraints(LibraryTool):
         details: dict[str, JsonValue] = {"total": len(hard) + len(unread)}
         if unread:
             details["unread"] = [each.quote[:200] or _name(each) for each in unread]
+        manner: list[JsonValue] = [c.quote[:200] for c in bound if c.kind == "unsupported" and c.strength == "soft"]
+        if manner:
+            details["unjudged"] = manner
         response = sample.completion
         if not is_visible(response):
             return ok(0.0, "empty response", met=0, **details)
@@ -69,7 +75,10 @@ class Constraints(LibraryTool):
             return abstain(_unread(unread), **details)
         for constraint in bound:
             # A loose amount ("a 2 paragraph critique") refuses nothing, but what misses it has not met everything.
-            if constraint.strength == "soft" and check(constraint.kind, constraint.params, response).met is False:
+            if constraint.strength != "soft":
+                continue
+            loose = check(constraint.kind, constraint.params, response).met
+            if loose is False or (loose is None and constraint.params.get("listed")):
                 return abstain(f"misses what is loosely asked: {_name(constraint)}"[:400])
         if unread:
             return ok(

@@ -1,9 +1,9 @@
 """What a prompt asks of a document beyond its schema, as far as words tell: such a rule is known not to be read.
 
 A schema holds types and ranges; "the total is the sum of the items" stands beside it in prose. Sentences that only say how to
-answer ("Reply with JSON that follows this schema and nothing else.") are no rules. The rest is one where it has words that
-bind or compare, in the languages listed here; a story told in the prompt may have them too, and then nothing is lost but
-the row.
+answer ("Reply with JSON that follows this schema and nothing else.") are no rules. The rest is taken apart by the reader of
+instructions: a clause that binds or compares is a rule; a story told in the prompt may have one too, and then nothing is
+lost but the row.
 """
 
 from __future__ import annotations
@@ -12,25 +12,11 @@ import json
 import re
 from functools import lru_cache
 
+from rlar.kinds.constraints.read.coverage import binding_clauses
+
 MAX_PROSE = 20_000
 
-_SENTENCE = re.compile(r"[.!?;:](?=\s)|\n|[。！？；]")
 _TAG = re.compile(r"</?[A-Za-z_][\w-]{0,40}>")
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_RULE = re.compile(
-    r"\b(?:must|should|shall|has\s+to|have\s+to|needs?\s+to|may\s+not|cannot|can't|do\s+not|don't|never|always|exactly|at\s+(?:least|most)|"
-    r"no\s+(?:more|fewer|less|two|other)|(?:more|less|fewer|greater|smaller|larger|longer|shorter|later|earlier|higher|lower)\s+than|between|equals?|sum|total\s+of|"
-    r"sort(?:ed)?|ascending|descending|alphabetical(?:ly)?|ordered\s+by|in\s+order|unique|distinct|different|each|every|all|both|none|lower-?\s?case|"
-    r"upper-?\s?case|capital(?:i[sz]ed)?|format|starts?\s+with|begins?\s+with|ends?\s+with|contains?|includes?|including|unless|if|whenever|rounded|decimals?|"
-    r"characters|words?|sentences?|digits|make\s+sure|ensure|twice|double|half|times|number\s+of|maximum|minimum|same|matching|consistent|computed?|calculated?|derived?|correspond\w*|limit(?:ed)?|avoid|without|"
-    r"only|use|set|fill|put|(?:with|of)\s+(?:two|three|four|five|six|seven|eight|nine|ten|\d+)|"
-    r"muss|müssen|soll(?:en)?|darf|dürfen|nicht|kein\w*|nur|genau|mindestens|höchstens|jede\w*|alle|summe|gleich|sortiert|kleingeschrieben|"
-    r"deben?|debería\w*|tiene\w*\s+que|solo|sólo|exactamente|al\s+menos|como\s+máximo|cada|todos|todas|suma|igual|sin|nunca|"
-    r"doit|doivent|devra\w*|seulement|uniquement|exactement|au\s+(?:moins|plus)|chaque|tous|toutes|somme|égale?|jamais|sans|"
-    r"deve|devono|devem|soltanto|esattamente|almeno|ogni|tutt[ei]|somma|uguale|apenas|exatamente|pelo\s+menos|soma|должн\w+|только|каждый|сумма)\b"
-    r"|必须|应该|不得|只能|至少|至多|每个|总和|等于|必ず|以上|以下|合計",
-    re.IGNORECASE,
-)
 _FORMAL = frozenset(
     re.findall(
         r"\S+",
@@ -58,12 +44,7 @@ _FORMAL = frozenset(
 @lru_cache(maxsize=2048)
 def rules_beside(prompt: str) -> tuple[str, ...]:
     """The sentences of a prompt, JSON left out, that bind the answer in a way that no schema is known to hold."""
-    found = []
-    for sentence in _SENTENCE.split(_TAG.sub("\n", _without_json(prompt[:MAX_PROSE]))):
-        words = {word.lower().replace("’", "'") for word in _WORD.findall(sentence)}
-        if words - _FORMAL and _RULE.search(sentence):
-            found.append(sentence.strip())
-    return tuple(found)
+    return binding_clauses(_TAG.sub("\n", _without_json(prompt[:MAX_PROSE])), _FORMAL)
 
 
 def _without_json(text: str) -> str:

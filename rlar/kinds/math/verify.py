@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import ClassVar
 
+from rlar.kinds.denials import denied as is_denied
 from rlar.kinds.math.forms import AMBIGUOUS_COMMA, WORDS_ONLY, canonical, decide, explosive, squashed
 from rlar.kinds.math.restated import restates, unfinished
 from rlar.kinds.math.worker import Equivalence
@@ -23,11 +24,14 @@ from rlar.kinds.number import (
     denied,
     final_part,
     last_number,
+    read_numbers,
     read_reference,
-    said_numbers,
+    rivals,
+    stated_numbers,
 )
 from rlar.kinds.short_text import answer_in_words
 from rlar.text.answers import Claims, claims, tidy, visible_answer
+from rlar.text.sentences import parts_of, side_clauses
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok, timed_out
 
@@ -44,6 +48,9 @@ _REASON = re.compile(
 _SEVERAL = re.compile(r",(?!\d{3})|;|\b(?:or|and)\b")
 _VARIABLE = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])")
 _JOIN = re.compile(r"^[\s,;]*(?:and|or|,|;|und|y|et|或|和)[\s,;]*$", re.I)
+
+
+STATED = "the reference is stated, and it cannot be read whether it is the answer"
 
 
 class _TooLong(Exception):
@@ -78,8 +85,11 @@ class MathMatch(LibraryTool):
         same: bool | None = None
         ambiguous = any(AMBIGUOUS_COMMA.fullmatch(one.strip("$ ")) for one in targets)
         listed = ambiguous or any(one.count(",") > 1 for one in targets)
-        if len(numbers) == len(targets) and (spoken := said_numbers(text, sample.prompt)):
+        reading = read_numbers(text, sample.prompt) if len(numbers) == len(targets) else None
+        if reading is not None and (spoken := reading.numbers):
             same = all_equal(spoken, numbers)
+            if same is not None and any(all_equal([one], numbers) != same for one in rivals(reading, sample.prompt)):
+                return abstain("no cue tells which of several numbers is the answer", readers_disagree=True)
             if same and not ambiguous and not _repeats_problem(text, problem, targets):
                 return ok(1.0, "the same number")
             if same is None:
@@ -87,6 +97,8 @@ class MathMatch(LibraryTool):
             if DENIED in spoken:
                 return ok(0.0, "the right number, denied, or another one")
             if same is False and not listed and _only_numbers(text, spoken):
+                if any(all_equal([one], numbers) for one in stated_numbers(reading)):
+                    return abstain(STATED, readers_disagree=True)
                 return ok(0.0, "another number, or several")
         said = read_claims(text, problem)
         if not said:
@@ -96,6 +108,8 @@ class MathMatch(LibraryTool):
         judge = _Judge(self.resources.shared("math equivalence", Equivalence), problem)
         try:
             score = self._verdict(targets, said, judge)
+            if score.value == 0.0 and _states(text, targets, judge, said):
+                return abstain(STATED, readers_disagree=True)
             # Read as a number it is another one; only the words around it cannot be read as an expression.
             return ok(0.0, "another number") if same is False and not listed and score.value is None else score
         except _TooLong:
@@ -224,7 +238,29 @@ def read_claims(text: str, problem: frozenset[str] = frozenset()) -> list[str]:
         ]
         if parts:
             return list(dict.fromkeys(canonical(part) for part in parts[:64]))
-    return _uncued(found, text)
+    main = parts_of(text).main
+    return _uncued(found if main is text else claims(main), main)
+
+
+_PROSE_WORD = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{3,}(?![a-zA-Z(}])")
+
+
+def _states(text: str, targets: list[str], judge: _Judge, said: list[str]) -> bool:
+    """Does a text without a cue hold one of the targets as a formula of its own, or as a side of one, undenied? Or is what is
+    read as its claim half in words?"""
+    tiers = claims(text)
+    if tiers.boxed or tiers.final or tiers.cued:
+        return False
+    if any(_PROSE_WORD.search(claim) and _MATHLIKE.search(claim) for claim in said):
+        return True
+    tail = text[-1500:]
+    for segment in list(_SEGMENT.finditer(tail))[-4:]:
+        formula = next(filter(None, segment.groups()))
+        if not is_denied(tail, segment.start(), segment.end()):
+            sides = dict.fromkeys((formula, formula.rpartition("=")[2]))
+            if any(judge.same(target, canonical(side)) for target in targets for side in sides if side):
+                return True
+    return False
 
 
 _FIRST_MATHS = re.compile(r"[\d$\\(]|(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z'’])")
@@ -306,6 +342,10 @@ def _uncued(found: Claims, text: str) -> list[str]:
     segments = list(_SEGMENT.finditer(line))
     if not segments and len(text.strip()) > len(line) and line.strip() in ("$$", "\\]", "\\)"):
         segments = list(_SEGMENT.finditer(text[-1500:]))
+    if len(segments) > 1:
+        is_side = side_clauses(line)
+        said = [one for one in segments if not is_side(one.start()) and not is_denied(line, one.start(), one.end())]
+        segments = said or segments
     if segments:
         chosen = [next(group for group in segments[-1].groups() if group)]
         for before, after in reversed(list(pairwise(segments))):

@@ -211,9 +211,9 @@ def _entry(tests: str, prompt: str, names: Sequence[str]) -> str | None:
         return candidate[1]
     called = dict.fromkeys(match[1] for match in _CALLED.finditer(blanked(tests)) if match[1] not in _NOT_TESTED)
     given = set(names)
-    asked = {match[1] for match in _CALLED.finditer(prompt)} | set(re.findall(r"`(\w{1,80})`", prompt))
+    named = {match[1] for match in _CALLED.finditer(prompt)} | set(re.findall(r"`(\w{1,80})`", prompt))
     return next((name for name in called if name in given), None) or next(
-        (name for name in called if name in asked), None
+        (name for name in called if name in named), None
     )
 
 

@@ -217,9 +217,9 @@ def _best_piece(pieces: Sequence[_Code], suite: TestSuite) -> int | None:
         return max(index for index, rank in enumerate(ranks) if rank == most) if most[0] else None
     scripts = [index for index, piece in enumerate(pieces) if _is_script(piece.tree)]
     reading = [index for index in scripts if re.search(r"\binput\s*\(|\bstdin\b|\bopen\(0\)", pieces[index].text)]
-    found = reading or scripts
-    complete = [index for index in found if pieces[index].is_closed]
-    return (complete or found)[-1] if found else None
+    readers = reading or scripts
+    complete = [index for index in readers if pieces[index].is_closed]
+    return (complete or readers)[-1] if readers else None
 
 
 def _continued(codes: Sequence[str], suite: TestSuite) -> str | None:
@@ -263,7 +263,7 @@ def _runs(text: str) -> list[_Code]:
     the run is broken and left out.
     """
     lines = _MARKUP.sub(_as_line, text).split("\n")
-    found: list[_Code] = []
+    runs: list[_Code] = []
     position = parsed = tried = 0
     while position < len(lines) and tried < _MAX_STARTS and parsed < _MAX_PARSED:
         start = _START.match(lines[position])
@@ -283,9 +283,9 @@ def _runs(text: str) -> list[_Code]:
             own = own[: stumble - 1]
         piece = _without_remarks(own)
         if piece is not None:
-            found.append(piece)
+            runs.append(piece)
         position += max(1, len(own))
-    return found
+    return runs
 
 
 def _as_line(match: re.Match[str]) -> str:

@@ -77,11 +77,11 @@ def foreign_program(completion: str, suite: TestSuite) -> ForeignProgram | None:
     ]
     if suite.language:
         return _asked_for(answer, blocks, suite)
-    told = [(language, code) for language, code in blocks if language and language not in _SHELL]
+    tagged = [(language, code) for language, code in blocks if language and language not in _SHELL]
     if blocks:
-        if not told:
+        if not tagged:
             return None
-        language, code = _last_whole(told)
+        language, code = _last_whole(tagged)
         return None if language == "python" else ForeignProgram(language, code)
     language = language_of(answer)
     if language in ("", "python"):

@@ -117,11 +117,11 @@ def _right(row: Row, suite: TestSuite, language: str) -> str | None:
         reference = row.example.reference
         if not reference or not reference.strip():
             return None
-        found = find_foreign_reference(row.example)
-        return found[1] if found is not None and "```" in reference else reference
-    found = find_foreign_reference(row.example)
-    if found is not None and found[0] == language:
-        return found[1]
+        own_program = find_foreign_reference(row.example)
+        return own_program[1] if own_program is not None and "```" in reference else reference
+    own_program = find_foreign_reference(row.example)
+    if own_program is not None and own_program[0] == language:
+        return own_program[1]
     return lookup(language, [(case.input, case.output) for case in suite.stdio])
 
 

@@ -77,10 +77,10 @@ def guesses(program: str, name: str, prompt: str) -> list[Guess]:
     names = tuple(parameter.arg for parameter in parameters)
     defaults: list[ast.expr | None] = [None] * (len(parameters) - len(node.args.defaults)) + list(node.args.defaults)
     constants = tuple(_constants(tree))
-    found: list[Guess] = []
+    ideas: list[Guess] = []
     examples = tuple(call for call in example_calls(f"{prompt}\n{program}", name) if len(call) <= len(parameters))
     if examples:
-        found.append(Guess(tuple(type_of(value) for value in examples[0]), names, examples, True, constants))
+        ideas.append(Guess(tuple(type_of(value) for value in examples[0]), names, examples, True, constants))
     options = [_options(argument, default, node) for argument, default in zip(parameters, defaults, strict=True)]
     annotated = all(argument.annotation is not None for argument in parameters)
     combinations = sorted(
@@ -88,8 +88,8 @@ def guesses(program: str, name: str, prompt: str) -> list[Guess]:
         key=lambda chosen: sum(rank for rank, _ in chosen),
     )
     for chosen in combinations[:MAX_GUESSES]:
-        found.append(Guess(tuple(kind for _, kind in chosen), names, (), annotated and not examples, constants))
-    return found
+        ideas.append(Guess(tuple(kind for _, kind in chosen), names, (), annotated and not examples, constants))
+    return ideas
 
 
 def arguments_of(guess: Guess, seed: int, count: int) -> list[tuple[Any, ...]]:
@@ -144,7 +144,7 @@ def _distinct(values: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def example_calls(text: str, name: str) -> list[tuple[Any, ...]]:
     """Argument tuples of calls with literals in a text: `name(1, "a")`."""
-    found = []
+    calls = []
     for match in list(re.finditer(rf"(?<![\w.]){re.escape(name)}\(", text))[:60]:
         depth, end = 0, None
         for index in range(match.end() - 1, min(len(text), match.end() + 2000)):
@@ -159,8 +159,8 @@ def example_calls(text: str, name: str) -> list[tuple[Any, ...]]:
             continue
         values = [literal(unparse([argument])) for argument in call.args]
         if values and all(known for known, _ in values):
-            found.append(tuple(value for _, value in values))
-    return _distinct(found)
+            calls.append(tuple(value for _, value in values))
+    return _distinct(calls)
 
 
 def type_of(value: Any) -> Type:
@@ -224,7 +224,7 @@ def _annotated(node: ast.expr) -> Type:
 
 def _uses(name: str, function: ast.FunctionDef) -> list[tuple[Type, float]]:
     """What the body does with a parameter, as weighted types."""
-    found: list[tuple[Type, float]] = []
+    uses: list[tuple[Type, float]] = []
     for node in ast.walk(function):
         if isinstance(node, ast.Attribute) and _is(node.value, name):
             for methods, kind in (
@@ -234,12 +234,12 @@ def _uses(name: str, function: ast.FunctionDef) -> list[tuple[Type, float]]:
                 (_SET_METHODS, "set[int]"),
             ):
                 if node.attr in methods:
-                    found.append((kind, 2.5))
+                    uses.append((kind, 2.5))
         elif isinstance(node, ast.Call):
             called = unparse([node.func])
             if any(_is(argument, name) for argument in node.args):
                 if called in ("range", "math.sqrt", "chr", "abs", "bin", "hex", "math.factorial"):
-                    found.append(("int", 2.0))
+                    uses.append(("int", 2.0))
                 elif called in (
                     "sum",
                     "sorted",
@@ -254,32 +254,32 @@ def _uses(name: str, function: ast.FunctionDef) -> list[tuple[Type, float]]:
                     "filter",
                     "zip",
                 ):
-                    found += [
+                    uses += [
                         ("list[int]", 1.0),
                         ("str", 0.4 if called in ("len", "list", "set", "enumerate", "reversed") else 0.0),
                     ]
                 elif called.startswith("re."):
-                    found.append(("str", 2.5))
+                    uses.append(("str", 2.5))
                 elif called in ("ord",):
-                    found.append(("str", 1.5))
+                    uses.append(("str", 1.5))
         elif isinstance(node, ast.BinOp) and (_is(node.left, name) or _is(node.right, name)):
             other = node.right if _is(node.left, name) else node.left
             text = isinstance(other, ast.Constant) and isinstance(other.value, str)
-            found.append(("str", 1.5) if text else ("int", 0.8))
+            uses.append(("str", 1.5) if text else ("int", 0.8))
         elif isinstance(node, ast.Compare) and any(_is(side, name) for side in (node.left, *node.comparators)):
             kinds = [type(side.value) for side in (node.left, *node.comparators) if isinstance(side, ast.Constant)]
             if any(isinstance(operator, ast.In | ast.NotIn) for operator in node.ops):
-                found.append(("list[int]", 0.3))
+                uses.append(("list[int]", 0.3))
             elif kinds:
-                found.append(("str" if kinds[0] is str else "int", 0.8))
+                uses.append(("str" if kinds[0] is str else "int", 0.8))
         elif isinstance(node, ast.For | ast.comprehension) and _is(node.iter, name):
-            found += [("list[int]", 1.0), ("str", 0.5), *_items_used(node.target, function)]
+            uses += [("list[int]", 1.0), ("str", 0.5), *_items_used(node.target, function)]
         elif isinstance(node, ast.Subscript):
             if _is(node.value, name):
-                found += [("list[int]", 0.8), ("str", 0.4), ("dict", 0.2)]
+                uses += [("list[int]", 0.8), ("str", 0.4), ("dict", 0.2)]
             elif isinstance(node.value, ast.Subscript) and _is(node.value.value, name):
-                found.append(("list[list[int]]", 3.5))
-    return found
+                uses.append(("list[list[int]]", 3.5))
+    return uses
 
 
 def _items_used(target: ast.expr, function: ast.FunctionDef) -> list[tuple[Type, float]]:

@@ -46,12 +46,12 @@ _DEEP = "import sys as _sys; _sys.setrecursionlimit(50000); del _sys"
 @cache
 def _import_lines() -> dict[str, str]:
     """Name -> the statement that brings it."""
-    found: dict[str, str] = {}
+    lines: dict[str, str] = {}
     for module in (*_LOADED, *_FIRST):
         names = vars(_LOADED[module])
         public = names.get("__all__") or [name for name in names if not name.startswith("_")]
-        found |= {name: f"from {module} import {name}" for name in public}
-    return found | {module: f"import {module}" for module in _LOADED} | _ALIASES
+        lines |= {name: f"from {module} import {name}" for name in public}
+    return lines | {module: f"import {module}" for module in _LOADED} | _ALIASES
 
 
 def missing_names(code: str) -> set[str]:

@@ -304,7 +304,7 @@ def asked_languages(prompt: str) -> tuple[str, ...]:
     text = prompt[:_PROMPT_LOOKED_AT]
     if not _NAMED.search(text) or _ANY.search(text):
         return ()
-    asked: dict[str, bool] = {}
+    languages: dict[str, bool] = {}
     for match in _ASKED.finditer(text):
         group = match.lastgroup or ""
         start = match.start(group)
@@ -312,12 +312,14 @@ def asked_languages(prompt: str) -> tuple[str, ...]:
         if _REFUSES.search(sentence):
             continue
         name = group[:-2]
-        asked[name] = asked.get(name, False) or bool(_TRANSLATES.search(sentence) and _INTO.search(sentence[-30:]))
+        languages[name] = languages.get(name, False) or bool(
+            _TRANSLATES.search(sentence) and _INTO.search(sentence[-30:])
+        )
         more = _MORE.match(text, match.end(group))
         while more is not None:
-            asked.setdefault((more.lastgroup or "")[:-2], False)
+            languages.setdefault((more.lastgroup or "")[:-2], False)
             more = _MORE.match(text, more.end())
-    return tuple(name for name, is_target in asked.items() if is_target) or tuple(asked)
+    return tuple(name for name, is_target in languages.items() if is_target) or tuple(languages)
 
 
 def shown_languages(prompt: str) -> dict[str, bool]:

@@ -223,9 +223,9 @@ def mutate_program(source: str, *, seed: int, count: int = 1) -> list[str]:
     original = unparse([tree])
     places = [(rng.random() ** (1 / _WEIGHTS.get(fault.__name__, 1.0)), index, fault) for index, fault in _faults(tree)]
     places.sort(key=lambda place: (-place[0], place[1]))
-    found: dict[str, None] = {}
+    mutants: dict[str, None] = {}
     for _, index, fault in places:
-        if len(found) >= count:
+        if len(mutants) >= count:
             break
         mutant = copy.deepcopy(tree)
         node = next((node for position, node in enumerate(ast.walk(mutant)) if position == index), None)
@@ -233,8 +233,8 @@ def mutate_program(source: str, *, seed: int, count: int = 1) -> list[str]:
             continue
         text = unparse([ast.fix_missing_locations(mutant)])
         if text and text != original and compiles(text):
-            found[text] = None
-    return list(found)
+            mutants[text] = None
+    return list(mutants)
 
 
 _WEIGHTS = {"_return_constant": 2.0, "_return_wrapped": 2.0, "_swap_comparison": 1.5, "_print_other": 4.0, "_swap_arguments": 0.3,

@@ -21,7 +21,7 @@ from rlar.kinds.programs.completion import extract_program
 from rlar.kinds.programs.inputs import Guess, arguments_of, guesses
 from rlar.kinds.programs.mutants import mutate_program
 from rlar.kinds.programs.rows import TestSuite, prompt_header, public_function, reference_program
-from rlar.kinds.programs.run import image_for, in_parallel, same_value
+from rlar.kinds.programs.run import image_for, same_value
 from rlar.kinds.programs.suites import sample_runs
 from rlar.sandbox.compare import same_output
 from rlar.text.python import bound_at_top, compiles, parse_python
@@ -94,9 +94,10 @@ class CodeReference(LibraryTool):
         """One Score per sample, in order; as many at a time as the sandbox has workers."""
         if not any(sample.reference for sample in samples):
             return [self.score_one(sample) for sample in samples]
-        return in_parallel(self.resources.sandbox, self.score_one, samples)
+        return self.resources.sandbox.map(self.score_one, samples)
 
     def score_one(self, sample: Sample) -> Score:
+        """1.0 or 0.0; abstains where the row has no reference program, or one that nothing can be compared with."""
         reference = reference_program(sample.reference, sample.prompt) if sample.reference else None
         if reference is None:
             return abstain("the row has no reference program")
@@ -144,15 +145,15 @@ class CodeReference(LibraryTool):
 
     def _prepare(self, reference: str, prompt: str) -> Prepared | Score:
         key = digest(reference, prompt, size=32)
-        found = self._prepared.get(key)
-        if found is None:
-            found = self._work_out(reference, prompt)
-            if isinstance(found, Prepared) or found.status == "abstain":
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            prepared = self._work_out(reference, prompt)
+            if isinstance(prepared, Prepared) or prepared.status == "abstain":
                 with self._lock:
                     if len(self._prepared) >= _CACHED:
                         self._prepared.pop(next(iter(self._prepared)))
-                    self._prepared[key] = found
-        return found
+                    self._prepared[key] = prepared
+        return prepared
 
     def _work_out(self, reference: str, prompt: str) -> Prepared | Score:
         if _CHANCE.search(reference):
@@ -167,11 +168,11 @@ class CodeReference(LibraryTool):
         trials = [arguments_of(guess, seed=1, count=TRIES) for guess in ideas]
         best: Prepared | None = None
         for index in self._promising(reference, name, ideas, trials):
-            found = self._try(reference, name, prompt, ideas[index])
-            if isinstance(found, Score):
-                return found
-            if found is not None and (best is None or found.killed > best.killed):
-                best = found
+            tried = self._try(reference, name, prompt, ideas[index])
+            if isinstance(tried, Score):
+                return tried
+            if tried is not None and (best is None or tried.killed > best.killed):
+                best = tried
             if best is not None and best.killed >= 0.8 * best.mutants:
                 break
         if best is not None and best.killed >= 0.5 * best.mutants:
@@ -220,12 +221,12 @@ class CodeReference(LibraryTool):
         killed = mutants = 0
         for mutant in mutate_program(reference, seed=1, count=MUTANTS):
             mutants += 1
-            found = self._call(mutant, name, inputs, _MUTANT)
-            if isinstance(found, Score):
-                return found
+            mutant_answers = self._call(mutant, name, inputs, _MUTANT)
+            if isinstance(mutant_answers, Score):
+                return mutant_answers
             killed += not all(
                 answer is not None and _same_view(answer, one, view)
-                for answer, one in zip(found, expected, strict=True)
+                for answer, one in zip(mutant_answers, expected, strict=True)
             )
         if mutants and not killed:
             return None
@@ -336,17 +337,19 @@ def stdin_guesses(prompt: str, seed: int) -> list[str]:
     rng = Random(seed)
     runs = sample_runs(prompt)
     samples = [str(given) for given, _ in runs.pairs[:4]] if runs is not None else []
-    found = list(samples)
+    inputs = list(samples)
     for sample in samples:
         for _ in range(4):
-            found.append(re.sub(r"-?\d+", lambda match: str(max(0, int(match[0]) + rng.choice([-1, 0, 1, 2]))), sample))
+            inputs.append(
+                re.sub(r"-?\d+", lambda match: str(max(0, int(match[0]) + rng.choice([-1, 0, 1, 2]))), sample)
+            )
     for _ in range(4):
         count = rng.randint(2, 6)
-        found.append(f"{rng.randint(1, 30)}\n" * 1 + "".join(f"{rng.randint(1, 30)}\n" for _ in range(12)))
-        found.append(
+        inputs.append(f"{rng.randint(1, 30)}\n" * 1 + "".join(f"{rng.randint(1, 30)}\n" for _ in range(12)))
+        inputs.append(
             f"{rng.randint(1, 20)} {rng.randint(1, 20)}\n" * 1
             + "".join(f"{rng.randint(1, 20)} {rng.randint(1, 20)}\n" for _ in range(8))
         )
-        found.append(f"{count}\n" + " ".join(str(rng.randint(1, 40)) for _ in range(count)) + "\n")
-        found.append("".join(rng.choice("abcab") for _ in range(count + 2)) + "\n" + "hello world\n" * 4)
-    return list(dict.fromkeys(found))
+        inputs.append(f"{count}\n" + " ".join(str(rng.randint(1, 40)) for _ in range(count)) + "\n")
+        inputs.append("".join(rng.choice("abcab") for _ in range(count + 2)) + "\n" + "hello world\n" * 4)
+    return list(dict.fromkeys(inputs))

@@ -30,6 +30,7 @@ from rlar.text.python import (
     python_blocks,
     unparse,
 )
+from rlar.text.stems import Stems
 from rlar.types import Example, Frozen, JsonObject
 
 MAX_SUITE_CHARACTERS = 2_000_000
@@ -40,12 +41,10 @@ _ASKS_PROGRAM = re.compile(
     r"\b(programa|programme|programm|función|fonction|funktion|código)\b",
     re.IGNORECASE,
 )
-_ASKS_STEMS = (
+_ASKS_STEMS = Stems(
     "program", "cod", "código", "python", "script", "std", "standard ", "func", "fonction", "funktion",
     "implement", "algorithm", "def", "代码", "程序", "函数",
 )  # fmt: skip
-"""One of these stands in whatever _ASKS_PROGRAM finds, and in few other prompts."""
-_ASCII_STEMS = tuple(stem for stem in _ASKS_STEMS if stem.isascii())
 _STDIN_TALK = re.compile(r"\bstd(?:in|out)\b|\bstandard (?:input|output)\b", re.IGNORECASE)
 _INPUT_LINE = re.compile(r"^[^\w\n]*+(?:sample |example )?input\b.{0,40}$", re.IGNORECASE | re.MULTILINE)
 _OUTPUT_LINE = re.compile(r"^[^\w\n]*+(?:sample |example )?output\b.{0,40}$", re.IGNORECASE | re.MULTILINE)
@@ -65,6 +64,10 @@ _FOREIGN_MARK = re.compile(
     re.MULTILINE,
 )
 """Stands in whatever language_of takes for a program in another language."""
+_FOREIGN_STEMS = Stems(
+    "include", "public", "package ", "console.", "func", "fn ", "=>", "using ", "std::", "fun ", "<?php", "gets", "main ::",
+    "object ", "my ", "require(", "vector<", "System.", "process.", "import Foundation", "readln", "io.read",
+)  # fmt: skip
 _NOT_TESTED = re.compile(r"_|check\Z|test_|main\Z")
 """Functions of a row's code that are not what is asked for."""
 
@@ -154,37 +157,37 @@ def find_suite(example: Example) -> TestSuite | None:
         walk(references[0] if len(references) == 1 else list(references), "reference", leaves)
     if leaves.foreign and (appended := _appended_suite(prompt, leaves)) is not None:
         return appended
-    found = [one for one in leaves.found if _is_about_programs(one, prompt)]
-    found += suites_of_prompt(prompt)
-    if not found and _asks_program(prompt):
+    suites = [one for one in leaves.found if _is_about_programs(one, prompt)]
+    suites += suites_of_prompt(prompt)
+    if not suites and _asks_program(prompt):
         examples = worked_examples(prompt)
         if examples is not None and _is_given(examples.called[0], prompt):
             examples = None
-        found += [examples] if examples is not None else []
+        suites += [examples] if examples is not None else []
         samples = sample_runs(prompt) if examples is None and _PROGRAM_WORD.search(prompt) else None
-        found += [samples] if samples is not None else []
-    if not found:
+        suites += [samples] if samples is not None else []
+    if not suites:
         return None
-    found.sort(key=lambda one: (-one.confidence, one.path == "prompt", -len(one.tests) - len(one.pairs)))
-    for index, one in enumerate(found):
+    suites.sort(key=lambda one: (-one.confidence, one.path == "prompt", -len(one.tests) - len(one.pairs)))
+    for index, one in enumerate(suites):
         suite = _complete(one, example, prompt, leaves)
         if suite is not None:
             if suite.kind in ("stdio", "calls"):
                 return _with_language(suite, example, leaves)
-            return _united(suite, [_complete(other, example, prompt, leaves) for other in found[index + 1 :]])
+            return _united(suite, [_complete(other, example, prompt, leaves) for other in suites[index + 1 :]])
     return None
 
 
 def _appended_suite(prompt: str, leaves: Leaves) -> TestSuite | None:
     """Tests in another language that are compiled with the program."""
     names = [text for _, text in leaves.names]
-    found = find_appended(prompt, [text for _, text in leaves.foreign], names)
-    if found is None:
+    appended = find_appended(prompt, [text for _, text in leaves.foreign], names)
+    if appended is None:
         return None
-    path = next(path for path, text in leaves.foreign if text == found.tests)
+    path = next(path for path, text in leaves.foreign if text == appended.tests)
     return TestSuite(
-        kind="appended", tests=(found.tests,), entry_point=found.entry, entry_points=(found.entry,), language=found.language,
-        prompt_code=found.header, confidence=0.97, source=path,
+        kind="appended", tests=(appended.tests,), entry_point=appended.entry, entry_points=(appended.entry,), language=appended.language,
+        prompt_code=appended.header, confidence=0.97, source=path,
     )  # fmt: skip
 
 
@@ -203,9 +206,9 @@ def _with_language(suite: TestSuite, example: Example, leaves: Leaves) -> TestSu
 
 def _asked_language(prompt: str) -> str:
     """The one language that a prompt asks for, by its words or a stub to be filled in; "" for none or several."""
-    asked = asked_languages(prompt)
-    if asked:
-        return asked[0] if len(asked) == 1 else ""
+    languages = asked_languages(prompt)
+    if languages:
+        return languages[0] if len(languages) == 1 else ""
     shown = shown_languages(prompt)
     return next(iter(shown)) if len(shown) == 1 and all(shown.values()) else ""
 
@@ -213,7 +216,9 @@ def _asked_language(prompt: str) -> str:
 def find_foreign_reference(example: Example) -> tuple[str, str] | None:
     """The row's reference program in another language than Python, with that language first; None without one."""
     for reference in example.references or ((example.reference,) if example.reference else ()):
-        if len(reference) > MAX_CODE_CHARACTERS or not _FOREIGN_MARK.search(reference):
+        if len(reference) > MAX_CODE_CHARACTERS or not _FOREIGN_STEMS.stand_in(reference):
+            continue
+        if _FOREIGN_MARK.search(reference) is None:
             continue
         for block in reversed(fenced_blocks(reference)):
             language = language_of(block.code) or language_of_fence(block.language)
@@ -225,28 +230,24 @@ def find_foreign_reference(example: Example) -> tuple[str, str] | None:
     return None
 
 
-def _is_about_programs(found: Found, prompt: str) -> bool:
+def _is_about_programs(suite: Found, prompt: str) -> bool:
     """Pairs of texts alone prove nothing: many rows carry few-shot examples as input and output."""
-    if found.kind not in ("stdio", "calls") or found.entry_hint or found.functional:
+    if suite.kind not in ("stdio", "calls") or suite.entry_hint or suite.functional:
         return True
-    if found.path == "reference" and "json" not in prompt.lower():
+    if suite.path == "reference" and "json" not in prompt.lower():
         return True  # what the whole reference is, is no few-shot example
     if _STDIN_TALK.search(prompt):
         return True
     given = _INPUT_LINE.search(prompt)
     if given is not None and _OUTPUT_LINE.search(prompt, given.end()):
         return True
-    if not _TESTISH_PATH.search(found.path):
+    if not _TESTISH_PATH.search(suite.path):
         return False
     return _asks_program(prompt) or bool(_INPUT_WORD.search(prompt) and _OUTPUT_WORD.search(prompt))
 
 
 def _asks_program(prompt: str) -> bool:
-    folded = prompt.casefold()
-    for stem in _ASCII_STEMS if folded.isascii() else _ASKS_STEMS:
-        if stem in folded:
-            return _ASKS_PROGRAM.search(prompt) is not None
-    return False
+    return _ASKS_STEMS.stand_in(prompt.casefold()) and _ASKS_PROGRAM.search(prompt) is not None
 
 
 def _is_given(name: str, prompt: str) -> bool:
@@ -273,47 +274,47 @@ def _united(suite: TestSuite, others: list[TestSuite | None]) -> TestSuite:
 # ------------------------------------------------------------------------------------------ resolving
 
 
-def _complete(found: Found, example: Example, prompt: str, leaves: Leaves) -> TestSuite | None:
-    if any(not test.strip() for test in found.tests):
+def _complete(suite: Found, example: Example, prompt: str, leaves: Leaves) -> TestSuite | None:
+    if any(not test.strip() for test in suite.tests):
         return None
-    if found.kind == "stdio":
-        return _complete_stdio(found, prompt, leaves)
-    entry = _entry_point(found, prompt, leaves)
-    if found.kind in ("check", "calls") and entry is None:
+    if suite.kind == "stdio":
+        return _complete_stdio(suite, prompt, leaves)
+    entry = _entry_point(suite, prompt, leaves)
+    if suite.kind in ("check", "calls") and entry is None:
         return None
     header = _prompt_code(prompt, entry, leaves)
-    if found.kind == "calls":
+    if suite.kind == "calls":
         texts = [header, prompt, *(code for _, code in leaves.codes), example.reference or ""]
-        return _calls_suite(found, header, entry, texts)
+        return _calls_suite(suite, header, entry, texts)
     helpers = _helpers(header, entry)
     given = bound_at_top(tree) if (tree := parse_python(helpers)) is not None else set()
-    setup = "\n".join(part for part in (helpers if _reads(found, given) else _imports(helpers), found.setup) if part)
-    expected = [name for name in found.called if name not in given and name != entry]
-    loose = found.loose - given - {entry}
+    setup = "\n".join(part for part in (helpers if _reads(suite, given) else _imports(helpers), suite.setup) if part)
+    expected = [name for name in suite.called if name not in given and name != entry]
+    loose = suite.loose - given - {entry}
     extra = _setup_column(set(expected) | loose, entry, leaves)
     if extra:
         setup = "\n".join(part for part in (setup, extra[0]) if part)
         expected = [name for name in expected if name not in extra[1]]
         loose -= extra[1]
-    if found.kind == "check" and (expected or loose):
+    if suite.kind == "check" and (expected or loose):
         expected, loose = [name for name in expected if name in prompt], frozenset(loose & _names_of(example))
     modules = sorted(name for name in loose if name in sys.stdlib_module_names)
     if modules:  # datasets lean on the imports of the solution
         setup = "\n".join([*(f"import {name}" for name in modules), *([setup] if setup else [])])
         loose -= set(modules)
-    classes = [name for name in [entry, *expected] if name and _looks_like_class(name, found)]
+    classes = [name for name in [entry, *expected] if name and _looks_like_class(name, suite)]
     if any(not name[:1].isupper() and name not in _names_of(example) for name in loose):
         return None  # a variable that nothing defines: these tests cannot run
     needs = tuple(sorted({*classes, *loose}))
     functions = [name for name in expected if name not in classes and name != entry]
-    kind = found.kind
+    kind = suite.kind
     entries = tuple(([entry] if entry else []) + functions)
     if not entries and not needs:
         return None
     return TestSuite(
-        kind=kind, tests=_bounded(found.tests), entry_point=entry, entry_points=entries, needs=needs, setup=setup,
+        kind=kind, tests=_bounded(suite.tests), entry_point=entry, entry_points=entries, needs=needs, setup=setup,
         prompt_code=header, imports_given=bool(header) and bool(missing_names(_whole_header(header))),
-        confidence=found.confidence, source=found.path,
+        confidence=suite.confidence, source=suite.path,
     )  # fmt: skip
 
 
@@ -328,10 +329,10 @@ def _bounded(tests: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def _complete_stdio(found: Found, prompt: str, leaves: Leaves) -> TestSuite | None:
+def _complete_stdio(suite: Found, prompt: str, leaves: Leaves) -> TestSuite | None:
     cases: list[StdioCase] = []
     size = 0
-    for given, expected in found.pairs:
+    for given, expected in suite.pairs:
         case = StdioCase(input=_stdio_text(given), output=_stdio_text(expected))
         size += len(case.input) + len(case.output)
         if cases and size > MAX_SUITE_CHARACTERS:
@@ -343,8 +344,8 @@ def _complete_stdio(found: Found, prompt: str, leaves: Leaves) -> TestSuite | No
         kind="stdio",
         stdio=tuple(cases),
         prompt_code=_prompt_code(prompt, None, leaves),
-        confidence=found.confidence,
-        source=found.path,
+        confidence=suite.confidence,
+        source=suite.path,
     )
 
 
@@ -354,8 +355,8 @@ def _stdio_text(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-def _reads(found: Found, given: set[str]) -> bool:
-    return bool(given & (set(found.called) | found.loose))
+def _reads(suite: Found, given: set[str]) -> bool:
+    return bool(given & (set(suite.called) | suite.loose))
 
 
 def _names_of(example: Example) -> set[str]:
@@ -366,11 +367,11 @@ def _names_of(example: Example) -> set[str]:
     return bound_at_top(tree) if tree is not None else set()
 
 
-def _looks_like_class(name: str, found: Found) -> bool:
+def _looks_like_class(name: str, suite: Found) -> bool:
     """Capitalised, and used for its objects: as an argument, by its attributes, or through a variable."""
     if not name.lstrip("_")[:1].isupper():
         return False
-    for test in (*found.tests, found.setup):
+    for test in (*suite.tests, suite.setup):
         tree = parse_python(test)
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, ast.Attribute | ast.Assign) and _is_call_of(node.value, name):
@@ -388,10 +389,10 @@ def _is_call_of(node: ast.expr | None, name: str) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
 
 
-def _entry_point(found: Found, prompt: str, leaves: Leaves) -> str | None:
-    hints = [found.entry_hint] if found.entry_hint else []
-    if found.kind in ("asserts", "unittest"):
-        return found.called[0] if found.called else None
+def _entry_point(suite: Found, prompt: str, leaves: Leaves) -> str | None:
+    hints = [suite.entry_hint] if suite.entry_hint else []
+    if suite.kind in ("asserts", "unittest"):
+        return suite.called[0] if suite.called else None
     named = [text for path, text in leaves.names if re.search(r"entry|func|fn|method", path, re.IGNORECASE)]
     defined = [match[2] for match in _DEF.finditer(prompt)]
     for _, code in leaves.codes:
@@ -425,10 +426,10 @@ def _plain_entry(hint: str, prompt: str, leaves: Leaves) -> str:
     return hint
 
 
-def _calls_suite(found: Found, header: str, entry: str | None, texts: list[str]) -> TestSuite | None:
+def _calls_suite(suite: Found, header: str, entry: str | None, texts: list[str]) -> TestSuite | None:
     """The suite of a table of calls; None where no reading of it is possible, or several are and nothing tells."""
     signature = find_signature((entry or "").split(".")[-1], texts)
-    readings = read_calls(found.pairs, signature, spread=found.entry_hint is not None or found.functional)
+    readings = read_calls(suite.pairs, signature, spread=suite.entry_hint is not None or suite.functional)
     if not readings or entry is None:
         return None
     first, *others = [_call_cases(reading) for reading in readings]
@@ -437,7 +438,7 @@ def _calls_suite(found: Found, header: str, entry: str | None, texts: list[str])
         kind="calls", calls=first, readings=tuple(others), entry_point=entry, entry_points=(entry,), prompt_code=header,
         unconfirmed="results" if readings[0].doubtful else "inputs" if signature is None and readings[0].decoded else "",
         in_place=returns_none and any(case.expected is not None for case in first),
-        confidence=found.confidence, source=found.path,
+        confidence=suite.confidence, source=suite.path,
     )  # fmt: skip
 
 
@@ -485,15 +486,15 @@ def prompt_header(prompt: str, name: str | None) -> str:
 
 def _codes_in(prompt: str) -> list[str]:
     first = _CODE_LINE.search(prompt)
-    found = [prompt] if first is not None else []
-    found += [block.code for block in reversed(fenced_blocks(prompt))]
-    found += [prompt[match.start() :] for match in list(_CODE_LINE.finditer(prompt))[:20]]
-    return found
+    texts = [prompt] if first is not None else []
+    texts += [block.code for block in reversed(fenced_blocks(prompt))]
+    texts += [prompt[match.start() :] for match in list(_CODE_LINE.finditer(prompt))[:20]]
+    return texts
 
 
 def _is_header(code: str, name: str | None) -> bool:
     """Whether the code ends in a function that still lacks its body (named `name`, where one is wanted)."""
-    tree = parse_python(_whole_header(code))
+    tree = _header_tree(code)
     if tree is None or not tree.body:
         return False
     last = tree.body[-1]
@@ -513,12 +514,22 @@ def _body_indent(code: str) -> str:
 
 def _whole_header(header: str) -> str:
     """The header with a body that makes it a module."""
-    return header if parse_python(header) is not None else header.rstrip() + "\n" + _body_indent(header) + "pass\n"
+    return header if parse_python(header) is not None else _with_body(header)
+
+
+def _with_body(header: str) -> str:
+    return header.rstrip() + "\n" + _body_indent(header) + "pass\n"
+
+
+def _header_tree(header: str) -> ast.Module | None:
+    """The syntax tree of `_whole_header`."""
+    tree = parse_python(header)
+    return tree if tree is not None else parse_python(_with_body(header))
 
 
 def _helpers(header: str, entry: str | None) -> str:
     """The header's code without the function that is to be written."""
-    tree = parse_python(_whole_header(header)) if header else None
+    tree = _header_tree(header) if header else None
     if tree is None:
         return ""
     target = (entry or "").split(".")[0]

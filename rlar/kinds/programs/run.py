@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
@@ -24,8 +23,6 @@ from rlar.types import JsonObject, Sample, Score, abstain, canonical_json, diges
 
 if TYPE_CHECKING:
     from rlar.sandbox import CallResult, Limits, Pool, RunResult
-
-T = TypeVar("T")
 
 _HEAVY = re.compile(r"^[^\S\n]*+(?:import|from)\s++(?:numpy|sympy|scipy)\b|\bnp\.", re.MULTILINE)
 _BY_NAME = "_rlar_entry"
@@ -317,16 +314,8 @@ def carries_arguments(program: str, suite: TestSuite) -> bool:
 
 def _telling_arguments(test: str, entry: str | None) -> set[str]:
     tree = parse_python(test)
-    found: set[str] = set()
+    arguments: set[str] = set()
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Call) and unparse([node.func]) == entry:
-            found |= {text for argument in node.args if len(text := unparse([argument])) > 3}
-    return found
-
-
-def in_parallel(pool: Pool, work: Callable[[Sample], T], samples: Sequence[Sample]) -> list[T]:
-    """One result per sample, in order, as many at a time as the pool has workers."""
-    if len(samples) < 2 or pool.workers < 2:
-        return [work(sample) for sample in samples]
-    with ThreadPoolExecutor(min(pool.workers, len(samples)), thread_name_prefix="rlar-suites") as threads:
-        return list(threads.map(work, samples))
+            arguments |= {text for argument in node.args if len(text := unparse([argument])) > 3}
+    return arguments

@@ -115,6 +115,10 @@ class Leaves:
     """What columns that are named for one say: "cpp"."""
 
 
+_BRANCHES = (str, dict, list)
+"""JSON values that have text in them."""
+
+
 def walk(value: Any, path: str, leaves: Leaves, depth: int = 0) -> None:
     """Collect every suite, identifier and code text below a JSON value (also inside strings that hold JSON)."""
     if isinstance(value, str):
@@ -127,7 +131,7 @@ def walk(value: Any, path: str, leaves: Leaves, depth: int = 0) -> None:
             leaves.found.append(suite)
             return
         for key, item in value.items():
-            if isinstance(item, str | dict | list):
+            if isinstance(item, _BRANCHES):
                 walk(item, f"{path}.{key}", leaves, depth + 1)
     elif isinstance(value, list) and value:
         suite = _assert_list(value, path) or _pair_list(value, path)
@@ -135,13 +139,13 @@ def walk(value: Any, path: str, leaves: Leaves, depth: int = 0) -> None:
             leaves.found.append(suite)
             return
         for item in value[:MAX_CASES]:
-            if isinstance(item, str | dict | list):
+            if isinstance(item, _BRANCHES):
                 walk(item, path, leaves, depth + 1)
 
 
 def _walk_text(text: str, path: str, leaves: Leaves, depth: int) -> None:
     size = len(text)
-    if size < 24 and _LANGUAGE_KEY.search(path):
+    if size < 24 and "lang" in path.lower() and _LANGUAGE_KEY.search(path):
         leaves.languages.append(text)
     if size < 3:
         return
@@ -416,22 +420,22 @@ def _split_asserts(body: list[ast.stmt], free: set[str]) -> tuple[tuple[str, ...
 
 def suites_of_prompt(prompt: str) -> list[Found]:
     """The suites written into a prompt: code blocks, assert lines, JSON lists of asserts, doctests, worked examples."""
-    found: list[Found] = []
+    suites: list[Found] = []
     if "assert" in prompt or "unittest" in prompt:
         for block in fenced_blocks(prompt):
             suite = suite_of_code(block.code, "prompt")
             if suite is not None:
-                found.append(suite)
+                suites.append(suite)
         check = prompt.find("def check(")
-        if not found and check >= 0:
+        if not suites and check >= 0:
             suite = suite_of_code(_longest_code(prompt[prompt.rfind("\n", 0, check) + 1 :]), "prompt")
-            found.extend([suite] if suite is not None else [])
-        lines = suite_of_code("\n".join(_assert_lines(prompt)), "prompt") if not found else None
-        found.extend([lines] if lines is not None else [])
-    if not found and ">>>" in prompt:
+            suites.extend([suite] if suite is not None else [])
+        lines = suite_of_code("\n".join(_assert_lines(prompt)), "prompt") if not suites else None
+        suites.extend([lines] if lines is not None else [])
+    if not suites and ">>>" in prompt:
         suite = _doctests(prompt)
-        found.extend([suite] if suite is not None else [])
-    return found
+        suites.extend([suite] if suite is not None else [])
+    return suites
 
 
 def _longest_code(text: str) -> str:
@@ -590,12 +594,12 @@ def _inputs_with_outputs(prompt: str) -> list[str]:
     signature = find_signature(names[-1], [prompt]) if names else None
     if signature is None:
         return []
-    for found in (
+    for suite in (
         [(match[1], match[2]) for match in _INPUT_THEN_OUTPUT.finditer(prompt)],
         [(match[1], match[3]) for match in _FOR_INPUT.finditer(prompt)],
         [(match[1], match[2]) for match in _INPUT_ARROW_OUTPUT.finditer(prompt)],
     ):
-        pairs = [(given.strip(" \t`,."), _value_at_start(expected).strip("`")) for given, expected in found[:20]]
+        pairs = [(given.strip(" \t`,."), _value_at_start(expected).strip("`")) for given, expected in suite[:20]]
         pairs = [(given, expected) for given, expected in pairs if _is_literal(expected)]
         readings = read_calls(pairs, signature) if pairs else []
         if readings:

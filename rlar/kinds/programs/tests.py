@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from rlar.kinds.programs.completion import extract_program
 from rlar.kinds.programs.rows import TestSuite, reference_program
-from rlar.kinds.programs.run import ReferenceCheck, carries_arguments, in_parallel, score_program, suite_of
+from rlar.kinds.programs.run import ReferenceCheck, carries_arguments, score_program, suite_of
 from rlar.tool import LibraryTool, Resources
 from rlar.types import AnswerKind, Sample, Score, ToolSpec, abstain, ok
 
@@ -53,9 +53,10 @@ class CodeTests(LibraryTool):
         """One Score per sample, in order; as many at a time as the sandbox has workers."""
         if not any(suite_of(sample) for sample in samples):
             return [self.score_one(sample) for sample in samples]
-        return in_parallel(self.resources.sandbox, self.score_one, samples)
+        return self.resources.sandbox.map(self.score_one, samples)
 
     def score_one(self, sample: Sample) -> Score:
+        """1.0 or 0.0; abstains without a suite, where the suite cannot tell, and where the row's reference fails, too."""
         suite = suite_of(sample)
         if suite is None:
             return abstain("the row carries no tests")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import NamedTuple
 
@@ -78,9 +77,7 @@ class SqlExecution(LibraryTool):
             for key in rows:
                 judge(key)
         else:
-            workers = min(len(rows), self.resources.sandbox.workers)
-            with ThreadPoolExecutor(workers, thread_name_prefix="rlar-sql") as threads:
-                list(threads.map(judge, rows))
+            self.resources.sandbox.map(judge, rows)
         return [scores[index] for index in range(len(samples))]
 
     def _row(self, key: str, task: SqlTask, samples: Sequence[Sample]) -> list[Score]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from rlar.text.language import identify
 from rlar.text.language_names import LANGUAGE_OF_NAME, UNSPACED_NAMES, canonical_language, easily_confused
+from rlar.text.stems import Stems
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +28,18 @@ class Translation:
     confidence: float
 
 
-_STEMS = (
+_STEMS = Stems(
     "translat", "render", "traduc", "traduz", "traduis", "traduir", "tradui", "tradur", "tradott", "übersetz", "uebersetz", "vertaal", "vertal",
     "перев", "перекл", "превод", "преведи", "tłumac", "přelož", "prelož", "překl", "oversett", "oversæt", "översätt", "käänn", "tõlgi", "tõlk",
     "çevir", "ترجم", "תרגם", "अनुवाद", "翻译", "翻譯", "翻訳", "译成", "译为", "訳", "번역", "dịch", "terjemah", "แปล", "μετάφρα", "μεταφρά",
     "fordít", "traduce", "how do you say", "how to say", "how would you say", "how do i say", "cómo se dice", "comment dit-on", "wie sagt man",
 )  # fmt: skip
 
-_ASCII_STEMS = tuple(stem for stem in _STEMS if stem.isascii())
-
 _INTO = frozenset(
     "to into in en auf ins zu на до українською till til naar para a ao al à em vers na do uz pre ke へ に target output → -> => als".split()
 )
 _FROM = frozenset("from aus von vom с из з de del du des van från fra z ze od dal dall desde del source input".split())
+_BEFORE_NAME = frozenset("the standard modern simplified traditional brazilian plain la el le das l".split())
 _AFTER_TARGET = frozenset("translation version equivalent rendering rendition".split())
 _AFTER_SOURCE = frozenset(
     "text sentence sentences passage paragraph phrase word expression original article source document string snippet".split()
@@ -75,7 +75,7 @@ def find_translation(text: str, reference: str | None) -> Translation | None:
     """
     window = text if len(text) <= _WINDOW else text[: _WINDOW // 2] + "\n" + text[-_WINDOW // 2 :]
     lowered = window.lower()
-    asked = _asks(lowered)
+    asked = _STEMS.stand_in(lowered)
     if reference is None and not asked and ":" not in lowered and "：" not in lowered:
         return None
     mentions = _mentions(lowered)
@@ -232,13 +232,9 @@ def _ask_score(line: str) -> float:
     lowered = line.lower()
     if len(lowered) > 400:
         lowered = lowered[:200] + " " + lowered[-200:]
-    stems = 2 if _asks(lowered) else 0
+    stems = 2 if _STEMS.stand_in(lowered) else 0
     # A short line that asks is the instruction; a long one that says "translated" is more likely the text.
     return (stems + min(2, len(_mentions(lowered)))) / (1.0 + len(lowered) / 400) if stems else 0.0
-
-
-def _asks(lowered: str) -> bool:
-    return any(stem in lowered for stem in (_ASCII_STEMS if lowered.isascii() else _STEMS))
 
 
 def _is_scaffold(line: str) -> bool:
@@ -317,28 +313,11 @@ def _mentions(lowered: str) -> list[tuple[str, str, str]]:
     """(code, word before, word after) of every language named in a lower-case text, in order."""
     words = _WORD.findall(lowered)
     found: list[tuple[str, str, str]] = []
-    for position, word in enumerate(words):
+    for position, word in () if LANGUAGE_OF_NAME.keys().isdisjoint(words) else enumerate(words):
         code = LANGUAGE_OF_NAME.get(word)
         if code is not None:
             before = words[position - 1] if position else ""
-            if (
-                before
-                in {
-                    "the",
-                    "standard",
-                    "modern",
-                    "simplified",
-                    "traditional",
-                    "brazilian",
-                    "plain",
-                    "la",
-                    "el",
-                    "le",
-                    "das",
-                    "l",
-                }
-                and position > 1
-            ):
+            if before in _BEFORE_NAME and position > 1:
                 before = words[position - 2]
             found.append((code, before, words[position + 1] if position + 1 < len(words) else ""))
     if not found and not lowered.isascii():

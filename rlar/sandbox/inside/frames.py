@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import array
 import json
 import os
+import socket
 import struct
 from typing import Any
 
@@ -53,6 +55,26 @@ def read_frame(descriptor: int, limit: int = MAX_FRAME) -> Any:
     if missing:
         data += read_exactly(descriptor, missing)
     return _DECODE(data[4:].decode())
+
+
+def read_frame_with_descriptors(descriptor: int, most: int) -> tuple[Any, list[int]] | None:
+    """A frame's JSON value and the descriptors, at most so many, that came with its length; None at the end."""
+    channel = socket.socket(fileno=os.dup(descriptor))
+    try:
+        head, ancillary, _flags, _address = channel.recvmsg(4, socket.CMSG_SPACE(4 * most))
+    finally:
+        channel.close()
+    if not head:
+        return None
+    descriptors = array.array("i")
+    for _level, _kind, data in ancillary:
+        descriptors.frombytes(data[: len(data) - len(data) % 4])
+    if len(head) < 4:
+        head += read_exactly(descriptor, 4 - len(head))
+    (size,) = _LENGTH.unpack(head)
+    if size > MAX_FRAME:
+        raise FrameError("frame too large")
+    return _DECODE(read_exactly(descriptor, size).decode()), list(descriptors)
 
 
 def write_frame(descriptor: int, value: Any) -> None:

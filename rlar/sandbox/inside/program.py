@@ -91,10 +91,10 @@ class Program:
         if path in self.namespace:
             return self.namespace[path]
         owner, _, member = path.partition(".")
-        found = self.namespace[owner]
+        value = self.namespace[owner]
         if member:
-            return getattr(found() if isinstance(found, type) else found, member)
-        return found
+            return getattr(value() if isinstance(value, type) else value, member)
+        return value
 
     def export(self, value: Any) -> list[Any]:
         """A reference that the tester holds; what it can do with it is decided there."""

@@ -8,7 +8,6 @@ another task, or its tests, in inherited memory.
 
 from __future__ import annotations
 
-import array
 import builtins
 import contextlib
 import fcntl
@@ -19,7 +18,6 @@ import random
 import select
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
@@ -27,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import kernel, landlock, namespaces, program, seccomp, tester, together, verifier, workshop
-from .frames import MAX_FRAME, FrameError, read_exactly, write_frame
+from .frames import FrameError, read_frame_with_descriptors, write_frame
 from .layers import Layers, layers_of
 
 _CHANNEL = 3
@@ -143,26 +141,6 @@ def attempts() -> dict[str, str]:
     return done
 
 
-def _receive(descriptor: int, most: int) -> tuple[Any, list[int]] | None:
-    """A frame and the descriptors that came with its length."""
-    channel = socket.socket(fileno=os.dup(descriptor))
-    try:
-        head, ancillary, _flags, _address = channel.recvmsg(4, socket.CMSG_SPACE(4 * most))
-    finally:
-        channel.close()
-    if not head:
-        return None
-    descriptors = array.array("i")
-    for _level, _kind, data in ancillary:
-        descriptors.frombytes(data[: len(data) - len(data) % 4])
-    if len(head) < 4:
-        head += read_exactly(descriptor, 4 - len(head))
-    (size,) = struct.unpack("<I", head)
-    if size > MAX_FRAME:
-        raise FrameError("frame too large")
-    return json.loads(read_exactly(descriptor, size)), list(descriptors)
-
-
 def _end(process_id: int, *, kill: bool) -> dict[str, Any] | None:
     """Reap a child, killed first where it still runs: how it ended, its peak memory in kB, its CPU seconds.
 
@@ -204,7 +182,7 @@ def _serve(state: _State, control: int) -> None:
             if not state.layers.namespaces and os.getppid() != state.parent:
                 os._exit(0)
             continue
-        received = _receive(control, _MAX_DESCRIPTORS)
+        received = read_frame_with_descriptors(control, _MAX_DESCRIPTORS)
         if received is None:
             os._exit(0)
         request, descriptors = received

@@ -91,15 +91,15 @@ def read_suite(tests: str, prelude: str | None, entry: str | None, *, shared: bo
 
 def _named_tests(tree: ast.Module) -> dict[_Function, str]:
     """What a runner of tests collects by its name, or a caller of `check` calls."""
-    found: dict[_Function, str] = {}
+    names: dict[_Function, str] = {}
     for node in tree.body:
         if isinstance(node, _Function) and (node.name == "check" or node.name.startswith("test")):
-            found[node] = node.name
+            names[node] = node.name
         if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
             methods = [each for each in node.body if isinstance(each, _Function)]
             if all(each.name != "__init__" for each in methods):
-                found |= {each: f"{node.name}.{each.name}" for each in methods if each.name.startswith("test")}
-    return found
+                names |= {each: f"{node.name}.{each.name}" for each in methods if each.name.startswith("test")}
+    return names
 
 
 def _tell_of_entering(node: _Function, label: str) -> None:
@@ -184,24 +184,24 @@ def _about_program(trees: list[ast.Module], wanted: set[str]) -> frozenset[str]:
                 names = _names([node])
             for name in names:
                 links.setdefault(name, set()).update(names)
-    found: set[str] = set()
+    classes: set[str] = set()
     while starts:
         name = starts.pop()
-        found.add(name)
-        starts |= links.get(name, set()) - imported - _BUILTINS - found
-    return frozenset(found)
+        classes.add(name)
+        starts |= links.get(name, set()) - imported - _BUILTINS - classes
+    return frozenset(classes)
 
 
 def _names(nodes: Sequence[ast.AST]) -> set[str]:
-    found = set()
+    names = set()
     for node in _walk(*nodes):
         if isinstance(node, ast.Name):
-            found.add(node.id)
+            names.add(node.id)
         elif isinstance(node, ast.arg):
-            found.add(node.arg)
+            names.add(node.arg)
         elif isinstance(node, ast.ExceptHandler) and node.name:
-            found.add(node.name)
-    return found
+            names.add(node.name)
+    return names
 
 
 def _always(node: ast.expr) -> bool | None:

@@ -349,10 +349,10 @@ def _remote_exception(reply: dict[str, Any]) -> Exception:
     names = reply["raised"] if type(reply["raised"]) is list else []
     kind: type[Exception] = RuntimeError
     for name in names:
-        found = getattr(builtins, name, None) if type(name) is str else None
-        if isinstance(found, type) and issubclass(found, Exception):
+        builtin = getattr(builtins, name, None) if type(name) is str else None
+        if isinstance(builtin, type) and issubclass(builtin, Exception):
             # A StopIteration would end a map() of the tests early, and `all` of nothing holds.
-            kind = RuntimeError if issubclass(found, StopIteration | StopAsyncIteration) else found
+            kind = RuntimeError if issubclass(builtin, StopIteration | StopAsyncIteration) else builtin
             break
     try:
         arguments = decode(reply["arguments"])
@@ -461,11 +461,11 @@ def _bind(suite: Suite, entry: str | None, names: dict[str, Any], link: Link, na
 
 def _imported_modules(suite: Suite) -> list[types.ModuleType]:
     """The modules that a suite imports, as far as they can be imported."""
-    found = []
+    modules = []
     for name in suite.imports:
         with contextlib.suppress(Exception):
-            found.append(importlib.import_module(name))
-    return found
+            modules.append(importlib.import_module(name))
+    return modules
 
 
 def _fetch(link: Link, name: str) -> Any:

@@ -10,22 +10,18 @@ A compiler may start processes and write below the scratch folder; the program m
 
 from __future__ import annotations
 
-import array
 import contextlib
 import fcntl
-import json
 import os
 import resource
 import select
 import signal
-import socket
-import struct
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from . import kernel, landlock, seccomp
-from .frames import MAX_FRAME, FrameError, read_exactly, write_frame
+from .frames import read_frame_with_descriptors, write_frame
 
 STDIN = "stdin"
 """File of the scratch folder with the running program's standard input; /dev/stdin points here."""
@@ -58,7 +54,7 @@ def serve(bench: Bench, control: int) -> None:
             if not bench.namespaces and os.getppid() != bench.parent:
                 os._exit(0)
             continue
-        received = _receive(control)
+        received = read_frame_with_descriptors(control, 4)
         if received is None:
             os._exit(0)
         request, descriptors = received
@@ -74,25 +70,6 @@ def serve(bench: Bench, control: int) -> None:
             for descriptor in descriptors:
                 os.close(descriptor)
         write_frame(control, answer)
-
-
-def _receive(control: int) -> tuple[dict[str, Any], list[int]] | None:
-    channel = socket.socket(fileno=os.dup(control))
-    try:
-        head, ancillary, _flags, _address = channel.recvmsg(4, socket.CMSG_SPACE(4 * 4))
-    finally:
-        channel.close()
-    if not head:
-        return None
-    descriptors = array.array("i")
-    for _level, _kind, data in ancillary:
-        descriptors.frombytes(data[: len(data) - len(data) % 4])
-    if len(head) < 4:
-        head += read_exactly(control, 4 - len(head))
-    (size,) = struct.unpack("<I", head)
-    if size > MAX_FRAME:
-        raise FrameError("frame too large")
-    return json.loads(read_exactly(control, size)), list(descriptors)
 
 
 def _write(bench: Bench, name: str, data: bytes) -> None:
@@ -122,19 +99,19 @@ def _run(bench: Bench, request: dict[str, Any], descriptors: list[int]) -> dict[
     source, output = descriptors
     compiles = bool(request["compiles"])
     stdin = bench.devnull if compiles else _copy_stdin(bench, source)
-    trouble, told = os.pipe2(os.O_CLOEXEC)
+    trouble, report = os.pipe2(os.O_CLOEXEC)
     try:
         child = os.fork()
         if child == 0:
-            _become(bench, request, (stdin, output, output if compiles else bench.devnull), told)
-        os.close(told)
-        told = -1
+            _become(bench, request, (stdin, output, output if compiles else bench.devnull), report)
+        os.close(report)
+        report = -1
         ending = _wait(bench, child, float(request["seconds"]))
         text = os.read(trouble, 300)
     finally:
         os.close(trouble)
-        if told >= 0:
-            os.close(told)
+        if report >= 0:
+            os.close(report)
         if stdin != bench.devnull:
             os.close(stdin)
     return {"unstarted": text.decode("utf-8", "replace")} if text else ending
@@ -166,21 +143,21 @@ def _wait(bench: Bench, child: int, seconds: float) -> dict[str, Any]:
     return {"status": status, "killed": killed, "rss": usage.ru_maxrss, "cpu": cpu}
 
 
-def _become(bench: Bench, request: dict[str, Any], streams: tuple[int, int, int], told: int) -> None:
+def _become(bench: Bench, request: dict[str, Any], streams: tuple[int, int, int], report: int) -> None:
     """Turn this fresh process into the command, limited; never returns."""
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setsid()
         compiles, limits = bool(request["compiles"]), request["limits"]
-        parked = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, _PARKED) for each in (*streams, told)]
-        told = parked[3]
+        parked = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, _PARKED) for each in (*streams, report)]
+        report = parked[3]
         if bench.ruleset is not None and not compiles:
             landlock.apply(bench.ruleset)
         for place, descriptor in enumerate(parked[:3]):
             os.dup2(descriptor, place)
         os.closerange(_FIRST_FREE, _PARKED)
         for each in range(_PARKED, _SERVER_FILES):
-            if each != told:
+            if each != report:
                 with contextlib.suppress(OSError):
                     os.close(each)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -191,7 +168,7 @@ def _become(bench: Bench, request: dict[str, Any], streams: tuple[int, int, int]
         os.execve(request["argv"][0], request["argv"], request["environment"])
     except BaseException as error:
         with contextlib.suppress(OSError):
-            os.write(told, f"{request['argv'][0]}: {error}".encode()[:300])
+            os.write(report, f"{request['argv'][0]}: {error}".encode()[:300])
     finally:
         os._exit(71)
 

@@ -122,8 +122,8 @@ def _home(executable: str) -> tuple[str, ...]:
 
 
 def _gnu(language: str, name: str, standards: Sequence[str]) -> Callable[[Mapping[str, str]], Installed]:
-    def look(found: Mapping[str, str]) -> Installed:
-        compiler = found[name]
+    def look(paths: Mapping[str, str]) -> Installed:
+        compiler = paths[name]
         kind = "c++" if language == "cpp" else "c"
         builds = tuple(
             (
@@ -148,8 +148,8 @@ def _gnu(language: str, name: str, standards: Sequence[str]) -> Callable[[Mappin
     return look
 
 
-def _java(found: Mapping[str, str]) -> Installed:
-    java, javac = (str(Path(found[name]).resolve()) for name in ("java", "javac"))
+def _java(paths: Mapping[str, str]) -> Installed:
+    java, javac = (str(Path(paths[name]).resolve()) for name in ("java", "javac"))
     settings = tuple(map(str, Path("/etc").glob("java-*")))
     small = (
         "-XX:+UseSerialGC",
@@ -176,8 +176,8 @@ def _java(found: Mapping[str, str]) -> Installed:
     )
 
 
-def _node(found: Mapping[str, str]) -> Installed:
-    node = str(Path(found["node"]).resolve())
+def _node(paths: Mapping[str, str]) -> Installed:
+    node = str(Path(paths["node"]).resolve())
     own = (*_home(node), node)
     return Installed(
         language="javascript",
@@ -192,8 +192,8 @@ def _node(found: Mapping[str, str]) -> Installed:
     )
 
 
-def _go(found: Mapping[str, str]) -> Installed:
-    go = found["go"]
+def _go(paths: Mapping[str, str]) -> Installed:
+    go = paths["go"]
     cache = _go_cache()
     quiet = {
         "GOCACHE": cache, "GOPATH": f"{cache}/path", "GO111MODULE": "off", "GOFLAGS": "", "GOPROXY": "off",

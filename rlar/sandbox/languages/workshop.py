@@ -137,6 +137,7 @@ class Workshop(ForkServer):
             process.kill()
 
     def close(self) -> None:
+        """End it, and remove its folder where it made one."""
         super().close()
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -145,19 +146,19 @@ class Workshop(ForkServer):
 class BuiltProgram:
     """One program, built when it is first needed. `problem` says why it cannot run."""
 
-    def __init__(self, tier: str, found: Installed | str, program: str) -> None:
+    def __init__(self, tier: str, installed: Installed | str, program: str) -> None:
         """
         Args:
             found: what `runner` says of the program's language.
         """
         self._tier = tier
         self._program = program
-        self._toolchain = found if isinstance(found, Installed) else None
+        self._toolchain = installed if isinstance(installed, Installed) else None
         self._workshop: Workshop | None = None
         self._interrupted = False
         self.problem: RunResult | None = None
-        if isinstance(found, str):
-            self.problem = RunResult(Status.REFUSED, found, tier=tier)
+        if isinstance(installed, str):
+            self.problem = RunResult(Status.REFUSED, installed, tier=tier)
 
     def run(self, stdin: str, limits: Limits) -> RunResult:
         """One run with its own limits; passed where it ended by itself with status 0. SandboxLost: nobody's verdict."""
@@ -270,8 +271,8 @@ def runner(tier: str, language: str) -> Installed | str:
         return f"rlar has no runner for {language}"
     if tier not in ("ns", "unsafe"):
         return f"{TOOLCHAINS[language].label} programs need sandbox tier ns, and this machine offers {tier} (see `rlar doctor`)"
-    found = find_toolchain(language)
-    return found if isinstance(found, str) else _tried(tier, found)
+    installed = find_toolchain(language)
+    return installed if isinstance(installed, str) else _tried(tier, installed)
 
 
 @cache

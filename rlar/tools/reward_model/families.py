@@ -159,9 +159,9 @@ def _good_label(labels: Sequence[str]) -> int:
         raise ToolError(f"a process reward model has 2 labels, this one {len(labels)}")
     if tuple(labels) == ("LABEL_0", "LABEL_1"):
         return 1  # TRL's convention
-    said = [label.strip().lower() for label in labels]
+    names = [label.strip().lower() for label in labels]
     for good in (0, 1):
-        if said[good] in GOOD and said[1 - good] in BAD:
+        if names[good] in GOOD and names[1 - good] in BAD:
             return good
     raise ToolError(f"its labels {', '.join(labels)} do not say which one means a good step")
 

@@ -34,10 +34,10 @@ MOST_PARAMETERS = 10**13
 
 def parse_source(source: str) -> tuple[str, str]:
     """(repository, commit) of a tool's source "org/name@<40 hex digits>". Raises ToolError for anything else."""
-    found = SOURCE.fullmatch(source)
-    if found is None:
+    match = SOURCE.fullmatch(source)
+    if match is None:
         raise ToolError(f"a reward model is named org/name@<commit of 40 hex digits>, not {source[:120]!r}")
-    return found["repo"], found["sha"]
+    return match["repo"], match["sha"]
 
 
 def small_files(names: Iterable[str]) -> list[str]:
@@ -108,12 +108,12 @@ def download(api: HfApi, repo: str, sha: str, names: Iterable[str], cache_dir: s
         )
         return Path(str(path))
 
-    found = boundary(fetch, lambda error: HubError(f"{repo}@{sha[:12]} cannot be downloaded: {told(error)}"))
-    if isinstance(found, HubError):
-        raise found
-    if missing := [name for name in wanted if not (found / name).is_file()]:
+    folder = boundary(fetch, lambda error: HubError(f"{repo}@{sha[:12]} cannot be downloaded: {told(error)}"))
+    if isinstance(folder, HubError):
+        raise folder
+    if missing := [name for name in wanted if not (folder / name).is_file()]:
         raise HubError(f"{repo}@{sha[:12]} came without {missing[0]}")
-    return found
+    return folder
 
 
 def told(error: BaseException) -> str:
@@ -135,11 +135,11 @@ def told(error: BaseException) -> str:
 
 def file_hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """SHA-256 of each file."""
-    found = {}
+    hashes = {}
     for name in sorted(names):
         status = (folder / name).stat()
-        found[name] = _sha256(str((folder / name).resolve()), status.st_size, status.st_mtime_ns)
-    return found
+        hashes[name] = _sha256(str((folder / name).resolve()), status.st_size, status.st_mtime_ns)
+    return hashes
 
 
 @lru_cache(maxsize=512)
@@ -151,10 +151,10 @@ def _sha256(path: str, _size: int, _changed: int) -> str:
 
 def check_hashes(folder: Path, files: Mapping[str, str]) -> None:
     """Raises ToolError where a file is not the one that was certified."""
-    found = file_hashes(folder, files)
+    hashes = file_hashes(folder, files)
     for name, expected in files.items():
-        if found[name] != expected:
-            raise ToolError(f"{name} in {folder} is not the file that was certified (SHA-256 {found[name][:12]}...)")
+        if hashes[name] != expected:
+            raise ToolError(f"{name} in {folder} is not the file that was certified (SHA-256 {hashes[name][:12]}...)")
 
 
 def read_json(path: Path, limit: int = LONGEST_JSON) -> JsonObject:

@@ -67,8 +67,8 @@ def _onednn_linear() -> type[Any]:
 
     class OnednnLinear(torch.nn.Linear):
         def forward(self, input: torch.Tensor) -> torch.Tensor:
-            found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(input, self.weight, self.bias, "none", [], "")
-            return found
+            output: torch.Tensor = torch.ops.mkldnn._linear_pointwise(input, self.weight, self.bias, "none", [], "")
+            return output
 
     return OnednnLinear
 
@@ -84,8 +84,8 @@ def _bfloat16_linear() -> type[Any]:
             if input.numel() == 0:
                 return input.new_zeros((*input.shape[:-1], self.out_features))
             rounded = input.to(torch.bfloat16)
-            found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rounded, self.packed, self.bias, "none", [], "")
-            return found.float()
+            output: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rounded, self.packed, self.bias, "none", [], "")
+            return output.float()
 
     return Bfloat16Linear
 
@@ -132,8 +132,8 @@ def _measured(height: int, width: int, rows: int = 256, repeats: int = 3) -> dic
             ("bfloat16", _bfloat16_product(x, weight), 2e-2),
         ):
             try:
-                found = call()
-                if float((found - exact).norm()) > tolerance * float(exact.norm()):
+                output = call()
+                if float((output - exact).norm()) > tolerance * float(exact.norm()):
                     continue
                 for _ in range(repeats):
                     started = time.perf_counter()

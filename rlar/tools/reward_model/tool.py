@@ -181,9 +181,9 @@ class RewardModelTool:
         return load_model(self._folder, self._params.files, process=process, device=self._device, dtype=self._dtype)
 
 
-def _dtype(said: str) -> Dtype:
+def _dtype(name: str) -> Dtype:
     """What a tool computes in. Raises ToolError where the environment says something that is no type."""
-    chosen = os.environ.get(DTYPE_VARIABLE, "auto") if said == "auto" else said
+    chosen = os.environ.get(DTYPE_VARIABLE, "auto") if name == "auto" else name
     if chosen not in get_args(Dtype):
         raise ToolError(f"{DTYPE_VARIABLE}={chosen!r}: it is one of {', '.join(get_args(Dtype))}")
     return cast(Dtype, chosen)
@@ -289,18 +289,18 @@ class _Scorer:
 
     def score(self, samples: Sequence[Sample]) -> list[Score]:
         """One Score per sample, in order."""
-        found: list[Score | None] = [None] * len(samples)
+        scores: list[Score | None] = [None] * len(samples)
         rows: list[_Row] = []
         for index, sample in enumerate(samples):
             row = boundary(lambda i=index, s=sample: self._row(i, s), _not_encoded)  # type: ignore[misc]
             if isinstance(row, Score):
-                found[index] = row
+                scores[index] = row
             else:
                 rows.append(row)
         for batch in _batches(rows, BATCH_TOKENS[self._loaded.device]):
             for row, score in zip(batch, self._scored(batch), strict=True):
-                found[row.place] = score
-        return [score if score is not None else failed("the model gave no score") for score in found]
+                scores[row.place] = score
+        return [score if score is not None else failed("the model gave no score") for score in scores]
 
     # -------------------------------------------------------------------------------------- text to tokens
 
@@ -321,7 +321,7 @@ class _Scorer:
         """The text with the tokenizer's special tokens broken up: a completion must not end its own turn."""
         text = text.encode("utf-8", "replace").decode("utf-8")
         special = self._loaded.special
-        return special.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text) if special else text
+        return special.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text) if special else text
 
     def _whole(self, index: int, prompt: str, completion: str) -> _Row:
         if self._reading.template == "chat":
@@ -384,8 +384,8 @@ class _Scorer:
         }
         if batch[0].types is not None:
             inputs["token_type_ids"] = tensor([row.types or [] for row in batch], 0)
-        found: Tensor = self._loaded.model(**inputs).logits
-        return found
+        logits: Tensor = self._loaded.model(**inputs).logits
+        return logits
 
     def _read(self, row: _Row, logits: Tensor) -> Score:
         """The score of one row from its raw logits: no sigmoid, nothing squashed but a process model's two labels."""
@@ -449,10 +449,10 @@ def _load_parts(view: Path, config: dict[str, Any], *, process: bool, wide: bool
         return loaded, info, AutoTokenizer.from_pretrained(view, **safe)
 
     with _quiet():
-        found = boundary(load, lambda error: ToolError(f"cannot be loaded: {type(error).__name__}: {str(error)[:300]}"))
-    if isinstance(found, ToolError):
-        raise found
-    model, info, tokenizer = found
+        parts = boundary(load, lambda error: ToolError(f"cannot be loaded: {type(error).__name__}: {str(error)[:300]}"))
+    if isinstance(parts, ToolError):
+        raise parts
+    model, info, tokenizer = parts
     if type(model).__name__ != architecture_of(config):
         raise ToolError(f"config.json names {architecture_of(config)}, transformers made {type(model).__name__}")
     for name in ("missing_keys", "mismatched_keys"):

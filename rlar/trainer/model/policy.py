@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PretrainedConfig
 
 from rlar.errors import ConfigError, boundary
+from rlar.text.chat import ThoughtMarks, thought_marks
 from rlar.trainer.model.batch import micro_batches
 from rlar.trainer.model.fast import FastNetwork, supports
 from rlar.trainer.model.generic import TransformersNetwork
@@ -75,8 +78,33 @@ class Policy:
         return [int(token) for token in ids]
 
     def decode(self, ids: list[int]) -> str:
-        """The text of a completion, without end or padding tokens."""
-        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        """The text of a completion, without end or padding tokens; its thought stands between <think> and </think>."""
+        thoughts = self.thoughts
+        if thoughts is None:
+            return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        special = {
+            self.tokenizer.convert_tokens_to_ids(mark): mark
+            for mark in (thoughts.opening, thoughts.closing)
+            if mark in self.tokenizer.all_special_tokens
+        }
+        parts = [
+            "".join(special[token] for token in run)
+            if is_mark
+            else str(self.tokenizer.decode(list(run), skip_special_tokens=True))
+            for is_mark, run in groupby(ids, key=special.__contains__)
+        ]
+        return thoughts.spelled("".join(parts))
+
+    @cached_property
+    def thoughts(self) -> ThoughtMarks | None:
+        """The marks that the chat template declares for thoughts; None where it declares none, or renders no answer."""
+        if not self.tokenizer.chat_template:
+            return None
+
+        def render(turns: list[dict[str, str]], opens: bool) -> str:
+            return str(self.tokenizer.apply_chat_template(turns, add_generation_prompt=opens, tokenize=False))
+
+        return boundary(lambda: thought_marks(str(self.tokenizer.chat_template), render), lambda _: None)
 
     def reference(self) -> Policy:
         """The policy as it is now, frozen: a copy, or the same weights without the adapters where LoRA is trained."""

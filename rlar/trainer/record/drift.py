@@ -180,6 +180,8 @@ def admitted_by(certificate: Certificate) -> Admitted:
         failed = (int(sanity.details.get("failed") or 0) + int(sanity.details.get("timeout") or 0)) / sanity.probes
     if coverage is not None:
         abstained = max(coverage.value or 0.0, float(coverage.details.get("abstain_share_on_wrong") or 0.0))
+    if certificate.row_shares.misread:
+        abstained = max(abstained, 1.0 - certificate.row_shares.read)
     right = None if oracle is None or oracle.value is None else calibrate(certificate.calibration, oracle.value)
     return Admitted(failed=failed, abstained=abstained, right=right)
 

@@ -12,6 +12,7 @@ from rlar.kinds.constraints.read import Constraint
 from rlar.kinds.constraints.verify import Constraints, satisfy, violate
 from rlar.tool import Resources
 from rlar.types import Sample, ToolKind, ToolSpec
+from tests.fakes.examples import examples
 
 TOOL = Constraints(
     ToolSpec(kind=ToolKind.LIBRARY, name="constraints", source="rlar.kinds.constraints.verify:Constraints"),
@@ -68,7 +69,7 @@ def composed(draw: st.DrawFn) -> tuple[str, list[Constraint], int]:
     return prompt, [ASKED[name].constraint for name in names], draw(st.integers(0, 10**6))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(composed())
 def test_composed_demands_are_judged_right_or_left_open(case: tuple[str, list[Constraint], int]):
     prompt, constraints, seed = case
@@ -99,7 +100,7 @@ SCOPES: tuple[tuple[str, str, str], ...] = (
 VERBS = ("Include the word", "Use the word", "Mention the word", "Make sure to use the word", "Please work in the word")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.sampled_from(SCOPES),
     st.sampled_from(VERBS),
@@ -114,7 +115,7 @@ def test_what_is_asked_of_a_part_is_not_taken_as_asked_of_the_whole(scope, verb,
     assert value(prompt, wrong) != 1.0, prompt
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.sampled_from(VERBS), st.integers(20, 90), st.sampled_from(["that does not exceed", "of no more than", "that is not longer than"]))  # fmt: skip
 def test_a_later_limit_denies_no_word(verb, most, limit):
     prompt = f'{verb} "lantern" in a response {limit} {most} words.'

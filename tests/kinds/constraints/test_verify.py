@@ -17,6 +17,7 @@ from rlar.kinds.constraints.read import Constraint, parse_constraints
 from rlar.kinds.constraints.verify import Constraints, satisfy, violate
 from rlar.tool import Resources
 from rlar.types import Sample, Score, ToolKind, ToolSpec
+from tests.fakes.examples import examples
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "lab_if_responses_train.jsonl"
 TOOL = Constraints(
@@ -188,7 +189,7 @@ KINDS = [
 ]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(st.sampled_from(KINDS), st.integers(0, 10**6))
 def test_responses_made_to_meet_constraints_meet_them_and_broken_ones_do_not(prompt, seed):
     rng = random.Random(seed)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rlar.kinds.json.prose import rules_beside
 from rlar.kinds.json.verify import found_values, normal, same
 from rlar.text.answers import clean
+from tests.fakes.examples import examples
 
 ROME = {"name": "forecast", "arguments": {"city": "Rome", "days": 3}}
 OSLO = {"name": "forecast", "arguments": {"city": "Oslo", "days": 3}}
@@ -53,7 +54,7 @@ WRAPPERS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(value=DOCUMENTS, wrapper=st.sampled_from(WRAPPERS), indent=st.sampled_from([None, 2]), ascii_only=st.booleans())
 def test_the_dress_of_a_document_does_not_matter(
     value: Any, wrapper: str, indent: int | None, ascii_only: bool
@@ -65,7 +66,7 @@ def test_the_dress_of_a_document_does_not_matter(
     assert found and all(same(one, normal(value)) for one in found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(value=DOCUMENTS, data=st.data())
 def test_a_changed_leaf_is_another_document(value: Any, data: st.DataObject) -> None:
     changed = copy.deepcopy(value)

@@ -80,7 +80,7 @@ NUMBERS = [
     ('25', 'Wie viel kostet es?', ['Es kostet 25 Euro.', 'Die Antwort ist 25.', '25,00 €', '25 Euro für 5 Stück'], ['Es kostet nicht 25 Euro.', 'Die Antwort ist nicht 25.']),
     ('12', '小明有几个苹果？', ['12个', '小明有12个苹果。', '答案是12。', '十二个', '答：12个。', '因为15-3=12，所以是12个。', '答案：十二'], ['不是12个', '13个', '12或13']),
     ('3', 'How many?', ['3 apples', 'There are 3 apples and no pears.', '3.0', 'We need 3 more.', '3 is the number of apples in each of the 4 boxes.'], ['3x', '3^2']),
-    ('1,250', 'Total?', ['1250', '1 250', '$1,250.00', '1250 people', 'The total is 1,250 out of 2,000.'], ['1.250', '12,50']),
+    ('1,250', 'Total?', ['1250', '1 250', '$1,250.00', '1250 people', 'The total is 1,250 out of 2,000.'], ['1.25', '12,50']),
     ('8', 'How many days?', ['8 days', 'It takes 8 days to read 240 pages at 30 pages a day.', '240/30 = 8', '240 pages / 30 pages per day = 8 days', 'It takes her 8 days.', '8 days, i.e. just over a week', 'She reads 30 pages a day, so it takes 8 days for the 240 pages.'], []),
     ('36', 'How many balls are there?', ['three dozen', 'thirty-six', '36 balls in 4 boxes', 'There are 9 balls in each of the 4 boxes, so there are 36 balls.', 'There are 36 balls, 9 in each box.', 'It is 36, and not 35.', 'Thirty six balls.', '36.', '**36 balls**', 'Result: 36', '4*9=36', '36 (= 4 * 9)', '36 = 4 * 9', 'Le résultat est 36.', 'Ergebnis: 36', 'Es sind 36 Bälle in 4 Kisten.'], ['35! 36! 37!', '35, 36, or 37', '36? Or 37?', "It definitely isn't 36.", 'I never got 36.', '36 is incorrect.', "I don't think it's 36.", 'thirty-five', '4*9', 'The number is between 35 and 37.', "Ce n'est pas 36.", 'El resultado no es 36.']),
     ('1.5', 'How many liters?', ['1.5 L', '1.5 liters (1500 ml)', 'one and a half liters', '1500 ml, i.e. 1.5 liters', '1 1/2', '3/2', '1,5 Liter', 'one point five'], ['1.5 ml', '15']),
@@ -113,6 +113,9 @@ def test_numbers(scored, tool, reference, prompt, right, wrong):
     [
         ("number", "0.35", "How much does it cost, in dollars?", "35 cents"),
         ("number", "2.5", "How many hours did it take?", "150 minutes"),
+        ("number", "1,250", "Total?", "1.250"),
+        ("math", "1,250", "Total?", "1.250"),
+        ("number", "12.345", "Total?", "12,345"),
         ("number", "12 left", "How many?", "12 blue"),
         ("math", r"9:00\text{ p.m.}", "When?", r"\boxed{9:00}"),
         ("math", "3, -2", "Find $m$ and $n$.", r"\boxed{m=-2, n=3}"),

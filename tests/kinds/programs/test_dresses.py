@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rlar.kinds.programs.completion import extract_program
 from rlar.kinds.programs.rows import TestSuite
 from rlar.types import Sample
+from tests.fakes.examples import examples
 
 HEADER = 'from typing import List\n\ndef total(numbers: List[int]) -> int:\n    """Sum the numbers."""\n'
 SUITES = (
@@ -81,21 +82,21 @@ def adds_up(program: str) -> bool:
         return False
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(st.data(), texts(RIGHT), texts(SUITES))
 def test_a_right_program_is_found_in_any_dress(draw: st.DataObject, code: str, suite: TestSuite) -> None:
     completion = Sample(prompt="p", completion=dress(draw, code)).answer
     assert adds_up(extract_program(completion, suite)), completion
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.data(), texts(WRONG), texts(SUITES))
 def test_no_dress_makes_a_wrong_program_right(draw: st.DataObject, code: str, suite: TestSuite) -> None:
     completion = Sample(prompt="p", completion=dress(draw, code)).answer
     assert not adds_up(extract_program(completion, suite)), completion
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(texts(RIGHT[:3]), texts(SUITES), texts(BEFORE), st.data())
 def test_what_is_no_answer_is_none(code: str, suite: TestSuite, before: str, draw: st.DataObject) -> None:
     none = {

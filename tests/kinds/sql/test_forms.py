@@ -17,6 +17,7 @@ from rlar.kinds.sql.rows import find_sql, statements, without_comments
 from rlar.tool import LibraryTool, Resources
 from rlar.tools.library import library_spec
 from rlar.types import Example, Message, Sample
+from tests.fakes.examples import examples
 from tests.fakes.sql_forms import EQUAL_FORMS, WRAPPERS, WRONG_FORMS, forms, spellings
 
 SCHEMA = """CREATE TABLE sqlite_sequence(name, seq);
@@ -90,7 +91,7 @@ def test_every_way_to_show_a_query_counts(tool: LibraryTool) -> None:
     assert dict(zip(WRAPPERS, values(tool, gold, shown), strict=True)) == dict.fromkeys(WRAPPERS, 1.0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(gold=st.sampled_from(GOLDS), wrapper=st.sampled_from(sorted(WRAPPERS)), seed=st.integers(0, 10_000))
 def test_no_spelling_hides_a_query(gold: str, wrapper: str, seed: int) -> None:
     query = gold if wrapper in ("quote", "fence of one line") else spellings(gold, random.Random(seed))
@@ -103,7 +104,7 @@ def test_no_spelling_hides_a_query(gold: str, wrapper: str, seed: int) -> None:
     assert bare(found) == bare(wanted)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.lists(
         st.sampled_from(["SELECT", " a", " FROM t", "WITH x AS (", ")", "(", "'", '"', "`", "```", ";", "--", "/*", "*/", "\n", ". So", "</", "it's "])

@@ -59,6 +59,7 @@ def _amount(unit: str, text: str, params: JsonObject) -> int | None:
 
 
 def divide(unit: str, text: str) -> list[str] | None:
+    """The units of a text (sentences, paragraphs, lines, bullets or words); None for a unit that is not divided into."""
     match unit:
         case "sentence":
             return t.sentences(text)
@@ -74,20 +75,25 @@ def divide(unit: str, text: str) -> list[str] | None:
 
 
 def count(params: JsonObject, text: str) -> Verdict:
+    """How many of a unit there are, in the whole text, in each unit (`each`) or in each part between dividers."""
     unit = str(params["unit"])
     each = params.get("each")
     if each is not None:
-        pieces = divide(str(each), text)
+        divider = params.get("separator")
+        pieces = t.split_parts(text, str(divider)) if each == "part" and divider else divide(str(each), text)
         if pieces is None:
             return Verdict(None, f"each {each} is not checkable")
         if not pieces:
             return Verdict(False, f"no {each}")
-        amounts = [_amount(unit, piece, {}) for piece in pieces]
-        if any(n is None for n in amounts):
+        alone = {key: value for key, value in params.items() if key in ("unit", "min", "max")}
+        verdicts = [count(alone, piece).met for piece in pieces]
+        wrong = sum(met is False for met in verdicts)
+        if not wrong and None in verdicts:
             return Verdict(None, f"{unit} per {each} is not checkable")
-        wrong = [n for n in amounts if n is not None and not within(n, params)]
-        return Verdict(not wrong, f"{len(wrong)} of {len(pieces)} off" if wrong else "")
+        return Verdict(not wrong, f"{wrong} of {len(pieces)} off" if wrong else "")
     n = _amount(unit, text, params)
+    if unit == "sentence" and n is not None and within(n, params) != within(n - t.fragments(text), params):
+        return Verdict(None, f"{n} sentences, {t.fragments(text)} of them a bare word")
     if n is None and unit in ("section", "part"):
         return _loose_sections(params, text)
     if n is None:
@@ -127,34 +133,50 @@ def _loose_sections(params: JsonObject, text: str) -> Verdict:
 
 
 def letter_count(params: JsonObject, text: str) -> Verdict:
+    """How often one character occurs, upper or lower case."""
     n = text.lower().count(str(params["letter"]).lower())
     return Verdict(within(n, params), f"{n} x {params['letter']}")
 
 
 def keyword_count(params: JsonObject, text: str) -> Verdict:
-    n = t.occurrences(str(params["keyword"]), t.plain(text), inside=bool(params.get("inside")))
-    return Verdict(within(n, params), f"{n} x {params['keyword']}")
+    """How often a word or phrase occurs; open where the verdict hangs on its other forms."""
+    keyword, folded, inside = str(params["keyword"]), t.plain(text), bool(params.get("inside"))
+    n = t.occurrences(keyword, folded, inside=inside)
+    forms = 0 if inside else t.inflections(keyword, folded)
+    loosely = within(t.occurrences(keyword, folded, inside=True), params)
+    if within(n, params) != within(n + forms, params) == loosely:
+        return Verdict(None, f"{n} x {keyword}, {forms} more in other forms of the word")
+    return Verdict(within(n, params), f"{n} x {keyword}")
 
 
 def include(params: JsonObject, text: str) -> Verdict:
+    """Whether all phrases (or any, with `any`) occur; open where one does in another form of the word only."""
     folded, inside = t.plain(text), bool(params.get("inside"))
     missing = [p for p in params["phrases"] if not t.occurrences(str(p), folded, inside=inside)]
+    if params.get("any") and len(missing) < len(params["phrases"]):
+        return Verdict(True)
+    inflected = [] if inside else [p for p in missing if t.inflections(str(p), folded)]
+    if inflected and (params.get("any") or len(inflected) == len(missing)):
+        return Verdict(None, f"{inflected[0]} only in another form of the word")
     if params.get("any"):
-        return Verdict(len(missing) < len(params["phrases"]), "none of " + ", ".join(params["phrases"]))
+        return Verdict(False, "none of " + ", ".join(params["phrases"]))
     return Verdict(not missing, "missing " + ", ".join(missing) if missing else "")
 
 
 def exclude(params: JsonObject, text: str) -> Verdict:
+    """Whether none of the phrases occurs as whole words."""
     folded = t.plain(text)
     present = [p for p in params["phrases"] if t.occurrences(str(p), folded)]
     return Verdict(not present, "has " + ", ".join(present) if present else "")
 
 
 def no_characters(params: JsonObject, text: str) -> Verdict:
+    """Whether none of the characters occurs."""
     present = [c for c in str(params["characters"]) if c in text]
     return Verdict(not present, f"has {present[0]!r}" if present else "")
 
 
 def characters(params: JsonObject, text: str) -> Verdict:
+    """Whether the characters occur at least `min` times together (1 by default)."""
     n = sum(text.count(c) for c in str(params["characters"]))
     return Verdict(n >= int(params.get("min", 1)), f"{n}")

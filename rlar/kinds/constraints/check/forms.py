@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from rlar.errors import boundary
@@ -14,9 +15,10 @@ from rlar.kinds.constraints.check.verdict import EDGE, Verdict, opens, within
 from rlar.types import JsonObject
 
 
-def title(_params: JsonObject, text: str) -> Verdict:
-    met = any(_bracketed(line) for line in text.splitlines() if "<<" in line)
-    return Verdict(met, "" if met else "no <<title>>")
+def title(params: JsonObject, text: str) -> Verdict:
+    """Whether at least `min` lines (1 by default) have something in <<double angle brackets>>."""
+    n = sum(_bracketed(line) for line in text.splitlines() if "<<" in line)
+    return Verdict(n >= int(params.get("min", 1)), f"{n} x <<title>>")
 
 
 def _bracketed(line: str) -> bool:
@@ -33,6 +35,7 @@ def _bracketed(line: str) -> bool:
 
 
 def sections(params: JsonObject, text: str) -> Verdict:
+    """How many numbered markers there are (SECTION 1); open where others than numbers would do."""
     marker = str(params["marker"])
     n = len(re.findall(rf"(?<!\w){re.escape(marker)}\s?\d+", text))
     if not within(n, params) and re.search(
@@ -49,6 +52,7 @@ def sections(params: JsonObject, text: str) -> Verdict:
 
 
 def parts(params: JsonObject, text: str) -> Verdict:
+    """How many parts the divider makes; an empty part, or with `distinct` an equal one, is a miss."""
     separator = str(params["separator"])
     pieces = t.split_parts(text, separator)
     if any(not piece for piece in pieces):
@@ -59,6 +63,7 @@ def parts(params: JsonObject, text: str) -> Verdict:
 
 
 def paragraph_starts(params: JsonObject, text: str) -> Verdict:
+    """Whether the n-th paragraph (-1: the last) opens with the word."""
     blocks = t.paragraphs(text)
     n = int(params["paragraph"])
     if n > len(blocks) or not blocks:
@@ -69,6 +74,7 @@ def paragraph_starts(params: JsonObject, text: str) -> Verdict:
 
 
 def one_of(params: JsonObject, text: str) -> Verdict:
+    """Whether exactly one of the options stands in the text; open where a sentence does in other capitals."""
     if params.get("exact"):
         hits = {o for o in params["options"] if t.straight(o) in t.straight(text)}
     else:
@@ -76,14 +82,17 @@ def one_of(params: JsonObject, text: str) -> Verdict:
         hits = {o for o in params["options"] if t.occurrences(str(o).strip(" .!?") or str(o), folded)}
     if len(hits) > 1:
         return Verdict(False, f"{len(hits)} of the options at once")
+    if any(len(o.split()) > 2 and t.straight(o) not in t.straight(text) for o in hits):
+        return Verdict(None, "an option in other capitals")
     return Verdict(bool(hits), "" if hits else "none of the options")
 
 
 def repeat(params: JsonObject, text: str) -> Verdict:
-    said = _unmarked(text[: 4 * len(str(params["text"])) + 400])
-    if said.startswith(_unmarked(str(params["text"]))):
+    """Whether the text opens with the request; open where it opens with a part of it."""
+    opening = _unmarked(text[: 4 * len(str(params["text"])) + 400])
+    if opening.startswith(_unmarked(str(params["text"]))):
         return Verdict(True)
-    if not said.startswith(_unmarked(str(params["shortest"]))):
+    if not opening.startswith(_unmarked(str(params["shortest"]))):
         return Verdict(False, "does not open with the request")
     return Verdict(None, "repeats a part of the request")
 
@@ -106,13 +115,14 @@ def unfenced(text: str) -> str:
 
 
 def structured(params: JsonObject, text: str) -> Verdict:
+    """Whether the whole text is one document of a format, fenced or not, with the keys that are asked for."""
     kind, body = str(params["format"]), unfenced(text)
     if not body:
         return Verdict(False, "empty")
     match kind:
         case "json":
             return boundary(
-                lambda: _parsed(json.loads(body) is not ...),
+                lambda: _keyed(json.loads(body), [str(key) for key in params.get("keys") or ()]),
                 lambda error: Verdict(False, f"not JSON: {type(error).__name__}"),
             )
         case "xml":
@@ -145,6 +155,20 @@ def _csv(body: str) -> Verdict:
     rows = list(csv.reader(io.StringIO(body[:200_000])))
     widths = {len(row) for row in rows if row}
     return Verdict(len(widths) == 1 and widths.pop() > 1, f"{len(rows)} rows")
+
+
+def _keyed(value: object, keys: Sequence[str]) -> Verdict:
+    names: set[str] = set()
+    left, places = [value], 0
+    while left and places < 100_000:
+        each, places = left.pop(), places + 1
+        if isinstance(each, dict):
+            names.update(str(key).casefold() for key in each)
+            left.extend(each.values())
+        elif isinstance(each, list):
+            left.extend(each)
+    missing = [key for key in keys if key.casefold() not in names]
+    return Verdict(not missing, f"no key {', '.join(missing)}" if missing else "")
 
 
 def _parsed(met: bool) -> Verdict:
@@ -200,9 +224,11 @@ def _has(element: str, text: str) -> bool | None:
 
 
 def contains_format(params: JsonObject, text: str) -> Verdict:
+    """Whether a markdown element occurs."""
     return Verdict(_has(str(params["element"]), text), f"{params['element']}")
 
 
 def no_format(params: JsonObject, text: str) -> Verdict:
+    """Whether a markdown element does not occur."""
     has = _has(str(params["element"]), text)
     return Verdict(None if has is None else not has, f"{params['element']}")

@@ -11,6 +11,7 @@ from rlar.types import JsonObject
 
 
 def each(params: JsonObject, text: str) -> Verdict:
+    """Whether every unit starts, or ends, alike."""
     pieces = divide(str(params["unit"]), text)
     if pieces is None:
         return Verdict(None, f"each {params['unit']} is not checkable")
@@ -38,6 +39,7 @@ _CONTRACTION = re.compile(
 
 
 def pattern(params: JsonObject, text: str) -> Verdict:
+    """Whether the words of the text have a property, by its name."""
     name = params["name"]
     folded = [w.casefold() for w in re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", text)]
     if not folded and name != "no_space":

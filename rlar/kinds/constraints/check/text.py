@@ -34,11 +34,11 @@ _END = re.compile(r"((?<![.!?…])[.!?…]++|(?<![。！？])[。！？]++)[\"'�
 
 def words(text: str) -> list[str]:
     """Runs of word characters; in scripts without spaces every two characters count as one word."""
-    found = _WORD.findall(text)
+    runs = _WORD.findall(text)
     if _CJK.search(text) is None:
-        return found
+        return runs
     result: list[str] = []
-    for word in found:
+    for word in runs:
         at = 0
         for run in _NO_SPACE_RUN.finditer(word):
             if run.start() > at:
@@ -159,14 +159,17 @@ def capital_words(text: str) -> int:
 
 
 def emojis(text: str) -> int:
+    """How many emojis there are, joined ones counted once."""
     return len(_EMOJI.findall(text))
 
 
 def links(text: str) -> int:
+    """How many addresses of the web there are."""
     return len(_URL.findall(text))
 
 
 def hashtags(text: str) -> int:
+    """How many words there are behind a #."""
     return len(_HASHTAG.findall(text))
 
 
@@ -193,6 +196,25 @@ def occurrences(phrase: str, folded: str, *, inside: bool = False) -> int:
     before = r"(?<![^\W_])" if wanted[0].isalnum() and not _CJK.match(wanted[0]) else ""
     behind = r"(?![^\W_])" if wanted[-1].isalnum() and not _CJK.match(wanted[-1]) else ""
     return len(re.findall(before + re.escape(wanted) + behind, folded))
+
+
+_INFLECTED = r"(?:s|es|'s|s'|d|ed|ing|ings|er|ers|ly|n|en|e|r|in|innen|a|as|os)"
+
+
+def inflections(word: str, folded: str) -> int:
+    """How often a longer word that may be a form of `word` stands in a folded text: "riddles" and "riddled" for "riddle".
+
+    Readers differ on whether these are the word; "party" is no form of "art", and a word of two letters has none.
+    """
+    wanted = plain(word)
+    if len(wanted) < 3 or not wanted.replace("-", "").replace(" ", "").isalpha() or _CJK.search(wanted):
+        return 0
+    return len(re.findall(rf"(?<![^\W_]){re.escape(wanted)}{_INFLECTED}(?![^\W_])", folded))
+
+
+def fragments(text: str) -> int:
+    """Sentences that are one word without a full stop: whether "snow" is a sentence, readers differ."""
+    return sum(1 for sentence in sentences(text) if len(words(sentence)) < 2 and _END.search(sentence) is None)
 
 
 def straight(text: str) -> str:

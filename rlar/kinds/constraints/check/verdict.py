@@ -18,6 +18,7 @@ class Verdict(NamedTuple):
 
 
 def within(n: int, params: JsonObject, *, slack: float = 0.0) -> bool:
+    """Whether n lies within `min` and `max`, both inclusive, each widened by a share of `slack`."""
     low, high = params.get("min"), params.get("max")
     if low is not None and n < int(low) * (1 - slack):
         return False
@@ -25,4 +26,5 @@ def within(n: int, params: JsonObject, *, slack: float = 0.0) -> bool:
 
 
 def opens(head: str, phrase: str) -> bool:
+    """Whether a text opens with a phrase that ends there as a word."""
     return head.startswith(phrase) and not (phrase[-1:].isalnum() and head[len(phrase) : len(phrase) + 1].isalnum())

@@ -11,6 +11,7 @@ from rlar.types import JsonObject
 
 
 def case(params: JsonObject, text: str) -> Verdict:
+    """Whether all letters are lower or upper case, or all words are capitalised; open where words, not letters, are asked for."""
     wanted = params["case"]
     if wanted == "lower":
         return Verdict(text.islower(), "" if text.islower() else "has capitals")
@@ -48,6 +49,7 @@ _SAME = (
 
 
 def language(params: JsonObject, text: str) -> Verdict:
+    """Whether the text is in a language (ISO 639-1 `code`); open for a few letters or an unsure guess."""
     code = str(params["code"])
     script = _SCRIPTS.get(code)
     letters = sum(1 for c in text[:4000] if c.isalpha())
@@ -57,6 +59,8 @@ def language(params: JsonObject, text: str) -> Verdict:
         share = len(re.findall(script, text[:4000])) / letters
         if share < 0.25:
             return Verdict(False, f"{share:.0%} of the letters are in the script of {code!r}")
+    if letters < 8 and script is None:
+        return Verdict(None, f"{letters} letters tell no language")
     guess = identify(text)
     if guess.code == code or any({guess.code, code} <= group for group in _SAME):
         return Verdict(True, guess.code)
@@ -70,12 +74,14 @@ def language(params: JsonObject, text: str) -> Verdict:
 
 
 def starts_with(params: JsonObject, text: str) -> Verdict:
+    """Whether the text opens with one of the phrases, markup and quotation marks aside."""
     head = t.plain(text.lstrip(EDGE)[:2000])
     met = any(opens(head, t.plain(p.strip(EDGE) or p)) for p in params["phrases"])
     return Verdict(met, "" if met else "opens otherwise")
 
 
 def ends_with(params: JsonObject, text: str) -> Verdict:
+    """Whether the text closes with one of the phrases, markup and quotation marks aside."""
     tail = t.plain(text.strip().strip('"“”*_`').rstrip()[-3000:])
     for phrase in params["phrases"]:
         wanted = t.plain(phrase).strip('"')
@@ -88,6 +94,7 @@ def ends_with(params: JsonObject, text: str) -> Verdict:
 
 
 def quoted(params: JsonObject, text: str) -> Verdict:
+    """Whether the whole text stands in quotation marks; open where the first ones close before the end."""
     stripped = text.strip()
     pairs = {'"': ('"“„', '"”“'), "'": ("'‘", "'’"), "«": ("«", "»")}
     first, last = pairs.get(str(params.get("mark", '"')), pairs['"'])
@@ -99,6 +106,7 @@ def quoted(params: JsonObject, text: str) -> Verdict:
 
 
 def postscript(params: JsonObject, text: str) -> Verdict:
+    """Whether there is a P.S., or a P.P.S."""
     pattern = r"p\.\s?p\.\s?s" if str(params["marker"]).upper().count("P") == 2 else r"p\.\s?s\b"
     met = re.search(pattern, text.lower()) is not None
     return Verdict(met, "" if met else "no postscript")

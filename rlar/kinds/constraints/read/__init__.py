@@ -25,7 +25,7 @@ from rlar.kinds.constraints.read import (
 from rlar.kinds.constraints.read.coverage import unread_demands
 from rlar.kinds.constraints.read.lexicon import LANGUAGES, word_set
 from rlar.kinds.constraints.read.model import KINDS, Constraint
-from rlar.kinds.constraints.read.reading import Clause, Doc, quote_of
+from rlar.kinds.constraints.read.reading import PERMITTED, Clause, Doc, quote_of
 from rlar.kinds.constraints.read.repeat import repeat_request
 from rlar.kinds.constraints.read.settle import settle
 
@@ -45,6 +45,10 @@ _UNIT_WORDS = word_set(
 _CONTENT_WORDS = word_set(
     "ideas tips reasons examples ways names steps facts suggestions items things points options questions jokes poems limericks haikus "
     "stories benefits advantages disadvantages recommendations titles topics activities entries headlines synonyms songs books movies recipes"
+)
+_LISTING_VERBS = word_set("list name give suggest provide recommend propose generate")
+_SIZE_WORDS = word_set(
+    "short brief briefly concise concisely succinct succinctly long lengthy kurz corto breve court bref brève"
 )
 _KEYWORDS = word_set(
     "word words keyword keywords key phrase phrases term terms expression mention mentions mentioning include includes including contain contains use "
@@ -71,7 +75,9 @@ RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (_UNIT_WORDS, rules_count.counts),
     (word_set("letter letters symbol symbols character characters buchstabe buchstaben letra lettre lettera"), rules_keywords.letters),
     (_KEYWORDS, rules_keywords.keywords),
-    (_CONTENT_WORDS, rules_count.content_counts),
+    (word_set("these following"), rules_keywords.listed_things),
+    (_CONTENT_WORDS | _LISTING_VERBS, rules_count.content_counts),
+    (_SIZE_WORDS, rules_count.sizes),
     (_CASE_WORDS, rules_case.case),
     (frozenset(word for name in LANGUAGES for word in name.split()), rules_case.language),
     (_MARK_WORDS, rules_marks.punctuation),
@@ -83,15 +89,21 @@ RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (word_set("p s ps pps postscript post-script postskriptum posdata postdata post-scriptum note"), rules_parts.postscript),
     (word_set("section sections part parts chapter chapters paragraph paragraphs audience day days stanza stanzas step steps advertisement advertisements ads scene scenes act acts abschnitt abschnitte secciones sección"), rules_parts.sections),
     (word_set("json xml yaml html csv latex backticks fence table block"), rules_documents.documents),
-    (word_set("table tabelle tabla tableau list liste lista bullet bulleted bullets headings heading headers header code stichpunkte stichpunkten viñetas aufzählung"), rules_documents.elements),
+    (word_set("key keys"), rules_documents.keys),
+    (word_set("markdown table tabelle tabla tableau list liste lista bullet bulleted bullets headings heading headers header code stichpunkte stichpunkten viñetas aufzählung"), rules_documents.elements),
     (word_set("one any either choose pick select answer respond reply say exactly"), rules_documents.options),
     (word_set("word words palindrome spaces whitespace whitespaces line sentences title rhyme iambic acrostic syllables alternate alternating alphabetical adjacent backwards pangram lipogram nouns verbs adjectives adverbs pronouns conjunctions prepositions order space"), rules_documents.patterns),
 )  # fmt: skip
 """(words, rule): the rule reads a clause only when one of the words stands in it."""
 
-_ANY = frozenset().union(*(words for words, _ in RULES)) - word_set(
-    "one any either first last key name names use using add part parts say end close open start day days act step steps same p s order question questions line note code case answer lower upper small block "
-    "things points title letters stop stops table list response responses answers"
+_ANY = (
+    frozenset().union(*(words for words, _ in RULES))
+    - word_set(
+        "one any either first last key name names use using add part parts say end close open start day days act step steps same p s order question questions line note code case answer lower upper small block "
+        "things points title letters stop stops table response responses answers these following keys"
+    )
+    - _LISTING_VERBS
+    - _SIZE_WORDS
 )
 _TOKEN = re.compile(r"[^\W\d_]+")
 _REPEATING = word_set("repeat restate copy reproduce wiederhole repite repita répète répétez ripeti")
@@ -146,6 +158,8 @@ def parse_constraints(prompt: str) -> tuple[Constraint, ...]:
             findings.extend(rules_parts.separators(doc, clause))
         if "<<" in clause.text and "title" not in clause.words and "brackets" not in clause.words:
             findings.extend(rules_parts.wrapping(doc, clause))
+        if findings and PERMITTED.search(clause.text) is not None:
+            findings = []
         findings += [each for each in repeats if each.quote == quote_of(doc, clause)]
         read.append((clause, findings))
     settled = settle(doc, [each for _clause, findings in read for each in findings])

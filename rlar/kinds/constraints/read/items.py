@@ -8,7 +8,7 @@ from rlar.kinds.constraints.read.lexicon import word_set
 from rlar.kinds.constraints.read.reading import Doc, lowered, mood
 
 _ITEM_STOP = word_set(
-    "in at on to for of from by with as is are was be should must shall may can will that which who whose when where if while more less "
+    "in at on to for of from by with as is are was be longer shorter than should must shall may can cannot will that which who whose when where if while more less "
     "only exactly appear appears appearing anywhere throughout somewhere within your the this these those response answer "
     "reply text essay make sure do don't not use include avoid also please then it them they you and or but each either both every "
     "about describing over under between than per leave etc all ensure ending starting please, following times using into so because before after"
@@ -28,15 +28,16 @@ def read_items(doc: Doc, position: int, end: int, *, multiword: bool = False, li
     """
     items: list[str] = []
     at = position
+    quoted = doc.quote_at(position) is not None
     while len(items) < limit:
         while at < end and doc.lower[at] in " \t([{*_":
             at += 1
         if at >= end:
             break
-        found = _one_item(doc, at, end, first=not items, multiword=multiword)
-        if found is None:
+        entry = _one_item(doc, at, end, first=not items, multiword=multiword)
+        if entry is None:
             break
-        item, after = found
+        item, after = entry
         items.append(item)
         at = after
         while at < end and doc.lower[at] in " )]}*_" and at + 1 < end and doc.lower[at + 1] in ",;)]} *_":
@@ -51,6 +52,8 @@ def read_items(doc: Doc, position: int, end: int, *, multiword: bool = False, li
         probe = _one_item(doc, next_at, end, first=False, multiword=multiword)
         if probe is None:
             break
+        if quoted and doc.quote_at(next_at) is None and _PREDICATE.match(doc.lower, probe[1], end) is not None:
+            break  # 'the words "oak" and "elm", and commas are not allowed': the subject of the next clause
         at = next_at
     return items, at
 
@@ -98,8 +101,9 @@ def _one_item(doc: Doc, at: int, end: int, *, first: bool, multiword: bool) -> t
     return doc.original[match.start() : match.end()], match.end()
 
 
+_PREDICATE = re.compile(r"\s++(?:are|is|must|should|may|can|cannot|can't|has|have|needs?|ought)\b")
 _ITEM_ENDS = re.compile(
-    r"\s*+(?:$|[^\w\s]|\d|(?:and|or|und|oder|y|o|et|ou|e|in|at|on|as|for|to|exactly|precisely|must|should|shall|will|can|may|has|have|needs?|are|is|be|do|does|appear\w*|occur\w*|show\w*|anywhere|somewhere|"
+    r"\s*+(?:$|[^\w\s]|\d|(?:and|or|und|oder|y|o|et|ou|e|in|at|on|as|for|to|exactly|precisely|must|should|shall|will|can|cannot|can't|may|mustn't|shouldn't|has|have|needs?|are|is|be|do|does|appear\w*|occur\w*|show\w*|anywhere|somewhere|"
     r"within|throughout|with|without|but|while|each|all|only|not|once|twice|more|less|into|from|of|please|also|then|somehow|together|no|using|when|where|if|naturally|respectively)\b)"
 )
 

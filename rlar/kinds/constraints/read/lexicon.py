@@ -214,6 +214,13 @@ CONTENT_UNITS = (
 """Nouns that a prompt counts without asking anything of the form that code could see."""
 
 
+SIZES: dict[str, str] = {
+    "short": r"short|brief(?:ly)?|concise(?:ly)?|succinct(?:ly)?|kurz(?:e[nr]?)?|cort[oa]s?|breves?|courte?s?|bref|brève",
+    "long": r"long|lengthy",
+}
+"""Sizes without a number -> the words that ask for them."""
+
+
 def unit_regex() -> str:
     """One alternation, each unit a named group `u_<unit>`."""
     return "|".join(f"(?P<u_{name}>{pattern})" for name, pattern in UNITS.items())

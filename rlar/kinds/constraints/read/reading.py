@@ -41,6 +41,7 @@ _ABBREVIATION = re.compile(
 _DOTS = re.compile(r"[.!?]")
 _BOUNDARY = re.compile(
     rf"(?<=[.!?;])[\"')\]]*\s++|(?<=[.!?]{FILL}\")\s++(?=[A-Z])|(?<!\s)[^\S\n]*+\n[^\S\n]*+\n\s*+|(?<=[.!?:;])[^\S\n]*+\n\s*+|(?<!\s)[^\S\n]*+\n\s*+(?![a-z])|[。！？；]"
+    r"|(?<=:)[^\S\n]++(?<!question: )(?<!phrase: )(?<!sentence: )(?<!words: )(?<!following: )(?<!with: )(?<!line: )(?=(?:[Ww]hat|[Ww]hy|[Ww]ho|[Ww]here|[Ww]hen|[Ww]hich|[Hh]ow)\b[^.\n:]{1,200}\?)"
 )
 
 _VERBS = (
@@ -64,10 +65,14 @@ _DIRECTIVE = re.compile(
     r"acceptable|banned|mandatory|make\s++sure|be\s++sure|ensure|bitte|möchte|quiero|veuillez|por\s++favor|s'il\s++vous\s++plaît|per\s++favore|"
     r"no\s++(?:other|commas?|capital|need)|(?:is|are)\s++(?:needed|necessary|expected|a\s++must))\b"
 )
-_MODAL = re.compile(
+MODAL = re.compile(
     r"\b(?:(?:must|should|shall|need)(?:n't)?|has\s++to|have\s++to|needs?|may\s++not|may\s++only|cannot|can't|can\s++not|can\s++only|ought\s++to|supposed\s++to|expected\s++to|"
     r"soll(?:te|ten|en)?|muss|müssen|darf|dürfen|debe(?:n|s|rá|rán|ría)?|tiene\s++que|doit|doivent|devez|dois|deve|devono|devem|is\s++to|are\s++to|will)\b"
 )
+PERMITTED = re.compile(
+    r"\b(?:(?:not|n't|isn't|aren't|never)\s++(?:(?:strictly|really|absolutely)\s++)?(?:necessary|needed|required|mandatory|obligatory)|no\s++need|(?:don't|doesn't|do\s++not|does\s++not|needn't|need\s++not)\s++(?:have|need|has)\s++to|need\s++not|needn't|unnecessary|optional)\b"
+)
+"""What need not be is no demand."""
 _SUBJECT = re.compile(
     r"\b(?:you|it|they|there|each|every|all|words?|sentences?|paragraphs?|lines?|letters?|sections?|bullets?|points?|commas?|keywords?|phrases?|title|"
     r"wort|wörter|sätze|satz|absätze|palabras?|oraciones|párrafos?|mots?|phrases|parole|frasi|palavras|placeholders?|language|capitals?|text|"
@@ -89,7 +94,7 @@ _SUBCLAUSE = re.compile(
     r"(?:\s*+,)?\s++(?=(?:but|while|however|yet)\b)"
     r"|(?<!start)(?<!begin)(?:\s*+,)?\s++(?=and\s++(?:please\s++|also\s++|then\s++|finally\s++|the\s++response\s++|your\s++\w+\s++|it\s++)*"
     r"(?:do|don't|never|use|using|make|include|includes|avoid|highlight|wrap|must|should|shall|end|ends|start|starts|begin|begins|refrain|write|mention|add|contain|contains|"
-    r"put|finish|finishes|keep|limit|ensure|have|has|without|no\b(?!\s++(?:more|less|fewer))|italicize|separate|repeat|answer|respond|format|that\s++you|there\s++should|the\s++(?:word|letter|response|answer|text)|"
+    r"put|finish|finishes|keep|limit|ensure|have|has|without|no\b(?!\s++(?:more|less|fewer))|italicize|separate|repeat|answer|respond|format|that\s++you|there\s++should|the\s++(?:word|letter|response|answer|text)|i\s++(?:want|need|would)|your\s++(?:entire\s++|whole\s++)?(?:response|answer|reply|output)|"
     r"capitalize|bold|be\s++|in\s++all|refer|give|provide|place|enclose|conclude|close|insert|exclude|omit)\b)"
     r"|,\s++(?=(?:do\s++not|don't|without|make\s++sure|and\s++do|end\s++with|ending\s++with|use|include|with\s++(?:at|no|exactly|less|more|fewer)|no\s++\w+\s++(?:is|are)|must|should|wrap|avoid|starting|please|just|in\s++(?:all|exactly|at|less|under|lower|upper))\b)"
 )
@@ -133,6 +138,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 
 def lowered(text: str) -> str:
+    """The text in lower case, with as many characters as before."""
     lowered = text.lower()
     if len(lowered) == len(text):
         return lowered
@@ -253,7 +259,7 @@ class Doc:
         """What is quoted where a quotation mark opens at `position`."""
         return self.quotes.get(position)
 
-    def said(self, start: int, end: int) -> str:
+    def words_of(self, start: int, end: int) -> str:
         """The prompt's own words."""
         return self.original[start:end].strip()
 
@@ -281,7 +287,7 @@ _THE_SUBJECT = re.compile(
     r"\b(?:the|your|this|each|every|its|all|both|these|those|any|no|der|die|das|el|la|los|las|le|les|il|lo|o|a)\s++(?:\S+\s++){1,6}$"
 )
 _INNER_QUESTION = re.compile(
-    r"(?:^|[,;:]\s*+)(?:then\s++|and\s++|(?:in|for|at|to|of|on|by|from|with)\s++)?(?:how\s++(?:many|much|long|far|old|often)|what|which|who|whom|where|when|why)\b"
+    r"(?:^|[,;:]\s*+)(?:then\s++|and\s++|(?:in|for|at|to|of|on|by|from|with)\s++)?(?:how\s++(?:many|much|long|far|old|often)|what|which|who|whom|where|when|why|(?<!:\s)(?:is|are|was|were|does|did|has|had)\s++(?:the|this|it|that|he|she|there|an?|these|those))\b"
 )
 _FRAGMENT_CUE = re.compile(
     r"^(?:no|without|only|all|entire(?:ly)?|at|less|fewer|more|exactly|max\w*|min\w*|under|over|between|with|in|using|not|never|approximately|length|format|language|"
@@ -308,7 +314,7 @@ def mood(text: str) -> tuple[bool, bool]:
         and not opening.group(1).endswith(("s", "ed", "ing", "ly", "tion", "ity", "ness"))
     ):
         return True, False
-    modal = _MODAL.search(stripped)
+    modal = MODAL.search(stripped)
     if modal is not None:
         before = stripped[: modal.start()]
         after = stripped[modal.end() : modal.end() + 40]
@@ -343,10 +349,10 @@ _MATERIAL_LEAD = re.compile(
 
 def quote_of(doc: Doc, clause: Clause) -> str:
     """The words of a clause, as a Constraint that was read from it quotes them."""
-    return doc.said(clause.start, clause.end)[:300]
+    return doc.words_of(clause.start, clause.end)[:300]
 
 
-def found(
+def constraint_of(
     doc: Doc, clause: Clause, kind: str, *, strength: str = "hard", confidence: float = 1.0, **params: object
 ) -> Constraint:
     """A Constraint read from this clause; params that are None are left out."""

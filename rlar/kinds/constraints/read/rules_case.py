@@ -10,7 +10,7 @@ from rlar.kinds.constraints.read.lexicon import (
     NUMBER,
 )
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import Clause, Doc, found
+from rlar.kinds.constraints.read.reading import Clause, Doc, constraint_of
 
 # ------------------------------------------------------------------------------------------ case
 
@@ -42,11 +42,11 @@ def case(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         return
     if _TITLE_CASE.search(text):
         if not re.search(r"\b(?:title|heading|headline|name)s?\b(?!\s*+-?\s*+case)", text):
-            yield found(doc, clause, "case", case="title")
+            yield constraint_of(doc, clause, "case", case="title")
         return
     everything = _CAPITALIZE_ALL.search(text)
     if everything is not None and not clause.negated_before(everything.start()):
-        yield found(
+        yield constraint_of(
             doc,
             clause,
             "case",
@@ -54,10 +54,10 @@ def case(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         )
         return
     if _NOT_CAPITALISED.search(text) and not re.search(r"\b(?:title|heading|first|name|every\s++word)\b", text):
-        yield found(doc, clause, "case", case="lower")
+        yield constraint_of(doc, clause, "case", case="lower")
         return
     if _ALL_CAPITALISED.search(text) and not re.search(r"\b(?:title|heading|first)\b", text):
-        yield found(doc, clause, "case", case="upper")
+        yield constraint_of(doc, clause, "case", case="upper")
         return
     for match in _CASE.finditer(text):
         before, behind = text[: match.start()], text[match.end() : match.end() + 50]
@@ -83,7 +83,7 @@ def case(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             opposite = {"upper": "lower", "lower": "upper"}[wanted]
             if re.search(r"\b(?:only|just|all|entirely|excessive|too\s++many)\s++(?:in\s++)?$", before[-14:]):
                 continue
-            yield found(doc, clause, "case", case=opposite)
+            yield constraint_of(doc, clause, "case", case=opposite)
             return
         if (
             wanted == "upper"
@@ -96,7 +96,7 @@ def case(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             text,
         )
         if scope is not None and not re.search(r"\b(?:entire|whole|all\s++letters)\b", text):
-            yield found(doc, clause, "unsupported", about="case of a part", confidence=0.4)
+            yield constraint_of(doc, clause, "unsupported", about="case of a part", confidence=0.4)
             return
         if re.match(r"\s*+[a-z]\b", behind) and wanted == "upper" and "capital letter" in match.group():
             return
@@ -106,7 +106,7 @@ def case(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             return
         if match.group() in ("caps", "capitals") and not re.search(r"\b(?:all|in|only)[\s-]+$", before):
             continue
-        yield found(doc, clause, "case", case=wanted)
+        yield constraint_of(doc, clause, "case", case=wanted)
         return
 
 
@@ -166,5 +166,5 @@ def language(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             else:
                 continue
         translating = _TRANSLATE.search(before) is not None
-        yield found(doc, clause, "language", code=LANGUAGES[name], strength="soft" if translating else "hard")
+        yield constraint_of(doc, clause, "language", code=LANGUAGES[name], strength="soft" if translating else "hard")
         return

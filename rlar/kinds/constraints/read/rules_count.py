@@ -10,6 +10,7 @@ from rlar.kinds.constraints.read.lexicon import (
     AFTER,
     CONTENT_UNITS,
     NUMBER,
+    SIZES,
     UNITS,
     Range,
     quantity,
@@ -17,7 +18,7 @@ from rlar.kinds.constraints.read.lexicon import (
     unit_regex,
 )
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import Clause, Doc, found
+from rlar.kinds.constraints.read.reading import Clause, Doc, constraint_of
 
 _ADJECTIVES = (
     r"(?:(?:very|short|long|brief|different|distinct|separate|unique|complete|full|whole|total|or\s++more|of\s++the|additional|main|"
@@ -73,14 +74,18 @@ _CAPS_SUBJECT = re.compile(rf"\b{_CAPS}(?P<between>[^.]{{0,60}}?){quantity()}(?:
 _STRESS = re.compile(r"\b(?:words?)\b.{0,40}\b(?:capitali[sz]ed|all[\s-]caps|all\s++capital)")
 
 _PART_SCOPE = re.compile(
-    r"\b(?:each|every|per|all(?:\s++of)?(?:\s++the|\s++your)?)\s++(?:\w+\s++){0,2}?(?P<unit>sentences?|paragraphs?|lines?|bullet(?:\s++points?)?s?|items?|sections?|stanzas?|words?|points?|questions?|answers?|responses?|parts?|tips?|steps?|entry|entries|option|idea|name|poem|limerick|verse|haiku)\b"
+    r"\b(?:each|every|per|all(?:\s++of)?(?:\s++the|\s++your)?)\s++(?:\w+\s++){0,2}?(?P<unit>sentences?|paragraphs?|lines?|bullet(?:\s++points?)?s?|items?|sections?|stanzas?|words?|points?|questions?|answers?|responses?|versions?|parts?|tips?|steps?|entry|entries|option|idea|name|poem|limerick|verse|haiku)\b"
 )
+_OF_PARTS = re.compile(
+    r"\b(?:words?|sentences|lines|paragraphs|bullets|bullet\s++points|stanzas|verses|sections|no\s++(?:sentence|line|paragraph|bullet|word))\s++(?:(?:that|which|must|should|may|can|not|are|is|have|has|be|with|of|having|containing|all)\s++)*+(?:(?:longer|shorter)\s++than\s*+|of\s++)?$"
+)
+"""The subject of an amount is a part, not the response: "words longer than 6 letters"."""
 _NTH_SCOPE = re.compile(
     r"\b(?:the\s++)?(?:first|second|third|fourth|fifth|last|final|opening|closing|next|middle|1st|2nd|3rd)\s++(?:\w+\s++)?(?:sentence|paragraph|line|bullet|item|section|stanza|word|part|half|verse|\d+\s++(?:words|sentences|lines|paragraphs))"
 )
 _PART_UNITS = {
     "sentence": "sentence", "paragraph": "paragraph", "line": "line", "bullet": "bullet", "item": "bullet", "point": "bullet",
-    "section": "section", "stanza": "paragraph", "word": "word", "verse": "paragraph",
+    "section": "section", "answer": "part", "response": "part", "part": "part", "version": "part", "stanza": "paragraph", "word": "word", "verse": "paragraph",
 }  # fmt: skip
 _REPEATABLE = re.compile(r"\b(?:once|twice|thrice|times?|mal|veces|vez|fois|volte|vezes)\b")
 _SOFT_NOUNS = frozenset(
@@ -176,7 +181,7 @@ def _plain_count(doc: Doc, clause: Clause, match: re.Match[str]) -> Iterator[Con
     if unit == "word" and re.search(r"\bsuch\b", match.group()):
         earlier = doc.lower[max(0, clause.start + match.start() - 250) : clause.start + match.start()]
         if clause.directive and re.search(r"\bcapital|\ball[\s-]caps|\buppercase", earlier):
-            yield found(doc, clause, "count", unit="capital_word", **_bounds(r))
+            yield constraint_of(doc, clause, "count", unit="capital_word", **_bounds(r))
         return
     if r.style == "bare" and unit in ("word", "character") and (r.low or 0) >= 30:
         # Nobody writes exactly 500 words: without "exactly", a large round amount is a guide.
@@ -203,7 +208,7 @@ def _plain_count(doc: Doc, clause: Clause, match: re.Match[str]) -> Iterator[Con
     scope = _scope(text, match)
     if scope == "unclear":
         if explicit:
-            yield found(doc, clause, "unsupported", about="an amount within a part", confidence=0.4)
+            yield constraint_of(doc, clause, "unsupported", about="an amount within a part", confidence=0.4)
         return
     predicate = _REQUIRED_OF_RESPONSE.search(before[-60:]) is not None or len(before.split()) <= 1
     constraint = _count(doc, clause, unit, r, predicate=predicate and not attributive, each=scope)
@@ -224,6 +229,8 @@ def _scope(text: str, match: re.Match[str]) -> str | None:
     ) and re.search(r"\b(?:sentences?|paragraphs?|bullets?|sections?|stanzas?)\b", text[: match.start()]):
         part = re.findall(r"\b(sentence|paragraph|bullet|section|stanza)", text[: match.start()])[-1]
         return _PART_UNITS[part]
+    if _OF_PARTS.search(text[: match.start()]) is not None:
+        return "unclear"
     if _NTH_SCOPE.search(text[: match.start()]) and not match.group().startswith(("first", "last")):
         return "unclear"
     if re.match(r"\s++of\s++(?:the|your)\s++(?:first|second|third|last|final)\b", text[match.end() : match.end() + 30]):
@@ -242,7 +249,7 @@ def _count(doc: Doc, clause: Clause, unit: str, r: Range, *, predicate: bool, ea
         confidence = 0.8
         if not predicate or unit in _SOFT_NOUNS:
             strength = "soft"
-    return found(
+    return constraint_of(
         doc,
         clause,
         "count",
@@ -270,7 +277,7 @@ def _highlights(doc: Doc, clause: Clause) -> Iterator[tuple[Constraint, tuple[in
         style = None
         if "bold" in clause.words:
             style = "bold"
-        yield found(doc, clause, "count", unit="highlight", style=style, **_bounds(r)), match.span()
+        yield constraint_of(doc, clause, "count", unit="highlight", style=style, **_bounds(r)), match.span()
         return
     match = _HIGHLIGHT_SOME.search(text)
     if match is not None and not clause.negated_before(match.start(), 30):
@@ -282,7 +289,7 @@ def _highlights(doc: Doc, clause: Clause) -> Iterator[tuple[Constraint, tuple[in
             doc.original[clause.start : clause.end + 160],
         )
         if sample is not None or cued is not None:
-            yield found(doc, clause, "count", unit="highlight", min=1, confidence=0.8), match.span()
+            yield constraint_of(doc, clause, "count", unit="highlight", min=1, confidence=0.8), match.span()
 
 
 def _capital_words(doc: Doc, clause: Clause) -> Iterator[tuple[Constraint, tuple[int, int]]]:
@@ -290,7 +297,7 @@ def _capital_words(doc: Doc, clause: Clause) -> Iterator[tuple[Constraint, tuple
     match = _CAPS_COUNT.search(text)
     if match is not None and clause.directive:
         yield (
-            found(
+            constraint_of(
                 doc,
                 clause,
                 "count",
@@ -310,27 +317,94 @@ def _capital_words(doc: Doc, clause: Clause) -> Iterator[tuple[Constraint, tuple
         negated = re.search(r"\b(?:not|n't|never)\b", match.group("between")) is not None
         r = read_range(match, negated=negated)
         if r.style != "bare" or _REPEATABLE.search(match.group()):
-            yield found(doc, clause, "count", unit="capital_word", **_bounds(r)), match.span()
+            yield constraint_of(doc, clause, "count", unit="capital_word", **_bounds(r)), match.span()
 
 
 def content_counts(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     """ "Give me 5 tips": an amount of content, kept as a soft mention."""
     if not clause.directive:
         return
-    match = _CONTENT.search(clause.text)
+    match = _CONTENT.search(clause.text) or _LISTING.match(clause.text)
     if match is not None:
         r = read_range(match)
-        if r.style == "bare":
-            yield found(
+        if r.style != "around":
+            # An exact amount is kept only by a list whose items can be counted.
+            yield constraint_of(
                 doc,
                 clause,
                 "count",
                 unit="item",
                 noun=match.group("noun"),
                 strength="soft",
+                listed=True if r.style != "bare" else None,
                 confidence=0.6,
                 **_bounds(r),
             )
 
 
 _CONTENT = re.compile(rf"{quantity()}\s++(?:[a-z-]+\s++){{0,2}}?(?P<noun>{CONTENT_UNITS})\b")
+_LISTING = re.compile(
+    rf"\W*+(?:(?:please|can\s++you|could\s++you)\s++)*+(?:list|name|give|suggest|provide|recommend|propose|generate)\s++(?:me\s++|us\s++)?{quantity()}\s++(?:[a-z-]++\s++){{0,3}}?(?P<noun>(?!{'|'.join(UNITS.values())})[a-z]{{2,}}s)\b(?=\s*+(?:[.,;:!?]|$|for\b|of\b|in\b|that\b|to\b|with\b|as\b|using\b|about\b|on\b|and\b))"
+)
+"""Things to list, whatever they are: "list exactly 3 rivers in Asia"."""
+
+
+SHORT: dict[str, tuple[int, int]] = {
+    "sentence": (3, 15),
+    "line": (1, 10),
+    "bullet": (1, 12),
+    "paragraph": (5, 90),
+    "": (1, 150),
+}
+LONG: dict[str, int] = {"sentence": 15, "line": 10, "bullet": 12, "paragraph": 90, "": 200}
+"""Words that every reader takes for a short, or a long, sentence or response; between them they differ."""
+_SIZE = re.compile(
+    rf"\b(?:{'|'.join(f'(?P<{name}>{words})' for name, words in SIZES.items())})\b(?!\s*+(?:er|est|term|lived|ago|before|as\s++(?:it|you|they)))"
+)
+_SIZED = re.compile(
+    r"(?:\W++(?:and|but|,)?\s*+[^\W\d_]++)??\W++(?P<unit>sentences?|lines?|bullet\s++points?|bullets?|paragraphs?|responses?|answers?|repl(?:y|ies)|s[äa]tz\w*|frases?|phrases?|oraciones|oración|absätze|absatz)\b"
+)
+_SIZE_OF = re.compile(
+    r"(?:\b(?:make|keep)\s++(?:it|this|things|them|(?:(?:the|your|all|each|every|its)\s++)*+[^\W\d_]++(?:\s++points?)?)|\b(?:be|stay|remain)|\b(?:answer|respond|reply|write|explain|describe))\s++(?:(?:very|pretty|fairly|relatively|quite|super|rather|as|too|also|clear|simple|and|all|[^\W\d_]++,)\s++)*+$"
+)
+_SIZED_SUBJECT = re.compile(r"\b(?P<unit>sentences?|lines?|bullet\s++points?|bullets?|paragraphs?)\b")
+
+
+def sizes(doc: Doc, clause: Clause) -> Iterator[Constraint]:
+    """ "One short sentence", "keep it brief": a size without a number, which a response may be surely of, or not surely."""
+    if not clause.directive:
+        return
+    text = clause.text
+    for match in _SIZE.finditer(text):
+        before = text[: match.start()]
+        if clause.negated_before(match.start(), 20) or before.endswith(("too ", "as long")):
+            continue
+        behind = _SIZED.match(text, match.end())
+        copula = _SIZE_OF.search(before)
+        if behind is not None:
+            unit = _part_of(behind.group("unit"))
+        elif copula is not None and not re.match(
+            r"\s++(?!but|and|enough|while|in|with|as|,)[^\W\d_]", text[match.end() :]
+        ):
+            part = _SIZED_SUBJECT.search(before)
+            unit = _part_of(part.group("unit")) if part is not None else ""
+        else:
+            continue
+        size = str(match.lastgroup)
+        if size == "long":
+            bounds = Range(LONG[unit], None, "around")
+        else:
+            low, high = SHORT[unit]
+            bounds = Range(low if behind is not None else None, high, "around")
+        yield constraint_of(
+            doc, clause, "count", unit="word", each=unit or None, size=size, strength="soft", confidence=0.6, **_bounds(bounds)
+        )  # fmt: skip
+
+
+def _part_of(unit: str) -> str:
+    """The unit that "sentences", "bullet point" or "answer" (the whole: "") stands for."""
+    if unit.startswith(("sentence", "satz", "sätz", "frase", "phrase", "oraci")):
+        return "sentence"
+    if unit.startswith(("paragraph", "absatz", "absätz")):
+        return "paragraph"
+    return "bullet" if unit.startswith("bullet") else "line" if unit.startswith("line") else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rlar.kinds.constraints.read.items import following_lines, read_items
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import Clause, Doc, found
+from rlar.kinds.constraints.read.reading import Clause, Doc, constraint_of
 
 # ------------------------------------------------------------------------------------------ documents and markdown
 
@@ -44,16 +44,16 @@ def documents(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             is not None
         )
         if kind == "table":
-            yield found(doc, clause, "contains_format", element="table")
+            yield constraint_of(doc, clause, "contains_format", element="table")
             return
         if kind in ("html", "csv", "latex", "xml", "yaml") and not re.search(
             r"\b(?:entire|whole|only|format|response|answer|reply|output)\b", text
         ):
-            yield found(doc, clause, "structured", format=kind, strength="soft", confidence=0.6)
+            yield constraint_of(doc, clause, "structured", format=kind, strength="soft", confidence=0.6)
             return
         if _PARTIAL.search(text) and not re.search(r"\b(?:entire|whole|only|response|answer|output|format)\b", text):
             continue
-        yield found(doc, clause, "structured", format=kind, confidence=1.0 if whole else 0.7)
+        yield constraint_of(doc, clause, "structured", format=kind, confidence=1.0 if whole else 0.7)
         return
     fenced = re.search(
         r"\b(?:wrap|put|place|enclose|entire|whole|only)\b[^.]{0,40}\b(?:code\s++block|code\s++fence|triple\s++backticks|backticks)\b",
@@ -61,14 +61,33 @@ def documents(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     )
     whole_response = re.search(r"\b(?:entire|whole|response|answer|output)\b", text)
     if fenced and whole_response and not clause.negated_before(len(text), 60):
-        yield found(doc, clause, "structured", format="code")
+        yield constraint_of(doc, clause, "structured", format="code")
+
+
+_KEYS = re.compile(
+    r"\bkeys?\b(?:\s++(?:of|are|named|called|as|should\s++be|must\s++be|like|following))*+\s*+:?\s*+(?=[\"'`(\[{])"
+)
+_ENUMERATED = re.compile(r"\(\d{1,2}\)\s*+([\w -]{1,40}?)\s*+(?=\(|,|\.|;|$|\band\b)", re.IGNORECASE)
+
+
+def keys(doc: Doc, clause: Clause) -> Iterator[Constraint]:
+    """The keys that a JSON document must have."""
+    match = _KEYS.search(clause.text)
+    if match is None or "json" not in doc.lower or clause.negated_before(match.start(), 30):
+        return
+    names, _ = read_items(doc, clause.start + match.end(), clause.end)
+    if clause.text[match.end()] == "(":
+        names = _ENUMERATED.findall(doc.original[clause.start + match.end() : clause.end])
+    if names:
+        yield constraint_of(doc, clause, "structured", format="json", keys=[name.strip() for name in names])
 
 
 _ELEMENTS = (
     ("table", re.compile(r"\b(?:in|as|using|use|with|include|contain\w*|create|format\w*)\s++(?:\w+\s++){0,3}?(?:a\s++|the\s++)?(?:markdown\s++)?(?:table|tabelle|tabla|tableau)\b")),
     ("numbered_list", re.compile(r"\b(?:in|as|using|use|with|include|form\s++of|format\s++of|contain\w*|als|nummerierte)\s++(?:\w+\s++){0,3}?(?:numbered|ordered|nummerierte|numerada|numérotée)\s++(?:list|liste|lista)\b|nummerierte\s++liste|lista\s++numerada|liste\s++numérotée")),
-    ("bullet_list", re.compile(r"\b(?:in|as|using|use|with|form\s++of|format\s++of|contain\w*|als|include)\s++(?:\w+\s++){0,3}?(?:bullet(?:ed)?[\s-]*(?:point(?:s|ed)?|list|form)|unordered\s++list|bullets|stichpunkten?|aufzählung|viñetas)\b")),
+    ("bullet_list", re.compile(r"\b(?:in|into|as|using|use|with|form\s++of|format\s++of|contain\w*|als|include)\s++(?:\w+\s++){0,3}?(?:bullet(?:ed)?[\s-]*(?:point(?:s|ed)?|list|form)|unordered\s++list|bullets|stichpunkten?|aufzählung|viñetas)\b")),
     ("code", re.compile(r"\b(?:in|inside|within|include|contain\w*|use|using)\s++(?:\w+\s++){0,2}?(?:a\s++)?(?:fenced\s++)?code\s++(?:block|fence)\b")),
+    ("markdown", re.compile(r"\b(?:in|using|use|with|as|and)\s++(?:(?:a|proper|valid|raw)\s++)?markdown(?:\s++(?:format(?:ting)?|syntax|style))?(?=\s*+(?:[.,;!?)]|$|and\b|for\b|in\s++your\b))")),
     ("heading", re.compile(r"\b(?:use|include|with|contain\w*|add|using)\s++(?:\w+\s++){0,3}?(?:markdown\s++)?(?:headings?|headers|sub-?headings?)\b")),
 )  # fmt: skip
 
@@ -95,7 +114,7 @@ def elements(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             or "markdown" in clause.words
             or re.search(r"\b(?:must|should|format|form\s++of|response|answer|use)\b", clause.text) is not None
         )
-        yield found(
+        yield constraint_of(
             doc, clause, "contains_format", element=element, strength="hard" if explicit else "soft", confidence=0.8
         )
         return
@@ -130,7 +149,9 @@ def options(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     if len(choices) == 1 and re.search(r"\b(?:only|just)\b", match.group()):
         return
     if 2 <= len(choices) <= 12 and all(len(choice) < 120 for choice in choices):
-        yield found(doc, clause, "one_of", options=choices, exact="exact" in clause.words or None, confidence=0.9)
+        yield constraint_of(
+            doc, clause, "one_of", options=choices, exact="exact" in clause.words or None, confidence=0.9
+        )
 
 
 # ------------------------------------------------------------------------------------------ word-level patterns
@@ -160,22 +181,22 @@ def patterns(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     for name, pattern in _PATTERNS:
         match = pattern.search(text)
         if match is not None and not (name == "one_line" and clause.negated_before(match.start(), 10)):
-            yield found(doc, clause, "pattern", name=name)
+            yield constraint_of(doc, clause, "pattern", name=name)
     match = _ALLITERATION.search(text)
     if match is not None:
         letter = match.group("letter")
         if "same letter" in match.group():
-            yield found(doc, clause, "pattern", name="alliteration")
+            yield constraint_of(doc, clause, "pattern", name="alliteration")
         elif letter:
             quoted = doc.quote_at(clause.start + match.start("letter"))
             chosen = (quoted or letter).strip("\"' ")
             if len(chosen) == 1 and chosen.isalpha():
-                yield found(doc, clause, "pattern", name="alliteration", letter=chosen.lower())
+                yield constraint_of(doc, clause, "pattern", name="alliteration", letter=chosen.lower())
     match = _UNSUPPORTED.search(text)
     if match is not None:
         hard = match.group("about").startswith(
             ("exactly", "at least", "no two", "every other", "alternat", "pangram", "lipogram")
         )
-        yield found(
+        yield constraint_of(
             doc, clause, "unsupported", about=match.group("about"), strength="hard" if hard else "soft", confidence=0.4
         )

@@ -13,7 +13,7 @@ from rlar.kinds.constraints.read.lexicon import (
     number,
 )
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import FILL, Clause, Doc, found
+from rlar.kinds.constraints.read.reading import FILL, Clause, Doc, constraint_of
 
 _END = r"(?:end(?:s|ing)?|sign(?:s|ing)?[\s-]off|finish(?:es|ing)?|conclud(?:e|es|ing)|clos(?:e|es|ing)|beend\w+|ende[nt]?|abschließen|termin\w+|acab\w+|final(?:iza|izar|ice)|concludi|finisc\w+)"
 _START = r"(?:start(?:s|ing)?|begin(?:s|ning)?|open(?:s|ing)?|beginn\w*|fang\w*|empie\w+|empez\w+|comien\w+|comenz\w+|commenc\w+|début\w+|inizi\w+|cominci\w+|comec\w+|começ\w+)"
@@ -68,7 +68,7 @@ def openings(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             lead = (_END_BELOW if kind == "ends_with" else _START_BELOW).search(text)
             lines = following_lines(doc, clause.end, max_words=40) if lead is not None else []
             if lines and not clause.negated_before(lead.start() if lead else 0, 25):
-                yield found(doc, clause, kind, phrases=lines[:1])
+                yield constraint_of(doc, clause, kind, phrases=lines[:1])
                 continue
         match = pattern.search(text)
         if match is not None and kind not in read:
@@ -115,14 +115,14 @@ def _opening(
         return
     if clause.negated_before(match.start(), 25):
         if quoted is not None:
-            yield found(doc, clause, "unsupported", about="must not open or close with", confidence=0.45)
+            yield constraint_of(doc, clause, "unsupported", about="must not open or close with", confidence=0.45)
         return
     phrase: str | None = None
     confidence = 1.0
     mark = _CLOSING_MARK.search(text, match.start())
     if quoted is None and mark is not None:
         if kind == "ends_with":
-            yield found(
+            yield constraint_of(
                 doc,
                 clause,
                 kind,
@@ -140,7 +140,7 @@ def _opening(
         if re.match(r"[\"'`»」]?\s*+(?:or|oder|o|ou)\s*+(?=[\"'`«「])", text[match.end() + len(quoted) + 1 :]):
             items, _ = read_items(doc, at, clause.end)
             if len(items) > 1:
-                yield found(doc, clause, kind, phrases=items)
+                yield constraint_of(doc, clause, kind, phrases=items)
                 return
     elif ":" in (groups.get("colon") or "") or said_exact:
         phrase = _rest_of_line(doc, at, clause, colon=":" in (groups.get("colon") or ""))
@@ -157,13 +157,13 @@ def _opening(
             and re.search(r"\ba\s++question(?:\s++mark)?\b", text[match.start() :])
             and kind == "ends_with"
         ):
-            yield found(doc, clause, "ends_with", phrases=["?"])
+            yield constraint_of(doc, clause, "ends_with", phrases=["?"])
         return
     phrases = [phrase.strip()]
     if quoted is None and ":" not in (groups.get("colon") or "") and phrases[0].endswith("."):
         # The full stop may be the prompt's own.
         phrases.append(phrases[0].rstrip("."))
-    yield found(doc, clause, kind, phrases=phrases, confidence=confidence)
+    yield constraint_of(doc, clause, kind, phrases=phrases, confidence=confidence)
 
 
 def _rest_of_line(doc: Doc, at: int, clause: Clause, *, colon: bool) -> str:
@@ -206,10 +206,10 @@ def _each(
     if phrase is None:
         if re.search(r"\bsame\b", clause.text[match.start() :]):
             return
-        yield found(doc, clause, "unsupported", about=f"how each {unit} opens or closes", confidence=0.45)
+        yield constraint_of(doc, clause, "unsupported", about=f"how each {unit} opens or closes", confidence=0.45)
         return
     params: dict[str, Any] = {"starts": phrase} if kind == "starts_with" else {"ends": phrase}
-    yield found(doc, clause, "each", unit=unit, **params)
+    yield constraint_of(doc, clause, "each", unit=unit, **params)
 
 
 _SAME_WORD = re.compile(r"\b(?:start|begin)\w*\s++and\s++(?:end|finish)\w*\b[^.]{0,40}\bsame\s++word\b")
@@ -218,7 +218,7 @@ _SAME_WORD = re.compile(r"\b(?:start|begin)\w*\s++and\s++(?:end|finish)\w*\b[^.]
 def same_word(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     """The response starts and ends with the same word."""
     if clause.directive and _SAME_WORD.search(clause.text) and not re.search(r"\b(?:each|every)\b", clause.text):
-        yield found(doc, clause, "pattern", name="same_first_and_last_word")
+        yield constraint_of(doc, clause, "pattern", name="same_first_and_last_word")
 
 
 _NTH_PARAGRAPH = re.compile(
@@ -244,5 +244,5 @@ def nth_paragraph(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         n = ORDINALS[match.group("ord")] if match.group("ord") else number(match.group("num"))
         items, _ = read_items(doc, clause.start + match.end(), clause.end, limit=1)
         if items:
-            yield found(doc, clause, "paragraph_starts", paragraph=n, word=items[0])
+            yield constraint_of(doc, clause, "paragraph_starts", paragraph=n, word=items[0])
         return

@@ -14,7 +14,7 @@ from rlar.kinds.constraints.read.lexicon import (
     read_range,
 )
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import FILL, Clause, Doc, found
+from rlar.kinds.constraints.read.reading import FILL, Clause, Doc, constraint_of
 
 _FREQUENCY = re.compile(
     rf"(?P<q>{quantity()})(?:\s*+(?:times?|mal|veces|vez|fois|volte|vezes|occurrences?|instances?|appearances?)\b)?"
@@ -58,11 +58,11 @@ def letters(doc: Doc, clause: Clause) -> Iterator[Constraint]:
                 or re.search(r"\b(?:not|never)\b(?!\s++(?:more|less|fewer))", behind[: freq.start()]) is not None
             )
             r = read_range(freq, negated=flipped)
-            yield found(doc, clause, "letter_count", letter=letter, **_bounds(r))
+            yield constraint_of(doc, clause, "letter_count", letter=letter, **_bounds(r))
         elif negated or re.search(r"\b(?:not|never)\b|forbidden|prohibited|banned|avoided", behind):
-            yield found(doc, clause, "letter_count", letter=letter, max=0)
+            yield constraint_of(doc, clause, "letter_count", letter=letter, max=0)
         elif re.search(r"\b(?:include|contain|use|appear|incorporate)", text):
-            yield found(doc, clause, "letter_count", letter=letter, min=1, confidence=0.8)
+            yield constraint_of(doc, clause, "letter_count", letter=letter, min=1, confidence=0.8)
 
 
 _OWN_PREDICATE = re.compile(
@@ -196,6 +196,21 @@ def keywords(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         yield from _keyword_group(doc, clause, start, end, stop, colon)
 
 
+_LISTED_THINGS = re.compile(
+    rf"\b{_POSITIVE}\s++(?:all\s++(?:of\s++)?)?(?:these|the\s++following)\s++(?:\w++\s++)?(?:items|things|elements|names|places|people|ingredients|topics|objects|concepts|ideas|animals|subjects)\s*+:\s*+(?=\S)"
+)
+
+
+def listed_things(doc: Doc, clause: Clause) -> Iterator[Constraint]:
+    """ "Include these items: rope, tar": things, not words, so that a response without a word may have the thing."""
+    match = _LISTED_THINGS.search(clause.text)
+    if match is None or not clause.directive or clause.negated_before(match.start()):
+        return
+    items, _ = read_items(doc, clause.start + match.end(), clause.end, multiword=True)
+    if items:
+        yield constraint_of(doc, clause, "include", phrases=items, strength="soft", confidence=0.6)
+
+
 _LEAD_BELOW = re.compile(rf"\b{_KEY_NOUN}\b[^:]{{0,40}}:\s*+$")
 
 
@@ -212,9 +227,9 @@ def _keywords_below(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     before = clause.text[: lead.start()]
     label = _LABEL.match(before)
     if clause.negated_before(lead.start()) or (label is not None and label.group("ban")):
-        yield found(doc, clause, "exclude", phrases=items)
+        yield constraint_of(doc, clause, "exclude", phrases=items)
     elif re.search(rf"\b{_POSITIVE}\b", before) or label is not None:
-        yield found(doc, clause, "include", phrases=items, confidence=0.9)
+        yield constraint_of(doc, clause, "include", phrases=items, confidence=0.9)
 
 
 def _keyword_group(doc: Doc, clause: Clause, start: int, end: int, stop: int, colon: bool) -> Iterator[Constraint]:
@@ -261,10 +276,10 @@ def _keyword_group(doc: Doc, clause: Clause, start: int, end: int, stop: int, co
         if r.style == "bare":
             r = Range(r.low, r.low, "exact")
         for item in items:
-            yield found(doc, clause, "keyword_count", keyword=item, **_bounds(r))
+            yield constraint_of(doc, clause, "keyword_count", keyword=item, **_bounds(r))
         return
     if negated or _AFTER_NEGATED.search(_OTHER_CLAUSE.split(behind, maxsplit=1)[0]):
-        yield found(doc, clause, "exclude", phrases=items)
+        yield constraint_of(doc, clause, "exclude", phrases=items)
         return
     labelled = _LABEL.match(before) if colon else None
     if labelled is not None and text[start:end].split(":")[0].strip() in (
@@ -280,7 +295,7 @@ def _keyword_group(doc: Doc, clause: Clause, start: int, end: int, stop: int, co
     ):
         labelled = None if not labelled.group("ban") else labelled
     if labelled is not None and labelled.group("ban"):
-        yield found(doc, clause, "exclude", phrases=items)
+        yield constraint_of(doc, clause, "exclude", phrases=items)
         return
     governed = _GOVERNED.search(before) is not None
     verb_included = re.match(rf"\s*+{_POSITIVE}\b", text[start:end]) is not None
@@ -289,7 +304,7 @@ def _keyword_group(doc: Doc, clause: Clause, start: int, end: int, stop: int, co
         either = (
             re.search(r"\b(?:at\s++least\s++one|one|any|either)\s++of\b", before[-30:] + text[start:end]) is not None
         )
-        yield found(
+        yield constraint_of(
             doc, clause, "include", phrases=items, any=True if either else None, confidence=0.9 if unquoted else 1.0
         )
 

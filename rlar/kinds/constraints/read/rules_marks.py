@@ -10,7 +10,7 @@ from rlar.kinds.constraints.read.lexicon import (
     NUMBER,
 )
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import NEGATION, Clause, Doc, found
+from rlar.kinds.constraints.read.reading import NEGATION, Clause, Doc, constraint_of
 
 _MARK = re.compile("|".join(f"(?P<m{index}>\\b(?:{pattern})\\b)" for index, (pattern, _) in enumerate(MARKS.values())))
 _MARK_NAMES = tuple(MARKS)
@@ -74,7 +74,7 @@ def punctuation(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         if limit is not None:
             continue
         seen.add(name)
-        yield found(doc, clause, "no_characters", characters=MARKS[name][1], name=name)
+        yield constraint_of(doc, clause, "no_characters", characters=MARKS[name][1], name=name)
     match_any = _ANY_PUNCTUATION.search(text)
     if (
         match_any
@@ -82,7 +82,7 @@ def punctuation(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         and not seen
         and not re.search(r"\b(?:other|else|than|after|even)\b", text)
     ):
-        yield found(doc, clause, "no_characters", characters=".,;:!?", name="punctuation")
+        yield constraint_of(doc, clause, "no_characters", characters=".,;:!?", name="punctuation")
     match_any = _NUMBERS.search(text)
     if (
         match_any
@@ -91,15 +91,15 @@ def punctuation(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         and _limit_before(text[: match_any.start()]) is None
         and not re.search(r"\b(?:real|specific|phone|negative|even|odd|prime|exact)\s++$", text[: match_any.start()])
     ):
-        yield found(doc, clause, "no_characters", characters="0123456789", name="digit")
+        yield constraint_of(doc, clause, "no_characters", characters="0123456789", name="digit")
     for match in _FORMATS.finditer(text):
         if not _banned(clause, match.start(), text[match.end() :]) or _limit_before(text[: match.start()]) is not None:
             continue
         what = match.group("what")
         if what.startswith("emoji"):
-            yield found(doc, clause, "count", unit="emoji", max=0)
+            yield constraint_of(doc, clause, "count", unit="emoji", max=0)
         elif what == "contractions":
-            yield found(doc, clause, "pattern", name="no_contractions")
+            yield constraint_of(doc, clause, "pattern", name="no_contractions")
         else:
             for pattern, element in (
                 ("bullet", "bullet_list"),
@@ -114,10 +114,10 @@ def punctuation(doc: Doc, clause: Clause) -> Iterator[Constraint]:
                 ("html", "html"),
             ):
                 if what.startswith(pattern):
-                    yield found(doc, clause, "no_format", element=element)
+                    yield constraint_of(doc, clause, "no_format", element=element)
                     break
             else:
-                yield found(doc, clause, "no_format", element="markdown")
+                yield constraint_of(doc, clause, "no_format", element="markdown")
 
 
 def _banned(clause: Clause, start: int, behind: str) -> bool:
@@ -175,7 +175,7 @@ def required_marks(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     strength = "hard" if at_least else "soft"
     if mark in ("hashtag", "emoji", "url", "link"):
         unit = "link" if mark in ("url", "link") else mark
-        yield found(doc, clause, "count", unit=unit, min=1, strength=strength)
+        yield constraint_of(doc, clause, "count", unit=unit, min=1, strength=strength)
         return
     characters = {
         "excl": "!！",
@@ -188,4 +188,4 @@ def required_marks(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         "elli": "…",
     }.get(mark[:4])
     if characters:
-        yield found(doc, clause, "characters", characters=characters, name=mark, strength=strength)
+        yield constraint_of(doc, clause, "characters", characters=characters, name=mark, strength=strength)

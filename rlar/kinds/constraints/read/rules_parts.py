@@ -12,7 +12,7 @@ from rlar.kinds.constraints.read.lexicon import (
     read_range,
 )
 from rlar.kinds.constraints.read.model import Constraint
-from rlar.kinds.constraints.read.reading import DOT, Clause, Doc, found
+from rlar.kinds.constraints.read.reading import DOT, Clause, Doc, constraint_of
 
 # ------------------------------------------------------------------------------------------ wrapping and markers
 
@@ -46,20 +46,21 @@ def wrapping(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             mark = "'" if re.search(r"\bsingle\s++quot", text) else '"'
             if "guillemets" in text and "double" not in text:
                 mark = "«"
-            yield found(doc, clause, "quoted", mark=mark)
+            yield constraint_of(doc, clause, "quoted", mark=mark)
     if re.search(
         r"<<|\bangular\s++brackets|\bangle\s++brackets|\bdouble\s++(?:angle|angular)|\bspitze\w*\s++klammern|corchetes\s++angulares|chevrons",
         text,
     ):
         if re.search(r"\b(?:every|each)\s++(?:word\s++)?(?:bigram|pair)", text):
-            yield found(doc, clause, "pattern", name="bigrams_in_angle_brackets")
+            yield constraint_of(doc, clause, "pattern", name="bigrams_in_angle_brackets")
         elif not clause.negated_before(len(text), 200) or "title" in clause.words:
-            yield found(doc, clause, "title")
+            both = re.search(r"\bboth\b[^.;]{0,60}\btitles?\b", text)
+            yield constraint_of(doc, clause, "title", min=2 if both else None)
     if re.search(
         r"\b(?:enclose|wrap|put|place)\s++(?:every|each|all)\s++(?:of\s++the\s++|your\s++)?words?\b[^.]*\bsquare\s++brackets",
         text,
     ):
-        yield found(doc, clause, "pattern", name="words_in_square_brackets")
+        yield constraint_of(doc, clause, "pattern", name="words_in_square_brackets")
 
 
 _POSTSCRIPT = re.compile(
@@ -89,7 +90,7 @@ def postscript(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     if marker is None and match_word is not None and match_word.group("word"):
         marker = "P.S."
     if marker is not None:
-        yield found(doc, clause, "postscript", marker=marker)
+        yield constraint_of(doc, clause, "postscript", marker=marker)
 
 
 _SECTION_MARK = re.compile(
@@ -161,7 +162,7 @@ def sections(doc: Doc, clause: Clause) -> Iterator[Constraint]:
             high = None
     if low is None and high is None and re.search(r"\b[A-Za-z]+\s++2\b", original):
         low = max(int(n) for n in re.findall(r"\b[A-Za-z]+\s++(\d{1,2})\b", original) or ["2"])
-    yield found(doc, clause, "sections", marker=best.group("word"), min=low, max=high)
+    yield constraint_of(doc, clause, "sections", marker=best.group("word"), min=low, max=high)
 
 
 # ------------------------------------------------------------------------------------------ separators and parts
@@ -174,7 +175,7 @@ SEPARATE = re.compile(
     r"\b(?:following|after|preceded\s++by)\s++(?:\w+\s++)?\w+\s++(?:asteri|dash|hyphen|equal|stars)|\b(?:separat\w*|divid\w*|split\w*|delimit\w*|between|divider|getrennt|trenn\w*|separad\w*|separa\w*|sépar\w*|distinguish\w*|break\s++up)\b"
 )
 _BLANK = re.compile(
-    r"\b(?:two|double)\s++(?:new[\s-]?lines?|line[\s-]?breaks?|newline\s++characters)|\bblank\s++lines?|\bempty\s++lines?|\\n\\n|\b(?:new[\s-]?lines?|line[\s-]?breaks?)\b|leerzeile\w*"
+    r"\b(?:two|2|double)\s++(?:new[\s-]?lines?|line[\s-]?breaks?|newline\s++characters)|\bblank\s++lines?|\bempty\s++lines?|\\n\\n|\b(?:new[\s-]?lines?|line[\s-]?breaks?)\b|leerzeile\w*"
 )
 RESPONSES = re.compile(
     rf"\b(?P<n>two|2|three|3|four|4|both|{NUMBER})\s++(?:completely\s++|very\s++|entirely\s++)?(?:(?:different|distinct|separate|unique|alternative)\s++)?(?:responses?|answers?|versions?|replies|alternatives?|options?|variations?|variants?|poems?|limericks?|songs?|jokes?|movies?|haikus?|stories|letters|emails|riddles|ads|advertisements|names|slogans|tweets|suggestions|raps|parts?|summaries|paragraphs?)\b"
@@ -207,7 +208,7 @@ def separators(doc: Doc, clause: Clause) -> Iterator[Constraint]:
     elif stars is not None:
         mark = stars.group().replace(" ", "")
     if mark is None and SEPARATE.search(text) and _BLANK.search(text):
-        mark = "\n\n" if re.search(r"two|double|blank|empty|\\n\\n|leerzeile", text) else "\n"
+        mark = "\n\n" if re.search(r"two|\b2\b|double|blank|empty|\\n\\n|leerzeile", text) else "\n"
         if mark == "\n":
             return
     if alone and mark is not None and mark[0] != "*":
@@ -219,4 +220,4 @@ def separators(doc: Doc, clause: Clause) -> Iterator[Constraint]:
         return
     if clause.negated_before(len(text), 300) and "only" not in clause.words and not SEPARATE.search(text):
         return
-    yield found(doc, clause, "parts", separator=mark, confidence=0.9)
+    yield constraint_of(doc, clause, "parts", separator=mark, confidence=0.9)

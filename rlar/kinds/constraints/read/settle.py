@@ -17,7 +17,10 @@ _DIVISIBLE = ("paragraph", "section", "part", "stanza")
 def settle(doc: Doc, findings: Sequence[Constraint]) -> tuple[Constraint, ...]:
     """The constraints of a prompt from what its clauses gave."""
     constraints = _join_separators(doc, list(findings))
-    constraints = _drop_implied(constraints)
+    constraints = [
+        _with(c, confidence=0.4) if c.params.get("each") == "part" and "separator" not in c.params else c
+        for c in _drop_implied(constraints)
+    ]
     constraints = _merge_bounds(constraints)
     seen: set[str] = set()
     result: list[Constraint] = []
@@ -70,6 +73,11 @@ def _join_separators(doc: Doc, constraints: list[Constraint]) -> list[Constraint
             params = {"separator": divider.params["separator"], "min": 2}
     if len(str(params["separator"])) >= 6:
         params["distinct"] = True
+    # "Each version must have 7 sections": the versions are what stands between the dividers.
+    rest = [
+        _with(c, params={**c.params, "separator": params["separator"]}) if c.params.get("each") == "part" else c
+        for c in rest
+    ]
     return [*rest, _with(divider, params=params, quote=quote[:300])]
 
 
@@ -81,7 +89,13 @@ def _template_parts(doc: Doc) -> int:
     return dividers + 1 if dividers else 0
 
 
+_MARKED_UP = {"highlight", "bullet", "numbered", "heading"}
+"""Units that are themselves markdown."""
 _TEMPLATE = re.compile(r"\b(?:format|template|structure|layout|like|below|as\s++follows|example)\b")
+
+
+def _same_bounds(one: Constraint, other: Constraint) -> bool:
+    return all(one.params.get(key) == other.params.get(key) for key in ("min", "max"))
 
 
 def _drop_implied(constraints: list[Constraint]) -> list[Constraint]:
@@ -94,9 +108,20 @@ def _drop_implied(constraints: list[Constraint]) -> list[Constraint]:
             phrases = c.params.get("phrases") or [c.params.get("keyword", "")]
             if {str(p).casefold() for p in phrases} <= options:
                 continue
-        if c.kind == "count" and c.params["unit"] == "section" and any(s.kind == "sections" for s in constraints):
+        if (
+            c.kind == "count"
+            and c.params["unit"] == "section"
+            and not c.params.get("each")
+            and any(s.kind == "sections" for s in constraints)
+        ):
             continue
         if c.kind == "contains_format" and c.params["element"] == "bullet_list" and "bullet" in units:
+            continue
+        if (
+            c.kind == "contains_format"
+            and c.params["element"] == "markdown"
+            and (units & _MARKED_UP or any(o.kind == c.kind and o.params != c.params for o in constraints))
+        ):
             continue
         if c.kind == "contains_format" and c.params["element"] == "code" and "structured" in kinds:
             continue
@@ -113,7 +138,10 @@ def _drop_implied(constraints: list[Constraint]) -> list[Constraint]:
             continue
         if c.kind == "starts_with" and "repeat" in kinds and c.confidence < 1:
             continue
-        if c.kind == "count" and c.params["unit"] == "item" and units & {"bullet", "numbered"}:
+        counted = units & {"bullet", "numbered"} or any(
+            o.kind in ("parts", "count", "sections") and o is not c and _same_bounds(o, c) for o in constraints
+        )
+        if c.kind == "count" and c.params["unit"] == "item" and counted:
             continue
         if (
             c.kind == "each"

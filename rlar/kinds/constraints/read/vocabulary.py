@@ -13,6 +13,7 @@ from rlar.kinds.constraints.read.lexicon import (
     MARKS,
     NUMBER,
     ORDINALS,
+    SIZES,
     UNITS,
     word_set,
 )
@@ -22,7 +23,7 @@ FILLER = word_set(
     # What every sentence has.
     "a an the this that these those it its it's i me my we us you your they them their he his she her is are be been being was were am "
     "do does did doing done has have had having will would shall should must can could may might to of in on at by as for from with into within onto "
-    "and also please just so then here there which who whose while when what how about i'd i'm i'll we'd you'd you're let let's "
+    "and also please just so then here there which who whose while when what how where about i'd i'm i'll we'd you'd you're let let's "
     "need needs needed want wants like love prefer expect require requires required ought supposed such thus too very "
     # What a demand is dressed in.
     "make makes made making sure ensure ensures ensuring certain use uses used using contain contains contained containing include includes included including "
@@ -34,7 +35,7 @@ FILLER = word_set(
     "employ work works try go going get come well now next addition additionally furthermore moreover finally lastly first-of-all kindly want thing things "
     "consist consists consisting comprise composed form format formatted formatting style structure structured way present presented presenting "
     "if-possible possible some any something start-to-finish time limit limited restrict restricted control total piece own"
-    " but up particular whatsoever par qui che di entièrement enteramente completamente vollständig komplett interamente reach reaches stay stays remain remains run runs run's fit fits aim lies lie ok okay thanks thank hi hello yourself myself let me"
+    " but up particular nearby neighbouring neighboring whatsoever par qui che di entièrement enteramente completamente vollständig komplett interamente reach reaches stay stays remain remains run runs run's fit fits aim lies lie ok okay thanks thank hi hello yourself myself let me"
     # What a response is called.
     " poem poems story stories essay essays article articles email emails e-mail song songs lyrics tweet tweets post posts blog blogs summary summaries description descriptions "
     "review reviews speech script scripts report dialogue dialog limerick limericks haiku haikus riddle riddles joke jokes rap raps slogan slogans advertisement ad ads "
@@ -75,22 +76,22 @@ _WORDS: dict[str, str] = {
     "exclude": rf"{_KEY_NOUNS}|or|and|any|ever|even|use|usage|other|negative|etc",
     "no_characters": r"(?:punctuation|quotation)?\s*+(?:marks?|characters?|symbols?|signs?)|punctuation|any|single|all|or|at\s++all|contractions?|use|usage|numbers?|digits?|numerals?|kind|sort|type|other|even|ever",
     "characters": r"marks?|characters?|symbols?|at\s++least|one",
-    "case": r"lowercases|uppercases|single|(?:all|only|every|each)(?:\s++(?:of\s++)?(?:the|your))?\s++(?:single\s++)?(?:letters?|words?|characters?)|all|only|lower|upper|lower[\s-]?cased?|upper[\s-]?cased?|small|capitals?|capitali[sz](?:e|ed|ing|ation)|caps|lock|letters?|block|title|cased?|everything|just|other|any|fully|"
+    "case": r"your\s++names|lowercases|uppercases|single|(?:all|only|every|each)(?:\s++(?:of\s++)?(?:the|your))?\s++(?:single\s++)?(?:letters?|words?|characters?)|all|only|lower|upper|lower[\s-]?cased?|upper[\s-]?cased?|small|capitals?|capitali[sz](?:e|ed|ing|ation)|caps|lock|letters?|block|title|cased?|everything|just|other|any|fully|"
     r"words?(?=\W++(?:in|must|should|are|be)\b)|the\s++first\s++letter\s++of\s++(?:each|every)\s++word|(?:each|every)\s++word\s++(?:starts?|begins?)|starts?|begins?|nothing|kleinbuchstaben|großbuchstaben|nur|min[úu]sculas?|may[úu]sculas?|majuscules?|maiuscol[eo]|minuscol[eo]",
-    "language": r"languages?|(?:and\s++)?no\s++other\s++languages?(?:\s++(?:is|are|should\s++be|may\s++be)?\s*+(?:allowed|used|permitted|acceptable)?)?|outside\s++of|only|sprache|auf|idioma|langue|lingua|língua|proper|fluent|standard|plain|pure|native|speak(?:ing)?|language's|all|other\s++languages?|nothing\s++else|english\s++only",
+    "language": r"your\s++names|languages?|(?:and\s++)?no\s++other\s++languages?(?:\s++(?:is|are|should\s++be|may\s++be)?\s*+(?:allowed|used|permitted|acceptable)?)?|outside\s++of|only|sprache|auf|idioma|langue|lingua|língua|proper|fluent|standard|plain|pure|native|speak(?:ing)?|language's|all|other\s++languages?|nothing\s++else|english\s++only",
     "starts_with": r"reads?|(?:start|begin|open)(?:s|ing|ning)?|very|first|opening|exact|phrases?|words?|sentences?|lines?|quotes?|expression|greeting|beginn\w*|empie\w+|comien\w+|commenc\w+|inizi\w+|comec\w+|anfang\w*|satz|wort|palabra|mot|literal|statement|or|either",
     "ends_with": r"reads?|off|(?:end|finish|conclud|clos)(?:e|es|s|ing)?|sign(?:s|ing)?[\s-]off|very|last|final|closing|ending|exact|phrases?|words?|sentences?|lines?|questions?|expression|statement|mark|exclamation|point|period|end|beend\w*|ende\w*|termin\w+|acab\w+|finisc\w+|conclu\w+|satz|wort|letzte[ns]?|palabra|mot|literal|or|either|"
     r"(?:and\s++)?(?:with\s++)?(?:no|nothing)\s++(?:(?:other|additional|more|further)\s++)?(?:words?|text|else)?\s*+(?:should|must|may|shall|can)?\s*+(?:come|follow|be|appear|written|said|added)*\s*+(?:after|follow(?:s|ing)?|behind)?(?:\s++(?:it|this|that))?(?:\s++(?:phrase|sentence|question|statement))?",
     "quoted": r"(?:double|single)?\s*+(?:quotation|quotations?|quote)\s*+(?:marks?)?|quotes|wrap(?:s|ped|ping)?|enclos(?:e|ed|es|ing)|surround(?:s|ed|ing)?|inside|around|between|both\s++ends|double|all|words?|everything|anführungszeichen|doppelte\w*|setze|ganze|comillas|dobles|encierra|guillemets|entoure\w*|virgolette|aspas|entre|toda|opening|closing|and\s++end|begin",
     "postscript": r"p[.\ue001]?\s?(?:p[.\ue001]?\s?)?s[.\ue001]?|post-?script|postskriptum|posdata|postdata|post-scriptum|end|ending|bottom|starts?|starting|begins?|beginning|notes?|marked|after|finish|ps|pps|labell?ed|am|ende|final|fin",
-    "title": r"titles?|titled|wrap(?:ped|ping)?|enclosed?|surrounded|inside|between|double|angular|angle|brackets?|titel|in\s++spitzen\s++klammern|t[ií]tulo|corchetes|angulares|titre|chevrons|top|beginning|headline|heading|<<|>>",
-    "sections": r"sections?|parts?|chapters?|paragraphs?|audiences?|days?|stanzas?|steps?|abschnitt\w*|seccion\w*|each|every|all|mark(?:ed|ing|s)?|beginning|start(?:s|ed|ing)?|begin(?:s|ning)?|label(?:l?ed|s|ing)?|noted|denoted|head(?:ed|ing|er)?|titled?|x|numbered|number|indicated?|different|separated?|split|divided?|name[d]?|prefix(?:ed)?",
-    "parts": r"paragraphs?|sections?|parts?|stanzas?|separat\w+|divid\w+|split\w*|delimit\w*|between|asteri\w+|aterisk\w*|stars?|symbols?|dash\w*|hyphens?|equal|signs?|marks?|markdown|markers?|different|distinct|alternatives?|variations?|options?|suggestions?|names?|each|both|all|line|holding|only|with|six|6|three|3|consecutive|unique|two|four|new[\s-]?lines?|line\s++breaks?|blank|empty|double|after|preceded|followed|getrennt|trenn\w*|absätz\w*|separad\w*|sépar\w*|other|another|names?|movies?|letters?",
+    "title": r"(?:both\s++)?(?:\w++\s++)?(?:have|having)\s++an?\s++title|titles?|titled|names?|wrap(?:ped|ping)?|enclosed?|surrounded|inside|between|double|angular|angle|brackets?|titel|in\s++spitzen\s++klammern|t[ií]tulo|corchetes|angulares|titre|chevrons|top|beginning|headline|heading|<<|>>",
+    "sections": r"sections?|parts?|chapters?|paragraphs?|audiences?|days?|stanzas?|steps?|abschnitt\w*|seccion\w*|each|every|all|mark(?:ed|ing|s)?|beginning|start(?:s|ed|ing)?|begin(?:s|ning)?|label(?:l?ed|s|ing)?|noted|denoted|head(?:ed|ing|er)?|titled?|x|numbered|number|indicated?|different|respectively|separated?|split|divided?|name[d]?|prefix(?:ed)?",
+    "parts": r"paragraphs?|sections?|parts?|stanzas?|break(?:s|ing)?|down|scenes?|acts?|snippets?|then|linebreaks?|separat\w+|divid\w+|split\w*|delimit\w*|between|asteri\w+|aterisk\w*|stars?|symbols?|dash\w*|hyphens?|equal|signs?|marks?|markdown|markers?|different|distinct|alternatives?|variations?|options?|suggestions?|names?|each|both|all|line|holding|only|with|six|6|three|3|consecutive|unique|two|four|new[\s-]?lines?|line\s++breaks?|blank|empty|double|after|preceded|followed|getrennt|trenn\w*|absätz\w*|separad\w*|sépar\w*|other|another|names?|movies?|letters?",
     "paragraph_starts": r"paragraphs?|absatz|párrafo|paragraphe|start(?:s|ing)?|begin(?:s|ning)?|open(?:s|ing)?|words?|first|beginn\w*|empie\w+|commenc\w+",
     "one_of": r"(?:one|exactly\s++one|any|either|1)\s++of|one|options?|choices?|choos(?:e|ing)|pick|select(?:ing)?|phrases?|sentences?|words?|statements?|values?|labels?|exact|only|either|or|between|among|from|replies|categories",
     "repeat": r"\w++",
-    "structured": r"raw|json|xml|yaml|html|csv|latex|valid|single|one|object|block|blob|array|code|only|just|nothing\s++else|(?:and\s++)?nothing\s++(?:else|other)|wrap(?:s|ped|ping)?|enclosed?|file|markdown|ticks|backticks|fence|fenced|syntax|notation|string|all|words?|everything|anything|before|after|outside|other|return|no",
-    "contains_format": r"markdown|tables?|tabelle|tabla|tableau|bullet(?:ed)?|points?|bullets|lists?|numbered|ordered|unordered|code|blocks?|fenced|headings?|headers|sub-?headings?|stichpunkten?|aufzählung|viñetas|nummerierte|liste|lista|numerada|numérotée|links?",
+    "structured": r"keys?|named|called|\(\d\)|(?:do\s++not|don't|never|without)\s++(?:add|say|writ|includ|output|put|provid|return)(?:e|ing)?\s++(?:anything|any\s++(?:other\s++|additional\s++|extra\s++)?(?:text|words|explanations?|comments?))|able|rendered|parsed|parsable|renderable|raw|json|xml|yaml|html|csv|latex|valid|single|one|object|block|blob|array|code|only|just|nothing\s++else|(?:and\s++)?nothing\s++(?:else|other)|wrap(?:s|ped|ping)?|enclosed?|file|markdown|ticks|backticks|fence|fenced|syntax|notation|string|all|words?|everything|anything|before|after|outside|other|return|no",
+    "contains_format": r"part\s++of|indicated|denoted|marked|shown|represented|markdown|tables?|tabelle|tabla|tableau|bullet(?:ed)?|points?|bullets|lists?|numbered|ordered|unordered|code|blocks?|fenced|headings?|headers|sub-?headings?|stichpunkten?|aufzählung|viñetas|nummerierte|liste|lista|numerada|numérotée|links?",
     "no_format": r"markdown|bullets?|points?|lists?|numbered|headings?|headers?|tables?|code|blocks?|emojis?|html|links?|bold|italics?|or|any|use|plain|all|of\s++kind",
     "each": r"(?:first|last)\s++word|each|every|all|sentences?|lines?|words?|paragraphs?|bullets?|items?|points?|start(?:s|ing)?|begin(?:s|ning)?|end(?:s|ing)?|finish(?:es)?|letters?|capital|marks?|exclamation|question|emojis?|words?|single",
     "pattern": r"only|unique|words?|repeat(?:ed|ing)?|reus\w+|same|each|every|once|palindromes?|a|one|at\s++least|white\s*+spaces?|spaces?|all|line|lines|breaks?|on|single|sentences?|connected|hyphens?|between|start(?:s|ing)?|begin(?:s|ning)?|end(?:s|ing)?|finish|and|letters?|contractions?|enclose|wrap|square|brackets?|bigrams?|pairs?|double|angular|title|any|more|than",
@@ -107,12 +108,12 @@ _UNIT_WORDS: dict[str, str] = {
     "stanza": r"verses?",
     "sentence": r"phrases?",
     "section": r"parts?|labell?ed",
-    "hashtag": r"hash-?tags?|#\w*",
+    "hashtag": r"hash-?tags?|(?:start(?:s|ing)?|begin(?:s|ning)?)\s++with|[\"'`]?#[\"'`]?\w*",
     "digit": r"numbers?|numerals?",
     "heading": r"markdown|sub",
     "character": r"with\s++spaces|spaces|including",
     "exclamation": r"marks?|points?", "question": r"marks?",
-    "item": CONTENT_UNITS,
+    "item": rf"{CONTENT_UNITS}|unique|different|distinct",
 }  # fmt: skip
 
 _NEGATIVE_PATTERNS = frozenset(("no_space", "no_contractions", "unique_words", "one_line"))
@@ -158,6 +159,10 @@ def _accounted(kind: str, unit: str, each: str, name: str, bounds: str, denied: 
             parts.append(rf"each|every|per|all|of|{UNITS.get(each, each)}")
     if kind in _WORDS:
         parts.append(_WORDS[kind])
+    if kind == "count" and name in SIZES:
+        parts.append(
+            rf"(?:(?:pretty|fairly|relatively|quite|super|rather|as|very)\s++)*+(?:{SIZES[name]})(?:\s++as\s++possible)?|all|each|every"
+        )
     if kind == "letter_count" and denied:
         parts.append(r"(?:any\s++)?words?\s++(?:that|which|with|containing)")
     if kind == "no_characters" and name in MARKS:
@@ -176,7 +181,7 @@ def _accounted(kind: str, unit: str, each: str, name: str, bounds: str, denied: 
 def accounted_for(constraint: Constraint) -> re.Pattern[str]:
     """The words of a clause that this reading takes up."""
     p = constraint.params
-    name = str(p.get("name") or p.get("code") or "")
+    name = str(p.get("name") or p.get("code") or p.get("size") or "")
     bounds = str(p.get("paragraph") or "+".join(key for key in ("min", "max") if key in p))
     return _accounted(
         constraint.kind, str(p.get("unit") or ""), str(p.get("each") or ""), name, bounds, is_negative(constraint)
@@ -186,13 +191,13 @@ def accounted_for(constraint: Constraint) -> re.Pattern[str]:
 def texts_of(constraint: Constraint) -> list[str]:
     """What the reading took from the prompt to the letter: keywords, phrases, options, markers."""
     texts: list[str] = []
-    for key in ("phrases", "options"):
+    for key in ("phrases", "options", "keys"):
         texts += [str(item) for item in constraint.params.get(key) or ()]
     for key in ("keyword", "letter", "marker", "word", "separator", "starts", "ends", "text"):
         if constraint.params.get(key):
             texts.append(str(constraint.params[key]))
-    if constraint.params.get("unit") in ("highlight", "bullet"):
-        texts.append("*")
+    if constraint.params.get("unit") in ("highlight", "bullet", "hashtag"):
+        texts.append("#" if constraint.params["unit"] == "hashtag" else "*")
     return texts
 
 

@@ -59,7 +59,7 @@ class _Body:
 
     def __init__(self, plan: Plan, rng: random.Random, writer: Writer) -> None:
         self.plan, self.rng, self.writer = plan, rng, writer
-        self.told: set[str] = set()
+        self.written: set[str] = set()
         """Ready sentences that were used already."""
         self.stop = self._terminator()
 
@@ -94,9 +94,9 @@ class _Body:
             stock = [s for s in STOCK[str(code)] if all(_allowed(self.plan, w) for w in re.findall(r"\w+", s))]
             if not stock:
                 raise Impossible("no sentence in that language is allowed")
-            fresh = [s for s in stock if s not in self.told] or stock
+            fresh = [s for s in stock if s not in self.written] or stock
             sentence = self.rng.choice(fresh)
-            self.told.add(sentence)
+            self.written.add(sentence)
             return sentence.rstrip(".。۔") + self.stop if self.stop != "." else sentence
         return self._shape(self.writer.words(words))
 

@@ -146,7 +146,7 @@ def _document(plan: Plan, text: str) -> str:
         case "json":
             if plan.paragraphs[0] > 1 or plan.bullets or plan.quoted:
                 raise Impossible("a document that is laid out otherwise")
-            return json.dumps({"answer": lines}, ensure_ascii=False, indent=1)
+            return json.dumps({key: lines for key in plan.keys or ["answer"]}, ensure_ascii=False, indent=1)
         case "xml":
             return (
                 "<answer>"

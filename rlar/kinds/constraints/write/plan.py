@@ -61,6 +61,7 @@ class Plan:
     repeat: str | None = None
     repeat_only: bool = False
     structured: str | None = None
+    keys: list[str] = field(default_factory=list)
     elements: list[str] = field(default_factory=list)
     banned_elements: list[str] = field(default_factory=list)
     each_starts: str | None = None
@@ -90,20 +91,34 @@ class Impossible(Exception):
 
 
 def make_plan(constraints: Sequence[Constraint], rng: random.Random) -> Plan:
+    """What a response must have to meet all hard constraints; raises `Impossible` where they exclude each other."""
     plan = Plan()
     for constraint in constraints:
         if constraint.strength == "hard":
             _add(plan, constraint.kind, constraint.params, rng)
     for constraint in constraints:
-        if (
-            constraint.strength == "soft"
-            and constraint.kind == "count"
-            and constraint.params.get("unit") == "word"
-            and plan.words == (0, INFINITY)
-        ):
-            n = int(constraint.params.get("min") or constraint.params.get("max") or 0)
-            plan.words = (int(n * 0.95), int(n * 1.05) + 1)
+        if constraint.strength == "soft" and constraint.kind != "unsupported":
+            _add_loose(plan, constraint)
     return plan
+
+
+def _add_loose(plan: Plan, constraint: Constraint) -> None:
+    """What is loosely asked is met as well where the plan leaves room for it."""
+    p = constraint.params
+    if constraint.kind == "include":
+        plan.phrases += [str(phrase) for phrase in p["phrases"]]
+    elif p.get("size") and p.get("each") == "sentence":
+        _add_count(plan, p)
+    elif p.get("size") and not p.get("each"):
+        plan.words = _narrow(plan.words, p)
+    elif p.get("listed") and plan.bullets is None and plan.numbered is None and plan.structured is None:
+        plan.bullets = int(p.get("min") or p.get("max") or 2)
+        plan.elements = [element for element in plan.elements if element != "bullet_list"]
+    elif p.get("unit") == "sentence" and not p.get("each") and plan.sentences == (0, INFINITY):
+        plan.sentences = _narrow(plan.sentences, p)
+    elif constraint.kind == "count" and p.get("unit") == "word" and not p.get("size") and plan.words == (0, INFINITY):
+        n = int(p.get("min") or p.get("max") or 0)
+        plan.words = (int(n * 0.95), int(n * 1.05) + 1)
 
 
 def _add(plan: Plan, kind: str, p: dict[str, Any], rng: random.Random) -> None:
@@ -146,6 +161,8 @@ def _add(plan: Plan, kind: str, p: dict[str, Any], rng: random.Random) -> None:
         case "postscript":
             plan.postscript = "P.P.S." if str(p["marker"]).upper().count("P") == 2 else "P.S."
         case "title":
+            if int(p.get("min", 1)) > 1:
+                raise Impossible("several titles")
             plan.title = True
         case "sections":
             plan.section_marker, plan.sections = str(p["marker"]), int(p.get("min", p.get("max", 2)))
@@ -160,6 +177,7 @@ def _add(plan: Plan, kind: str, p: dict[str, Any], rng: random.Random) -> None:
             plan.repeat, plan.repeat_only = str(p["text"]), bool(p.get("only"))
         case "structured":
             plan.structured = str(p["format"])
+            plan.keys += [str(key) for key in p.get("keys") or ()]
         case "contains_format":
             plan.elements.append(str(p["element"]))
         case "no_format":

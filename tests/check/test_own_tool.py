@@ -1,0 +1,203 @@
+"""A user's function in a process of its own: every shape is called as its host calls it, and nothing that it does gets out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rlar.errors import ConfigError, ToolError
+from rlar.tool import Resources
+from rlar.tools.load import load_tool, unusable
+from rlar.tools.own import ALLOW_VARIABLE, MOST_HANGS, OwnParams, OwnTool, allow, own_spec
+from rlar.types import Sample, Score
+
+FILE = Path(__file__).resolve().parents[1] / "fakes" / "own_rewards.py"
+
+
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALLOW_VARIABLE, str(FILE))
+
+
+@pytest.fixture
+def resources() -> Iterator[Resources]:
+    with Resources() as opened:
+        yield opened
+
+
+def sample(completion: str, reference: str = "4") -> Sample:
+    return Sample(prompt="2 + 2?", completion=completion, reference=reference, references=(reference,))
+
+
+def scored(resources: Resources, function: str, *completions: str, **params: object) -> tuple[list[Score], OwnTool]:
+    values = {"shape": "auto", "columns": ("solution", "answer"), "seconds": 1.0, **params}
+    tool = OwnTool(own_spec(str(FILE), function, OwnParams.model_validate(values)), resources)
+    return tool.score([sample(each) for each in completions]), tool
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [
+        ("last_words", "trl"),
+        ("as_messages", "trl"),
+        ("minus_one_to_one", "verl"),
+        ("openrlhf_reward", "openrlhf"),
+        ("in_a_coroutine", "verifiers"),
+        ("plain", "plain"),
+    ],
+)
+def test_every_shape_is_known_by_its_parameters_and_tells_right_from_wrong(
+    resources: Resources, function: str, shape: str
+):
+    low = -1.0 if function == "minus_one_to_one" else 0.0
+    scores, tool = scored(resources, function, "4", "5", low=low)
+    assert tool.understood()["shape"] == shape
+    assert [score.value for score in scores] == [1.0, 0.0]
+
+
+def test_a_function_sees_the_completion_as_it_was_written_thought_and_all(resources: Resources):
+    [score], _ = scored(resources, "as_messages", "<think>maybe 4</think>It is 5.")
+    assert score.value == 1.0  # that it reads thoughts is its fault, which a check is to find
+
+
+@pytest.mark.parametrize(
+    ("function", "status", "says"),
+    [
+        ("gives_nan", "failed", "returned nan"),
+        ("gives_text", "failed", "returned str instead of a number"),
+        ("gives_too_few", "failed", "returned 1 numbers for 2 completions"),
+        ("ends_its_process", "failed", "exit code 3"),
+        ("exits", "failed", "raises SystemExit: enough"),
+        ("needs_a_column", "failed", "the rows have no column level"),
+        ("eats_memory", "failed", "MemoryError"),
+    ],
+)
+def test_what_breaks_is_failed_and_said_in_one_line(resources: Resources, function: str, status: str, says: str):
+    scores, tool = scored(
+        resources, function, "4", "5", seconds=20.0, memory_mb=600 if function == "eats_memory" else 0
+    )
+    assert [score.status for score in scores] == [status, status]
+    assert says in str(scores[0].error)
+    assert len(tool.said()) == 1 and "\n" not in tool.said()[0]
+
+
+def test_none_is_an_abstention(resources: Resources):
+    scores, _ = scored(resources, "gives_none", "4")
+    assert [score.status for score in scores] == ["abstain"]
+
+
+def test_a_hang_is_one_completions_and_costs_the_others_nothing(resources: Resources):
+    scores, tool = scored(resources, "hangs_at_loops", "4", "loop", "5", seconds=0.5)
+    assert [score.status for score in scores] == ["ok", "timeout", "ok"]
+    assert "hangs" in tool.said()[0]
+
+
+def test_after_six_hangs_no_further_completion_is_tried_and_none_of_them_twice(resources: Resources):
+    loops = [f"loop {number % 8}" for number in range(16)]
+    scores, _ = scored(resources, "hangs_at_loops", *loops, seconds=0.05)
+    assert {score.status for score in scores} == {"timeout"}
+    assert sum("did not come back within" in str(score.error) for score in scores) == MOST_HANGS
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [("forks", "leaves"), ("leaves_a_process", "leaves 2 processes running"), ("prints_much", "prints 6.0 MB")],
+)
+def test_what_it_does_beside_scoring_is_said_and_spoils_no_score(resources: Resources, function: str, says: str):
+    scores, tool = scored(resources, function, "4", "5")
+    assert [score.value for score in scores] == [1.0, 1.0]
+    assert any(says in line for line in tool.said())
+
+
+def test_what_it_started_ends_with_it(resources: Resources):
+    _, tool = scored(resources, "leaves_a_process", "4")
+    assert tool._child is not None
+    group = tool._child.pid
+    tool.close()
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.01)
+    raise AssertionError("a process of its group still runs")
+
+
+def test_a_function_of_no_known_shape_says_which_there_are(resources: Resources):
+    spec = own_spec(str(FILE), "no_shape", OwnParams(shape="auto"))
+    with pytest.raises(ToolError, match=r"\(a, b\) are none of the known shapes; say --shape trl"):
+        OwnTool(spec, resources).understood()
+
+
+def test_another_interpreter_runs_it_without_any_package_of_ours(resources: Resources, tmp_path: Path):
+    alone = tmp_path / "alone.py"
+    alone.write_text(
+        "import importlib.util\ndef reward(completions, **kw):\n"
+        "    return [0.5 if importlib.util.find_spec('pydantic') is None else 0.0 for _ in completions]\n"
+    )
+    bare = shutil.which("python3", path="/usr/bin:/usr/local/bin")
+    if bare is None:
+        pytest.skip("no other interpreter here")
+    launcher = tmp_path / "python"
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.base_prefix}/bin/python3" -I -S "$@"\n')
+    launcher.chmod(0o755)
+    allow(str(alone))
+    tool = OwnTool(own_spec(str(alone), "reward", OwnParams(shape="auto"), python=str(launcher)), resources)
+    assert tool.score([sample("4")])[0].value == 0.5
+
+
+def test_a_registry_cannot_name_code_that_its_user_has_not_allowed(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+):
+    spec = own_spec(str(FILE), "last_words", OwnParams(shape="trl"))
+    load_tool(spec, resources)
+    for value in ("", str(FILE.parent / "other.py"), str(FILE)[:-3]):
+        monkeypatch.setenv(ALLOW_VARIABLE, value)
+        with pytest.raises(ToolError, match=f"export {ALLOW_VARIABLE}="):
+            load_tool(spec, resources)
+    monkeypatch.setenv(ALLOW_VARIABLE, str(FILE.parent))
+    load_tool(spec, resources)
+
+
+def test_changed_code_is_another_tool_and_the_old_one_no_longer_runs(resources: Resources, tmp_path: Path):
+    file = tmp_path / "mine.py"
+    file.write_text("def reward(completions, **kw):\n    return [1.0 for _ in completions]\n")
+    allow(str(file))
+    spec = own_spec(str(file), "reward", OwnParams(shape="trl"))
+    assert not unusable(spec)
+    file.write_text("def reward(completions, **kw):\n    return [0.0 for _ in completions]\n")
+    assert own_spec(str(file), "reward", OwnParams(shape="trl")).id != spec.id
+    assert "its file has changed" in unusable(spec)
+    with pytest.raises(ToolError, match="is not what was certified"):
+        OwnTool(spec, resources)
+
+
+def test_the_id_does_not_hang_on_where_the_file_lies(tmp_path: Path):
+    ids = set()
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        file = tmp_path / folder / "mine.py"
+        file.write_text("def reward(completions, **kw):\n    return [1.0]\n")
+        ids.add(own_spec(str(file), "reward", OwnParams(shape="trl")).id)
+    assert len(ids) == 1
+
+
+def test_a_missing_file_or_interpreter_is_a_plain_error():
+    with pytest.raises(ConfigError, match=r"no file nowhere\.py"):
+        own_spec("nowhere.py", "reward", OwnParams(shape="trl"))
+    with pytest.raises(ConfigError, match="no such interpreter"):
+        own_spec(str(FILE), "plain", OwnParams(shape="plain"), python="/no/python")
+
+
+def test_a_score_is_put_on_the_scale_and_never_leaves_it(resources: Resources):
+    scores, _ = scored(resources, "counts_its_calls", "a", low=0.0, high=4.0)
+    assert [score.value for score in scores] == [0.5]  # the second call: the first one looked what it takes
+    assert json.loads(json.dumps(scores[0].details)) == {"raw": 2.0}
