@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rlar.tools.slots import Slots
+from rlar.process import Slots
 from rlar.trainer.environments.base import Completion, Environment, checked_messages, checked_step
 from rlar.trainer.environments.tools import read_calls, write_call
 from rlar.types import CheckResult, Example, Message

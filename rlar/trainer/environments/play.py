@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 
 from rlar.errors import RlarError, boundary
+from rlar.process import Slots
 from rlar.tool import Resources
-from rlar.tools.slots import Slots
 from rlar.trainer.config import EnvironmentConfig
 from rlar.trainer.data import TrainRow
 from rlar.trainer.environments import environment_maker, judge_of
