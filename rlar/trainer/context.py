@@ -22,7 +22,7 @@ class Context:
 
     rollouts: Rollouts
     rewards_P_G: Tensor
-    """NaN marks an unscored rollout."""
+    """What pays; NaN marks a rollout without a reward, or with one that only looks on."""
     policy: Policy
     token_budget: int = 8192
     """Tokens in one forward."""

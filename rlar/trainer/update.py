@@ -134,7 +134,8 @@ class Updater:
         )
         speaks_N = ~outcome_N.isnan()
         budget, registry = self.config.tokens_per_pass, self.config.registry
-        context = Context(batch.rollouts, rewards_P_G, self.policy, budget, batch.rows, registry)
+        paying_P_G = outcome_N.view_as(rewards_P_G)  # nobody who trains sees a verdict that does not pay
+        context = Context(batch.rollouts, paying_P_G, self.policy, budget, batch.rows, registry)
         means: dict[str, float | None] = {}
         for name, (measure, weight) in self.signals.items():
             credit = _without(measure(context), unpaid_N)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rlar.trainer.companions.implicit_step import ImplicitStep
 from rlar.trainer.companions.novelty import Novelty
 
 if TYPE_CHECKING:
@@ -40,5 +41,8 @@ class Companion(Protocol):
         ...
 
 
-COMPANIONS: dict[str, Callable[[Policy, Mapping[str, Any]], Companion]] = {"novelty": Novelty}
+COMPANIONS: dict[str, Callable[[Policy, Mapping[str, Any]], Companion]] = {
+    "implicit_step": ImplicitStep,
+    "novelty": Novelty,
+}
 """Made of the policy as it is when its phase begins, and the options in its table."""
