@@ -220,7 +220,7 @@ def _add_reading(hint: _Hint, operator: Any, value: Value, left: exp.Expression)
     """What a comparison says about a column that stands on its left, perhaps inside functions."""
     from sqlglot import exp
 
-    pattern = next((found for node in left.walk() if (found := date_format(node)) is not None), None)
+    pattern = next((candidate for node in left.walk() if (candidate := date_format(node)) is not None), None)
     if isinstance(left, exp.Column) and operator in (exp.Like, exp.ILike):
         prefix = prefix_format(str(value))
         if prefix is not None:
@@ -422,13 +422,13 @@ def _nullable(gold: exp.Expression, tables: tuple[Table, ...], names: _Names) ->
     """Columns that the gold query asks for NULL."""
     from sqlglot import exp
 
-    asked = {
+    keys = {
         key
         for node in gold.find_all(exp.Is, exp.Coalesce, exp.Nullif)
         for column in node.find_all(exp.Column)
         for key in names.keys(column)
     }
-    return _may_be_null(tables) & asked
+    return _may_be_null(tables) & keys
 
 
 def _may_be_null(tables: tuple[Table, ...]) -> frozenset[_Key]:
@@ -592,11 +592,11 @@ def _cast(value: Value, kind: Kind) -> Value:
 
 def _fitting(values: Iterable[Value], kind: Kind) -> list[Value]:
     """The values that a column of a kind may hold: a column of dates holds no "2012"."""
-    found = [_cast(value, kind) for value in values]
+    cast_values = [_cast(value, kind) for value in values]
     if kind in ("date", "datetime"):
-        dates = [value for value in found if isinstance(value, str) and _DATE.match(value)]
+        dates = [value for value in cast_values if isinstance(value, str) and _DATE.match(value)]
         return [f"{value} 12:30:00" if kind == "datetime" and len(str(value)) == 10 else value for value in dates]
-    return found
+    return cast_values
 
 
 def _fresh(kind: Kind, index: int) -> Value:
@@ -615,12 +615,12 @@ def _domain(
     name: str = "",
 ) -> list[Value]:
     """At least `count` different values, the constants first."""
-    found: dict[Value, None] = dict.fromkeys(_fitting(constants, kind))
+    domain: dict[Value, None] = dict.fromkeys(_fitting(constants, kind))
     index = 0
     if kind in ("int", "real"):
         low = 1990 if "year" in name.lower() else start
         step = rng.choice((1, 1, 3, 7))
-    while len(found) < count + len(constants):
+    while len(domain) < count + len(constants):
         if kind == "int":
             value: Value = low + index * (1 if "year" in name.lower() else step)
         elif kind == "real":
@@ -639,11 +639,11 @@ def _domain(
         else:
             word = _WORDS[(start + index) % len(_WORDS)]
             value = word if index < len(_WORDS) else f"{word}{index}"
-        found[value] = None
+        domain[value] = None
         index += 1
         if index > 10_000:
             break
-    values = list(found)
+    values = list(domain)
     while kind == "bool" and len(values) < count:
         values.append(len(values) % 2)
     return values

@@ -105,12 +105,12 @@ def dates_like(value: Any, pattern: str) -> dict[int, list[datetime.date]]:
         steps: list[dict[str, int]] = [{"days": 1}, {"days": 3}]
     else:
         steps = [{"months": 1}, {"months": 3}] if "%m" in pattern else [{"months": 12}, {"months": 36}]
-    found = {0: base}
+    dates = {0: base}
     for sign in (-1, 1):
-        found[sign] = [
+        dates[sign] = [
             _moved(day, **{unit: sign * count for unit, count in step.items()}) for day in base for step in steps
         ]
-    return found
+    return dates
 
 
 def _moved(day: datetime.date, *, days: int = 0, months: int = 0) -> datetime.date:

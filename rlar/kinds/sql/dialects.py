@@ -51,14 +51,14 @@ def is_beyond_sqlite(query: str, error: str, prompt: str) -> bool:
 
 def translations(query: str, dialect: str | None) -> list[str]:
     """The query's translations from the likely dialects, `dialect` first, and its own text last."""
-    found: dict[str, None] = {}
+    variants: dict[str, None] = {}
     first = "tsql" if dialect is None and _TSQL.search(query) else dialect
     for source in dict.fromkeys((first, *DIALECTS) if first is not None else DIALECTS):
         text = as_sqlite(query, source)
         if text:
-            found[text] = None
-    found[on_the_day(query)] = None
-    return list(found)
+            variants[text] = None
+    variants[on_the_day(query)] = None
+    return list(variants)
 
 
 def as_sqlite(query: str, dialect: str | None) -> str:

@@ -16,15 +16,15 @@ MAX_MUTANTS = 40
 def sql_mutants(gold: exp.Expression, dialect: str | None = None) -> list[str]:
     """Distinct texts of mutated queries, the strongest changes first; each differs from the original."""
     original = written(gold, dialect)
-    found: dict[str, None] = {}
+    mutants: dict[str, None] = {}
     for make in (_constants, _comparisons, _conditions, _aggregates, _parts, _order, _columns, _connectives, _outputs):
         for mutant in make(gold):
             text = written(mutant, dialect)
             if text and text != original:
-                found[text] = None
-            if len(found) >= MAX_MUTANTS:
-                return list(found)
-    return list(found)
+                mutants[text] = None
+            if len(mutants) >= MAX_MUTANTS:
+                return list(mutants)
+    return list(mutants)
 
 
 def written(tree: exp.Expression, dialect: str | None) -> str:

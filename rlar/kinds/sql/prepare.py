@@ -166,18 +166,18 @@ def _chosen(
 def _stable(orders: list[list[Answer]], tree: Any) -> dict[int, bool]:
     """The databases on which a query's answer does not depend on the order of the rows -> whether its own order counts."""
     sorts = tree.args.get("order") is not None
-    found: dict[int, bool] = {}
+    by_database: dict[int, bool] = {}
     for index, (one, *others) in enumerate(orders):
         if sorts and all(_passes(other, one, True) for other in others):
-            found[index] = True
+            by_database[index] = True
         elif all(_passes(other, one, False) for other in others):
-            found[index] = False
-    return found
+            by_database[index] = False
+    return by_database
 
 
 def _passes(answer: Answer, gold: Answer, ordered: bool, repeats_count: bool = True) -> bool:
-    found = compare(answer, gold, ordered=ordered, repeats_count=repeats_count)
-    return not found.difference or (found.debatable and not repeats_count)
+    comparison = compare(answer, gold, ordered=ordered, repeats_count=repeats_count)
+    return not comparison.difference or (comparison.debatable and not repeats_count)
 
 
 def _agree(answers: Sequence[list[list[Answer]]], indexes: list[int]) -> bool:

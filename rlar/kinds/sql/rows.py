@@ -112,7 +112,7 @@ def find_sql(example: Example) -> SqlTask | None:
     if read is None:
         return None
     tree, dialect = read
-    trees = [found for query in queries if (found := tree_of(query)) is not None]
+    trees = [syntax for query in queries if (syntax := tree_of(query)) is not None]
     wanted = set[str]().union(*map(tables_read, trees))
     if not tables_read(tree) or len(trees) < len(queries):
         return None
@@ -162,13 +162,13 @@ def tight(text: str) -> str:
 
 def statements(text: str) -> list[str]:
     """The statements of a text of SQL; semicolons in quotes and comments end none."""
-    found, start = [], 0
+    parts, start = [], 0
     for token in _LEXEME.finditer(text):
         if token[0] == ";":
-            found.append(text[start : token.start()].strip())
+            parts.append(text[start : token.start()].strip())
             start = token.end()
-    found.append(text[start:].strip())
-    return [statement for statement in found if statement]
+    parts.append(text[start:].strip())
+    return [statement for statement in parts if statement]
 
 
 def statement_end(text: str) -> int:

@@ -39,10 +39,10 @@ def run(
     for database in databases:
         orders = []
         for order in range(1 + shuffles):
-            asked = queries[: shuffled if order else len(queries)]
-            found = _on_one(database, [query for query in asked if query not in slow], seconds, order)
-            slow |= {query for query, answer in found.items() if answer.get("error") == "timeout"}
-            orders.append([found.get(query, {"error": "timeout"}) for query in asked])
+            batch = queries[: shuffled if order else len(queries)]
+            results = _on_one(database, [query for query in batch if query not in slow], seconds, order)
+            slow |= {query for query, answer in results.items() if answer.get("error") == "timeout"}
+            orders.append([results.get(query, {"error": "timeout"}) for query in batch])
         answers.append(orders)
     return answers
 

@@ -70,8 +70,8 @@ class SqlExecution(LibraryTool):
             rows[key].append(index)
 
         def judge(key: str) -> None:
-            asked = [samples[index] for index in rows[key]]
-            scores.update(zip(rows[key], self._row(key, tasks[key], asked), strict=True))
+            completions = [samples[index] for index in rows[key]]
+            scores.update(zip(rows[key], self._row(key, tasks[key], completions), strict=True))
 
         if len(rows) < 2:
             for key in rows:
@@ -101,22 +101,22 @@ class SqlExecution(LibraryTool):
 
     def _run(self, queries: list[str], task: SqlTask, prepared: Prepared) -> dict[str, list[Answer]] | Score:
         """The answers of each query on all databases: as it stands, else as the first translation that runs."""
-        asked = {query: as_it_stands(query, prepared.dialect) for query in queries}
-        answers = self._answers(list(dict.fromkeys(asked.values())), prepared)
+        spellings = {query: as_it_stands(query, prepared.dialect) for query in queries}
+        answers = self._answers(list(dict.fromkeys(spellings.values())), prepared)
         if isinstance(answers, Score):
             return answers
-        found = {query: answers[text] for query, text in asked.items()}
-        failing = {query: translations(query, prepared.dialect) for query in queries if _is_unknown(found[query])}
+        results = {query: answers[text] for query, text in spellings.items()}
+        failing = {query: translations(query, prepared.dialect) for query in queries if _is_unknown(results[query])}
         tried = self._answers([text for texts in failing.values() for text in texts], prepared)
         if isinstance(tried, Score):
             return tried
         for query, texts in failing.items():
-            found[query] = next((tried[text] for text in texts if not _errors(tried[text])), found[query])
-        return found
+            results[query] = next((tried[text] for text in texts if not _errors(tried[text])), results[query])
+        return results
 
     def _answers(self, queries: Sequence[str], prepared: Prepared) -> dict[str, list[Answer]] | Score:
         """The answers of each query on all databases. One that breaks a shared call is judged in a call of its own."""
-        found: dict[str, list[Answer]] = {}
+        by_query: dict[str, list[Answer]] = {}
         for start in range(0, len(queries), MAX_TOGETHER):
             some = list(dict.fromkeys(queries[start : start + MAX_TOGETHER]))
             answers, problem = run_queries(self.resources, prepared.databases, some, CALL_SECONDS)
@@ -130,8 +130,8 @@ class SqlExecution(LibraryTool):
                     answers, problem = run_queries(self.resources, prepared.databases, [query], CALL_SECONDS)
                     if problem is not None:
                         return problem
-                found[query] = [orders[0][0 if alone else number] for orders in answers]
-        return found
+                by_query[query] = [orders[0][0 if alone else number] for orders in answers]
+        return by_query
 
     def _scored(self, queries: list[list[Answer]], prepared: Prepared, order_asked: bool) -> Score:
         """The score of a completion by its queries' answers: several queries must all be right."""
@@ -146,15 +146,15 @@ class SqlExecution(LibraryTool):
         return ok(worst.value, f"{several}{worst.why}", **details)
 
     def _prepare(self, key: str, task: SqlTask) -> Prepared | Score:
-        found = self._prepared.get(key)
-        if found is None:
-            found = prepare(task, self.resources)
-            if isinstance(found, Prepared) or found.status == "abstain":
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            prepared = prepare(task, self.resources)
+            if isinstance(prepared, Prepared) or prepared.status == "abstain":
                 with self._lock:
                     if len(self._prepared) >= _CACHED_TASKS:
                         self._prepared.pop(next(iter(self._prepared)))
-                    self._prepared[key] = found
-        return found
+                    self._prepared[key] = prepared
+        return prepared
 
 
 class _Verdict(NamedTuple):
@@ -181,11 +181,13 @@ def _verdict(answers: list[Answer], prepared: Prepared, order_asked: bool) -> _V
         for number, (mine, right, ordered, soft) in enumerate(
             zip(answers, gold.answers, gold.ordered, prepared.soft, strict=True), start=1
         ):
-            found = compare(mine, right, ordered=ordered, order_asked=order_asked, repeats_count=gold.repeats_count)
-            if not found.difference:
+            comparison = compare(
+                mine, right, ordered=ordered, order_asked=order_asked, repeats_count=gold.repeats_count
+            )
+            if not comparison.difference:
                 continue
-            where = f"database {number} of {len(answers)}: {found.difference}"
-            if not found.debatable and not soft:
+            where = f"database {number} of {len(answers)}: {comparison.difference}"
+            if not comparison.debatable and not soft:
                 verdict = _Verdict(0.0, where)
                 break
             verdict = _Verdict(None, f"NULLs or ties decide: {where}" if soft else f"graders differ: {where}")
