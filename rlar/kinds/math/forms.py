@@ -185,8 +185,8 @@ def split(text: str, separators: str = ",;") -> list[str]:
             parts.append(text[start:at])
             start = at + 1
     parts.append(text[start:])
-    found = [piece.strip() for part in parts for piece in re.split(r"\s(?:and|or)\s|^(?:and|or)\s", part)]
-    return [_PLAIN_UNIT.sub(_plain_unit, piece) if piece[-1:].isalpha() else piece for piece in found if piece]
+    pieces = [piece.strip() for part in parts for piece in re.split(r"\s(?:and|or)\s|^(?:and|or)\s", part)]
+    return [_PLAIN_UNIT.sub(_plain_unit, piece) if piece[-1:].isalpha() else piece for piece in pieces if piece]
 
 
 def container(text: str) -> tuple[str, list[str]] | None:
@@ -262,73 +262,73 @@ def decide(reference: str, claim: str, algebra: Algebra) -> bool | None:
     return _decide(exactly(canonical(reference)), exactly(canonical(claim)), algebra, depth=0)
 
 
-def _decide(ref: str, said: str, algebra: Algebra, depth: int) -> bool | None:
-    if not said:
+def _decide(ref: str, claim: str, algebra: Algebra, depth: int) -> bool | None:
+    if not claim:
         return False
-    if squashed(ref) == squashed(said):
+    if squashed(ref) == squashed(claim):
         return True
     if depth > 3:
         return False
-    if (clocks := _same_clock(ref, said)) != "neither":
+    if (clocks := _same_clock(ref, claim)) != "neither":
         return clocks  # type: ignore[return-value]
-    left_region, right_region = region_of(ref), region_of(said)
+    left_region, right_region = region_of(ref), region_of(claim)
     if left_region and right_region and not (left_region.is_plain and right_region.is_plain):  # (1, 2) may be a point
         return _same_region(left_region, right_region, algebra, depth)
-    if (named := _same_names(ref, said, algebra, depth)) != "unnamed":
+    if (named := _same_names(ref, claim, algebra, depth)) != "unnamed":
         return named  # type: ignore[return-value]
-    if "=" in said and "=" not in ref:
-        said = without_assignment(said)
-    if "=" in ref and "=" not in said:
+    if "=" in claim and "=" not in ref:
+        claim = without_assignment(claim)
+    if "=" in ref and "=" not in claim:
         ref = without_assignment(ref)
     elif (
         "=" in ref
-        and "=" in said
+        and "=" in claim
         and (bare_ref := without_assignment(ref)) != ref
-        and (bare_said := without_assignment(said)) != said
+        and (bare_said := without_assignment(claim)) != claim
     ):
         return _decide(bare_ref, bare_said, algebra, depth + 1)
-    if "\\in" in said or "\\in" in ref:
-        ref, said = without_assignment(ref), without_assignment(said)
-    if squashed(ref) == squashed(said):
+    if "\\in" in claim or "\\in" in ref:
+        ref, claim = without_assignment(ref), without_assignment(claim)
+    if squashed(ref) == squashed(claim):
         return True
-    if (based := _same_in_base(ref, said)) is not None:
+    if (based := _same_in_base(ref, claim)) is not None:
         return based
-    if _NUMERAL.fullmatch(ref) and _NUMERAL.fullmatch(said) and sorted(ref.split(",")) == sorted(said.split(",")):
+    if _NUMERAL.fullmatch(ref) and _NUMERAL.fullmatch(claim) and sorted(ref.split(",")) == sorted(claim.split(",")):
         return None  # 300,200,100 for 100,200,300: two numbers, or two lists of the same
-    left, right = container(ref), container(said)
+    left, right = container(ref), container(claim)
     if AMBIGUOUS_COMMA.fullmatch(ref) and right is None:
         # 2,5 may be two numbers, or two and a half
-        claimed, decimal = read_reference(_spoken(said)), read_reference(ref.replace(",", "."))
+        claimed, decimal = read_reference(_spoken(claim)), read_reference(ref.replace(",", "."))
         return None if claimed is not None and decimal is not None and compare_numbers(claimed, decimal) else False
-    if left is None and right is None and "=" not in ref + said:
-        wanted, got = read_reference(_spoken(ref)), read_reference(_spoken(said))
+    if left is None and right is None and "=" not in ref + claim:
+        wanted, got = read_reference(_spoken(ref)), read_reference(_spoken(claim))
         if wanted is not None and got is not None:
             return compare_numbers(got, wanted)
-    if left is None and right is None and "\\unit" in ref + said:
-        return _same_quantity(ref, said, algebra, depth)
+    if left is None and right is None and "\\unit" in ref + claim:
+        return _same_quantity(ref, claim, algebra, depth)
     if WORDS_ONLY.fullmatch(ref):
-        return _letters(ref) == _letters(said)
-    if left is not None and right is None and _NUMERAL.fullmatch(said):
-        right = ("", said.split(","))  # 300,200,100 beside a list is a list
+        return _letters(ref) == _letters(claim)
+    if left is not None and right is None and _NUMERAL.fullmatch(claim):
+        right = ("", claim.split(","))  # 300,200,100 beside a list is a list
     if left and right and "\\cup" not in ref and "matrix" not in ref:
         return _same_elements(left, right, algebra, depth)
     elements = (left or right or ("", []))[1]
-    if len(elements) > 1 and not (left and right) and not re.search(r"\\cup|matrix|\\in(?![a-z])", ref + said):
+    if len(elements) > 1 and not (left and right) and not re.search(r"\\cup|matrix|\\in(?![a-z])", ref + claim):
         return False  # one value against several
-    if _variables(ref) != _variables(said):
-        said = _same_constant(ref, said)
-        if _variables(ref) != _variables(said):
+    if _variables(ref) != _variables(claim):
+        claim = _same_constant(ref, claim)
+        if _variables(ref) != _variables(claim):
             return False
-    return algebra(ref, said)
+    return algebra(ref, claim)
 
 
 _CONSTANT = re.compile(r"\+\s*([CcKk])(?:_\w)?$|\+\s*(?:\\unit\{)?const(?:ant)?\.?\}?$")
 
 
-def _same_constant(ref: str, said: str) -> str:
+def _same_constant(ref: str, claim: str) -> str:
     """The claim with the reference's name for the constant of integration."""
     constant = _CONSTANT.search(ref)
-    return _CONSTANT.sub(lambda _: constant.group(), said) if constant is not None else said
+    return _CONSTANT.sub(lambda _: constant.group(), claim) if constant is not None else claim
 
 
 def _spoken(text: str) -> str:
@@ -368,10 +368,10 @@ _CLOCK = re.compile(
 _RATIO = re.compile(r"\d{1,9}(?:\.\d{1,9})?(?: ?(?::|\bto\b) ?\d{1,9}(?:\.\d{1,9})?)+")
 
 
-def _same_clock(ref: str, said: str) -> bool | str | None:
+def _same_clock(ref: str, claim: str) -> bool | str | None:
     """Two times of day, or two ratios; "neither" where the texts are something else."""
-    said = re.sub(r"^(?:at|bei|um|a las)\s+", "", said)
-    left, right = _clock(ref), _clock(said)
+    claim = re.sub(r"^(?:at|bei|um|a las)\s+", "", claim)
+    left, right = _clock(ref), _clock(claim)
     if left is not None and right is not None:
         (wanted, half), (got, said_half) = left, right
         if (half and said_half) or not half:
@@ -379,9 +379,9 @@ def _same_clock(ref: str, said: str) -> bool | str | None:
             return wanted == got if half else got == wanted or (bool(said_half) and (got - wanted) % 43200 == 0)
         # "9:00" is nine in the morning; for nine in the evening it leaves the half open.
         return True if wanted == got else None if (wanted - got) % 43200 == 0 else False
-    if _RATIO.fullmatch(ref) and _RATIO.fullmatch(said):
+    if _RATIO.fullmatch(ref) and _RATIO.fullmatch(claim):
         wanted_terms, got_terms = (
-            [Fraction(term) for term in re.split(r" ?(?::|\bto\b) ?", text)] for text in (ref, said)
+            [Fraction(term) for term in re.split(r" ?(?::|\bto\b) ?", text)] for text in (ref, claim)
         )
         if len(wanted_terms) != len(got_terms):
             return False
@@ -430,9 +430,9 @@ def _names(text: str) -> list[tuple[str, str]] | None:
     return [(re.sub(r"[\s{}]", "", match["name"]), match["value"].strip()) for match in matches if match is not None]
 
 
-def _same_names(ref: str, said: str, algebra: Algebra, depth: int) -> bool | str | None:
+def _same_names(ref: str, claim: str, algebra: Algebra, depth: int) -> bool | str | None:
     """Named values: each name has its value, in any order. "unnamed" where names decide nothing."""
-    wanted, got = _names(ref), _names(said)
+    wanted, got = _names(ref), _names(claim)
     if wanted is None and got is None:
         return "unnamed"
 
@@ -460,7 +460,7 @@ def _same_names(ref: str, said: str, algebra: Algebra, depth: int) -> bool | str
         if groups is None or said_groups is None or len(groups) != len(said_groups):
             return None
         return _same_elements(("", groups), ("", said_groups), algebra, depth)
-    pairs, other = (wanted, said) if wanted is not None else (got or [], ref)
+    pairs, other = (wanted, claim) if wanted is not None else (got or [], ref)
     if roots(pairs):
         several = container(without_assignment(other)) or ("", [other])
         sides = (values(pairs), several) if wanted is not None else (several, values(pairs))
@@ -499,9 +499,9 @@ def _solutions(pairs: list[tuple[str, str]]) -> list[str] | None:
 _UNIT_MARK = re.compile(r"\\unit\{([^{}]*)\} ?(?:and|,)? ?")
 
 
-def _same_quantity(ref: str, said: str, algebra: Algebra, depth: int) -> bool | None:
+def _same_quantity(ref: str, claim: str, algebra: Algebra, depth: int) -> bool | None:
     """Values with units: in the same unit, or in another one of the same kind where both values are numbers."""
-    wanted, got = _quantity(ref), _quantity(said)
+    wanted, got = _quantity(ref), _quantity(claim)
     if wanted is None or got is None:
         return None
     if len(wanted) == len(got) == 1:
@@ -575,23 +575,23 @@ def _letters(text: str) -> str:
     return re.sub(r"[\W_]", "", text).casefold()
 
 
-def _same_in_base(ref: str, said: str) -> bool | None:
+def _same_in_base(ref: str, claim: str) -> bool | None:
     """Numbers with a base as subscript; a claim without the subscript is taken in the reference's base."""
-    left, right = _BASE.fullmatch(ref.replace(" ", "")), _BASE.fullmatch(said.replace(" ", ""))
+    left, right = _BASE.fullmatch(ref.replace(" ", "")), _BASE.fullmatch(claim.replace(" ", ""))
     if left is None or not any(character.isdigit() for character in left[1]):
         return None
     base = left[2] or left[3] or left[4]
     if right is not None:
         return left[1].upper() == right[1].upper() and base == (right[2] or right[3] or right[4])
-    bare = re.sub(r"[\s,]|base\w+", "", said)
+    bare = re.sub(r"[\s,]|base\w+", "", claim)
     return left[1].upper() == bare.upper() if re.fullmatch(r"\w+", bare) else False
 
 
 def _same_elements(
     left: tuple[str, list[str]], right: tuple[str, list[str]], algebra: Algebra, depth: int
 ) -> bool | None:
-    (kind, wanted), (said_kind, said) = left, right
-    if len(wanted) != len(said) or len(wanted) > MAX_ELEMENTS:
+    (kind, wanted), (said_kind, claims) = left, right
+    if len(wanted) != len(claims) or len(wanted) > MAX_ELEMENTS:
         return False
     ordered = kind not in ("", "{}")
     if ordered and said_kind not in (kind, ""):
@@ -601,9 +601,9 @@ def _same_elements(
         if said_kind != "()":
             return False
     if ordered:
-        verdicts = [_decide(ref, claim, algebra, depth + 1) for ref, claim in zip(wanted, said, strict=True)]
+        verdicts = [_decide(ref, claim, algebra, depth + 1) for ref, claim in zip(wanted, claims, strict=True)]
         return None if None in verdicts else all(verdicts)
-    rest = list(said)
+    rest = list(claims)
     for ref in sorted(wanted, key=lambda one: one not in rest):
         for index, claim in enumerate(rest):
             verdict = _decide(ref, claim, algebra, depth + 1)

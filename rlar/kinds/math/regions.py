@@ -105,13 +105,13 @@ def _reals(text: str) -> Region | None:
         points = _MEMBER.sub("", points, count=1)
         return _without([point.strip() for point in re.split(r",|\band\b", points) if point.strip()])
     if _UNEQUAL.search(text) and not _RELATION.search(text):
-        found: list[str] = []
+        excluded_points: list[str] = []
         for part in re.split(_MEET.pattern + r"|,(?=\s*[a-zA-Z]\s*\\ne)", text):
             sides = [side.strip() for side in _UNEQUAL.split(part)]
             if len(sides) != 2 or not _VARIABLE.fullmatch(sides[0]):
                 return None
-            found += [one.strip() for one in sides[1].split(",") if one.strip()]
-        return _without(found)
+            excluded_points += [one.strip() for one in sides[1].split(",") if one.strip()]
+        return _without(excluded_points)
     return None
 
 
@@ -129,10 +129,10 @@ def _union(text: str) -> Region | None:
     pieces: list[Piece] = []
     for part in parts[: _MAX_PIECES + 1]:
         part = part.strip(" ,")
-        found = _pieces(part)
-        if found is None:
+        intervals = _pieces(part)
+        if intervals is None:
             return None
-        pieces += found
+        pieces += intervals
     if len(pieces) > _MAX_PIECES:
         return None
     if missing := _gaps(pieces):

@@ -100,35 +100,35 @@ class MathMatch(LibraryTool):
                 if any(all_equal([one], numbers) for one in stated_numbers(reading)):
                     return abstain(STATED, readers_disagree=True)
                 return ok(0.0, "another number, or several")
-        said = read_claims(text, problem)
-        if not said:
+        answers = read_claims(text, problem)
+        if not answers:
             return ok(0.0, "no answer found")
-        if len(said) > MAX_CLAIMS:
+        if len(answers) > MAX_CLAIMS:
             return ok(0.0, "too many answers")
         judge = _Judge(self.resources.shared("math equivalence", Equivalence), problem)
         try:
-            score = self._verdict(targets, said, judge)
-            if score.value == 0.0 and _states(text, targets, judge, said):
+            score = self._verdict(targets, answers, judge)
+            if score.value == 0.0 and _states(text, targets, judge, answers):
                 return abstain(STATED, readers_disagree=True)
             # Read as a number it is another one; only the words around it cannot be read as an expression.
             return ok(0.0, "another number") if same is False and not listed and score.value is None else score
         except _TooLong:
             return timed_out("comparing took longer than the limit")
 
-    def _verdict(self, targets: list[str], said: list[str], judge: _Judge) -> Score:
+    def _verdict(self, targets: list[str], answers: list[str], judge: _Judge) -> Score:
         undecided = False
         for target in targets:
-            verdicts = [judge.same(target, claim) for claim in said]
+            verdicts = [judge.same(target, claim) for claim in answers]
             if all(verdicts):
                 return ok(1.0, "equal to the reference")
-            if len(said) > 1 and len(set(said)) > 1 and judge.same(target, ", ".join(said)):
+            if len(answers) > 1 and len(set(answers)) > 1 and judge.same(target, ", ".join(answers)):
                 return ok(1.0, "equal to the reference, part by part")
             undecided = undecided or (None in verdicts and False not in verdicts)
         if undecided:
             return abstain(
                 "whether the texts say the same cannot be told: not all of the reference or of the claim can be read"
             )
-        return ok(0.0, "another value" if len(set(said)) == 1 else "another value, or several")
+        return ok(0.0, "another value" if len(set(answers)) == 1 else "another value, or several")
 
 
 @lru_cache(maxsize=4096)
@@ -137,12 +137,12 @@ def problem_parts(prompt: str) -> frozenset[str]:
     parts = {next(group for group in match.groups() if group) for match in _SEGMENT.finditer(prompt[-8000:])}
     parts |= {match.group() for match in _FORMULA.finditer(prompt[-8000:])}
     parts |= {match.group() for match in _SPACED_FORMULA.finditer(prompt[-8000:])}
-    found = {squashed(canonical(part.rstrip("."))) for part in parts if len(part) <= MAX_CLAIM}
+    spellings = {squashed(canonical(part.rstrip("."))) for part in parts if len(part) <= MAX_CLAIM}
     # A fraction is worth repeating only where the prompt does not ask for another form of it.
     rewrite = bool(_REWRITE.search(prompt[-2000:]))
     return frozenset(
         part
-        for part in found
+        for part in spellings
         if re.search(r"[\^+*/\\(!]|\w-\w", part)
         and (((rewrite and "frac" in part) or "/" in part) or read_reference(part) is None)
     )
@@ -173,8 +173,8 @@ def _repeats_problem(text: str, problem: frozenset[str], targets: list[str]) -> 
     if not any(read_reference(part) is not None for part in problem):
         return False
     wanted = {squashed(canonical(one)) for one in targets}
-    said = {squashed(claim) for claim in read_claims(text)}
-    return bool(said) and said <= problem - wanted
+    answers = {squashed(claim) for claim in read_claims(text)}
+    return bool(answers) and answers <= problem - wanted
 
 
 class _Judge:
@@ -221,12 +221,12 @@ def _prose(text: str) -> bool:
 
 def read_claims(text: str, problem: frozenset[str] = frozenset()) -> list[str]:
     """The distinct expressions that a text claims as its answer, from its strongest tier; `problem`: see `problem_parts`."""
-    found = claims(text)
+    text_claims = claims(text)
     tiers: tuple[tuple[str, ...], ...] = (
-        found.boxed,
-        found.final,
-        found.cued,
-        found.bold if len(found.bold) == 1 else (),
+        text_claims.boxed,
+        text_claims.final,
+        text_claims.cued,
+        text_claims.bold if len(text_claims.bold) == 1 else (),
     )
     for index, tier in enumerate(tiers):
         if index and tier and all(_denied_claim(claim) for claim in tier):
@@ -239,19 +239,19 @@ def read_claims(text: str, problem: frozenset[str] = frozenset()) -> list[str]:
         if parts:
             return list(dict.fromkeys(canonical(part) for part in parts[:64]))
     main = parts_of(text).main
-    return _uncued(found if main is text else claims(main), main)
+    return _uncued(text_claims if main is text else claims(main), main)
 
 
 _PROSE_WORD = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{3,}(?![a-zA-Z(}])")
 
 
-def _states(text: str, targets: list[str], judge: _Judge, said: list[str]) -> bool:
+def _states(text: str, targets: list[str], judge: _Judge, answers: list[str]) -> bool:
     """Does a text without a cue hold one of the targets as a formula of its own, or as a side of one, undenied? Or is what is
     read as its claim half in words?"""
     tiers = claims(text)
     if tiers.boxed or tiers.final or tiers.cued:
         return False
-    if any(_PROSE_WORD.search(claim) and _MATHLIKE.search(claim) for claim in said):
+    if any(_PROSE_WORD.search(claim) and _MATHLIKE.search(claim) for claim in answers):
         return True
     tail = text[-1500:]
     for segment in list(_SEGMENT.finditer(tail))[-4:]:
@@ -333,8 +333,8 @@ def _in_words(text: str) -> bool:
     return re.search(r"(?<![^\W\d_])[^\W\d_]{3,}+\s+[^\W\d_]{3}", re.sub(r"\\[a-zA-Z]+", "", text)) is not None
 
 
-def _uncued(found: Claims, text: str) -> list[str]:
-    line = _LEAD.sub("", _ROUNDED.sub("", found.last_line))
+def _uncued(text_claims: Claims, text: str) -> list[str]:
+    line = _LEAD.sub("", _ROUNDED.sub("", text_claims.last_line))
     if not _MATHLIKE.search(line):
         # A closing remark; the answer stands above it.
         above = [one for one in text[-4000:].split("\n") if _MATHLIKE.search(one)]
@@ -344,8 +344,10 @@ def _uncued(found: Claims, text: str) -> list[str]:
         segments = list(_SEGMENT.finditer(text[-1500:]))
     if len(segments) > 1:
         is_side = side_clauses(line)
-        said = [one for one in segments if not is_side(one.start()) and not is_denied(line, one.start(), one.end())]
-        segments = said or segments
+        candidates = [
+            one for one in segments if not is_side(one.start()) and not is_denied(line, one.start(), one.end())
+        ]
+        segments = candidates or segments
     if segments:
         chosen = [next(group for group in segments[-1].groups() if group)]
         for before, after in reversed(list(pairwise(segments))):

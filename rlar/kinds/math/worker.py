@@ -153,8 +153,8 @@ def _serve() -> None:
     @lru_cache(maxsize=256)
     def read(text: str) -> list[object]:
         # The completions of a prompt share its reference.
-        found = parse(f"${text}$", extraction_config=config, parsing_timeout=None)
-        return [one for one in found if isinstance(one, Basic | MatrixBase)]
+        expressions = parse(f"${text}$", extraction_config=config, parsing_timeout=None)
+        return [one for one in expressions if isinstance(one, Basic | MatrixBase)]
 
     points = ((3, 7, 11, 13, 17, 19, 23, 29), (5, 2, 31, 1, 37, 8, 9, 41), (-7, -3, -13, -5, -11, -2, -17, -19))
 
@@ -186,14 +186,14 @@ def _serve() -> None:
             return None if at == 2 else False  # \\sqrt{x^2} is x where textbooks mean x > 0: math-verify decides
         return True
 
-    def settled(gold: object, said: object) -> bool | None:
+    def settled(gold: object, claimed: object) -> bool | None:
         try:
-            if isinstance(gold, MatrixBase) and isinstance(said, MatrixBase):
-                if gold.shape != said.shape:
+            if isinstance(gold, MatrixBase) and isinstance(claimed, MatrixBase):
+                if gold.shape != claimed.shape:
                     return False
-                verdicts = [close(one, other) for one, other in zip(gold, said, strict=True)]
+                verdicts = [close(one, other) for one, other in zip(gold, claimed, strict=True)]
                 return False if False in verdicts else None if None in verdicts else True
-            return close(gold, said) if isinstance(gold, Expr) and isinstance(said, Expr) else None
+            return close(gold, claimed) if isinstance(gold, Expr) and isinstance(claimed, Expr) else None
         except (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError):
             return None
 
@@ -201,12 +201,12 @@ def _serve() -> None:
         gold = read(reference)
         if not gold:
             return "unreadable reference"
-        said = read(claim)
-        if not said:
+        claim_values = read(claim)
+        if not claim_values:
             return "unreadable claim"
-        if len(gold) == len(said) == 1 and (same := settled(gold[0], said[0])) is not None:
+        if len(gold) == len(claim_values) == 1 and (same := settled(gold[0], claim_values[0])) is not None:
             return "equal" if same else "different"
-        same = verify(gold, said, allow_set_relation_comp=True, timeout_seconds=None)
+        same = verify(gold, claim_values, allow_set_relation_comp=True, timeout_seconds=None)
         return "equal" if same else "different"
 
     verdict("x+1", "1+x")
