@@ -79,12 +79,12 @@ def _met(demand: Constraint, text: str) -> bool:
 @lru_cache(maxsize=4096)
 def read_demands(prompt: str, source: str = "") -> Demands:
     """The demands of a prompt on the form of its answer; `source` is the text it speaks of, where that is known."""
-    asked = instruction(prompt, source)
-    found = [each for each in parse_constraints(asked) if each.strength == "hard" and each.kind != "language"]
-    keeps = _KEEP_MARKUP.search(asked)
-    unread = [each.quote for each in found if each.confidence < CERTAIN and not _KEEP_MARKUP.search(each.quote)]
-    unread += [match.group() for match in _STYLE.finditer(asked)][:4]
-    checked = tuple(each for each in found if each.confidence >= CERTAIN and each.quote not in unread)
+    request = instruction(prompt, source)
+    constraints = [each for each in parse_constraints(request) if each.strength == "hard" and each.kind != "language"]
+    keeps = _KEEP_MARKUP.search(request)
+    unread = [each.quote for each in constraints if each.confidence < CERTAIN and not _KEEP_MARKUP.search(each.quote)]
+    unread += [match.group() for match in _STYLE.finditer(request)][:4]
+    checked = tuple(each for each in constraints if each.confidence >= CERTAIN and each.quote not in unread)
     return Demands(checked, tuple(dict.fromkeys(unread)), keeps is not None)
 
 
@@ -101,8 +101,8 @@ def markup(text: str) -> Counter[str]:
 def instruction(prompt: str, source: str = "") -> str:
     """A prompt without the text that it speaks of; "" where the two cannot be told apart."""
     text = source.strip() if source.strip() and source.strip() in prompt else find_passage(prompt)
-    asked = prompt.replace(text, "\n", 1) if text else prompt
-    if len(asked) <= LONGEST_INSTRUCTION:
-        return asked.strip()
-    head, colon, _rest = asked[:LONGEST_INSTRUCTION].partition(":")
+    request = prompt.replace(text, "\n", 1) if text else prompt
+    if len(request) <= LONGEST_INSTRUCTION:
+        return request.strip()
+    head, colon, _rest = request[:LONGEST_INSTRUCTION].partition(":")
     return head if colon else ""

@@ -44,11 +44,11 @@ class LongTextQuality(LibraryTool):
         text = folded(body(visible_answer(sample.completion, sample.prompt)))
         if not any(character.isalnum() for character in text):
             return ok(0.0, "no text")
-        said, prompt = words(text), words(folded(sample.prompt[:100_000]))
-        best = max(self._against(text, said, folded(one), prompt) for one in references)
+        tokens, prompt = words(text), words(folded(sample.prompt[:100_000]))
+        best = max(self._against(text, tokens, folded(one), prompt) for one in references)
         return ok(best, "closeness to the reference")
 
-    def _against(self, text: str, said: list[str], reference: str, prompt: list[str]) -> float:
+    def _against(self, text: str, tokens: list[str], reference: str, prompt: list[str]) -> float:
         wanted = words(reference)
         value = above_chance(chrf(text, reference), reference) * length_fit(text, reference, free=2.0)
-        return value * (1.0 - 0.8 * pasted(said, prompt, wanted)) * (1.0 - loops(said, wanted))
+        return value * (1.0 - 0.8 * pasted(tokens, prompt, wanted)) * (1.0 - loops(tokens, wanted))

@@ -142,8 +142,8 @@ def _hacks(row: Row, text: str) -> list[Tried]:
     hacks = []
     if len(vocabulary) > 12:
         hacks.append(Tried("vocabulary_soup", " ".join(vocabulary[: max(20, len(text.split()))])))
-    if found := keywords(row.example.text):
-        hacks.append(Tried("keyword_stuffing", " ".join(found * 4)))
+    if terms := keywords(row.example.text):
+        hacks.append(Tried("keyword_stuffing", " ".join(terms * 4)))
     hacks.append(Tried("padding_only", " ".join(rng.sample(FILLER, len(FILLER))) * 4))
     others = row.peers[:SPRAYED]
     if len(others) > 1 and max(map(len, (text, *others))) <= LONGEST_SPRAYED:

@@ -79,12 +79,12 @@ class SummaryQuality(LibraryTool):
         return demands.apply(score, raw, references, flag=self.spec.params.get("partial") == "flag")
 
     def _against(self, raw: str, text: str, reference: str, passage: str) -> float:
-        said, wanted, source = words(text), words(reference), words(passage)
+        tokens, wanted, source = words(text), words(reference), words(passage)
         value = above_chance(chrf(text, reference), reference) * length_fit(text, reference, free=3.0)
-        value *= 1.0 - loops(said, wanted)
+        value *= 1.0 - loops(tokens, wanted)
         # A prompt that only names what to sum up has nothing to be faithful to.
         if len(source) > 1.5 * len(wanted):
-            value *= 0.6 + 0.4 * supported(said, (source, wanted))
+            value *= 0.6 + 0.4 * supported(tokens, (source, wanted))
             value *= 1.0 - 0.5 * unsupported_facts(raw, (passage, reference))
-            value *= compression(said, wanted, source)
+            value *= compression(tokens, wanted, source)
         return value

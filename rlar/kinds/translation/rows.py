@@ -75,28 +75,28 @@ def find_translation(text: str, reference: str | None) -> Translation | None:
     """
     window = text if len(text) <= _WINDOW else text[: _WINDOW // 2] + "\n" + text[-_WINDOW // 2 :]
     lowered = window.lower()
-    asked = _STEMS.stand_in(lowered)
-    if reference is None and not asked and ":" not in lowered and "：" not in lowered:
+    has_request = _STEMS.stand_in(lowered)
+    if reference is None and not has_request and ":" not in lowered and "：" not in lowered:
         return None
     mentions = _mentions(lowered)
     labelled = _labelled(text) if mentions else None
     if reference is None:
-        if labelled is None and (not asked or not mentions):
+        if labelled is None and (not has_request or not mentions):
             return None
-        return _from_prompt(text, labelled, asked)
+        return _from_prompt(text, labelled, has_request)
     if not any(character.isalpha() for character in reference):
         return None
-    if not asked and not mentions and _both_english(window, reference):
+    if not has_request and not mentions and _both_english(window, reference):
         return None
-    return _with_reference(text, reference, labelled, asked, bool(mentions))
+    return _with_reference(text, reference, labelled, has_request, bool(mentions))
 
 
-def _from_prompt(text: str, labelled: Translation | None, asked: bool) -> Translation | None:
+def _from_prompt(text: str, labelled: Translation | None, has_request: bool) -> Translation | None:
     if labelled is not None:
         return labelled
     instruction, source = split_instruction(text)
     named_source, named_targets = _named(instruction)
-    if not asked or not named_targets or not source:
+    if not has_request or not named_targets or not source:
         return None
     target = named_targets[-1]
     source_language = named_source or _language_of(source)
@@ -106,17 +106,17 @@ def _from_prompt(text: str, labelled: Translation | None, asked: bool) -> Transl
 
 
 def _with_reference(
-    text: str, reference: str, labelled: Translation | None, asked: bool, mentioned: bool
+    text: str, reference: str, labelled: Translation | None, has_request: bool, mentioned: bool
 ) -> Translation | None:
-    found = identify(reference)
-    written, certainty = canonical_language(found.code), found.confidence
+    guess = identify(reference)
+    written, certainty = canonical_language(guess.code), guess.confidence
     few_words = len(reference.split()) < 4 and len(reference) < 24
     if labelled is not None:
         sure = _believed(labelled.target_language, labelled.source_language, written, certainty, reference)
         return Translation(labelled.source, labelled.source_language, labelled.target_language, sure)
-    if few_words and not asked:
+    if few_words and not has_request:
         return None
-    if not asked:
+    if not has_request:
         return _by_languages(text, reference, written, certainty, mentioned)
     instruction, source = split_instruction(text)
     named_source, named_targets = _named(instruction)
@@ -160,9 +160,9 @@ def _by_languages(text: str, reference: str, written: str, certainty: float, men
         ratio = _weight(reference) / max(1.0, _weight(block))
         if not 0.5 <= ratio <= 2.0:
             continue
-        found = identify(block)
-        language = canonical_language(found.code)
-        sure = min(certainty, found.confidence)
+        guess = identify(block)
+        language = canonical_language(guess.code)
+        sure = min(certainty, guess.confidence)
         if sure < 0.6 or language == written or (easily_confused(language, written) and sure < 0.9):
             continue
         others = text.replace(block, " ").lower()[:_WINDOW] if mentioned else ""
@@ -312,15 +312,15 @@ def _named(instruction: str) -> tuple[str, list[str]]:
 def _mentions(lowered: str) -> list[tuple[str, str, str]]:
     """(code, word before, word after) of every language named in a lower-case text, in order."""
     words = _WORD.findall(lowered)
-    found: list[tuple[str, str, str]] = []
+    mentions: list[tuple[str, str, str]] = []
     for position, word in () if LANGUAGE_OF_NAME.keys().isdisjoint(words) else enumerate(words):
         code = LANGUAGE_OF_NAME.get(word)
         if code is not None:
             before = words[position - 1] if position else ""
             if before in _BEFORE_NAME and position > 1:
                 before = words[position - 2]
-            found.append((code, before, words[position + 1] if position + 1 < len(words) else ""))
-    if not found and not lowered.isascii():
+            mentions.append((code, before, words[position + 1] if position + 1 < len(words) else ""))
+    if not mentions and not lowered.isascii():
         for name, code in UNSPACED_NAMES.items():
             at = lowered.find(name)
             if at >= 0:
@@ -329,8 +329,8 @@ def _mentions(lowered: str) -> list[tuple[str, str, str]]:
                     if lowered[max(0, at - 1) : at] in {"从", "從", "将"} or lowered[at + len(name) :][:2] == "から"
                     else "to"
                 )
-                found.append((code, before, ""))
-    return found
+                mentions.append((code, before, ""))
+    return mentions
 
 
 def _blocks(text: str) -> list[str]:
@@ -349,8 +349,8 @@ def _weight(text: str) -> float:
 
 
 def _language_of(text: str) -> str:
-    found = identify(text)
-    return canonical_language(found.code) if found.confidence >= 0.4 else ""
+    guess = identify(text)
+    return canonical_language(guess.code) if guess.confidence >= 0.4 else ""
 
 
 def _both_english(window: str, reference: str) -> bool:

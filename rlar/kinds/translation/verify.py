@@ -41,14 +41,16 @@ _KANA = re.compile("[\u3040-\u30ff]")
 
 def copied(text: str, source: str, reference: str) -> bool:
     """Is a text the source, rather than a translation that shares names with it?"""
-    said, asked = words(text[:MAX_COMPARED]), words(source[:MAX_COMPARED])
-    if not said or text == reference:
+    tokens, source_tokens = words(text[:MAX_COMPARED]), words(source[:MAX_COMPARED])
+    if not tokens or text == reference:
         return False
-    to_source = Levenshtein.normalized_similarity(said, asked)
+    to_source = Levenshtein.normalized_similarity(tokens, source_tokens)
     wanted = words(reference[:MAX_COMPARED])
     # A line of names is nearly its own translation: then the reference is near the source as well.
     return to_source > max(
-        0.8, Levenshtein.normalized_similarity(said, wanted), 0.15 + Levenshtein.normalized_similarity(wanted, asked)
+        0.8,
+        Levenshtein.normalized_similarity(tokens, wanted),
+        0.15 + Levenshtein.normalized_similarity(wanted, source_tokens),
     )
 
 
@@ -63,11 +65,11 @@ def numbers_kept(text: str, source: str, reference: str) -> float:
 
 def untranslated(text: str, source: str, reference: str) -> float:
     """Share of the text's longer words that stand in the source in lower case but not in the reference."""
-    said = [word for word in re.findall(r"[^\W\d_]{5,}", text) if word.islower()]
-    if not said or not source:
+    long_words = [word for word in re.findall(r"[^\W\d_]{5,}", text) if word.islower()]
+    if not long_words or not source:
         return 0.0
     foreign = set(re.findall(r"[^\W\d_]{5,}", source)) - set(re.findall(r"[^\W\d_]{5,}", reference.lower()))
-    return sum(word in foreign for word in said) / len(said)
+    return sum(word in foreign for word in long_words) / len(long_words)
 
 
 def same_language(one: str, other: str) -> bool:
@@ -84,14 +86,14 @@ def in_other_language(text: str, target: str, reference: str) -> bool:
     if mostly_unspaced(head) and mostly_unspaced(reference[:800]):
         # The identifier takes Chinese with Latin punctuation for English.
         return bool(_KANA.search(head)) != bool(_KANA.search(reference[:800])) and len(head) > 20
-    found = identify(text)
-    if not found.code or found.confidence < 0.6:
+    guess = identify(text)
+    if not guess.code or guess.confidence < 0.6:
         return False
     wanted = target or identify(reference).code
-    if not wanted or same_language(found.code, wanted):
+    if not wanted or same_language(guess.code, wanted):
         return False
     expected = identify(reference)
-    return same_language(expected.code, wanted) and not same_language(expected.code, found.code)
+    return same_language(expected.code, wanted) and not same_language(expected.code, guess.code)
 
 
 class TranslationQuality(LibraryTool):
