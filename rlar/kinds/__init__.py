@@ -264,8 +264,8 @@ LIBRARY: dict[str, str] = dict(
 def library_class(name: str) -> type[LibraryTool]:
     """The class behind a library name."""
     module_name, class_name = LIBRARY[name].split(":")
-    found: type[LibraryTool] = getattr(importlib.import_module(module_name), class_name)
-    return found
+    tool_class: type[LibraryTool] = getattr(importlib.import_module(module_name), class_name)
+    return tool_class
 
 
 _EARLIER_SOURCE = re.compile(r"rlar\.tools\.library\.\w+:\w+")

@@ -55,8 +55,8 @@ def schema(parsed: Parsed, contract: Contract) -> JsonObject:
 
 def gaps(parsed: Parsed, contract: Contract) -> JsonObject:
     """What the prompt says in the gaps of its task's wording."""
-    found = (slots(wording, parsed.asked) for wording in sorted(contract.wordings, key=len, reverse=True))
-    filled = next((each for each in found if each is not None), None)
+    fillings = (slots(wording, parsed.asked) for wording in sorted(contract.wordings, key=len, reverse=True))
+    filled = next((each for each in fillings if each is not None), None)
     return {} if filled is None else {"slots": filled}
 
 
@@ -67,12 +67,12 @@ def passage(parsed: Parsed, contract: Contract) -> JsonObject:
 
 def translation(parsed: Parsed, contract: Contract) -> JsonObject:
     """The text and the languages."""
-    found = parsed.translation
-    source = found.source if found else split_instruction(parsed.asked)[1]
-    language = found.source_language if found else ""
+    task = parsed.translation
+    source = task.source if task else split_instruction(parsed.asked)[1]
+    language = task.source_language if task else ""
     if not language and source:
         language = canonical_language(identify(source).code)
-    binding: JsonObject = {"target_language": contract.target_language or (found.target_language if found else "")}
+    binding: JsonObject = {"target_language": contract.target_language or (task.target_language if task else "")}
     if source:
         binding["source"] = source
     if language and language != binding["target_language"]:

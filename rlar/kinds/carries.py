@@ -38,9 +38,9 @@ def _options_in_prompt(text: str) -> tuple[tuple[str, str], ...]:
     # A listing has a second mark, too.
     if _FIRST_MARK.stand_in(text) and _SECOND_MARK.stand_in(text):
         # The last listing wins: worked examples come before the question.
-        found = _sequence(text, [(m.start(), m.end(), m[1].upper()) for m in _OPTION.finditer(text)], "A")
-        if found:
-            return found
+        options = _sequence(text, [(m.start(), m.end(), m[1].upper()) for m in _OPTION.finditer(text)], "A")
+        if options:
+            return options
     if "1" in text and "2" in text and _CHOOSE.search(text):
         return _sequence(text, [(m.start(), m.end(), m[1]) for m in _NUMBERED.finditer(text)], "1")
     return ()
@@ -158,9 +158,9 @@ def find_json_schema(example: Example) -> JsonObject | None:
     for holder in (example.columns, example.columns.get("extra_info"), example.columns.get("meta")):
         if isinstance(holder, dict):
             for name in _JSON_COLUMNS:
-                found = _as_schema(holder.get(name))
-                if found is not None:
-                    return found
+                schema = _as_schema(holder.get(name))
+                if schema is not None:
+                    return schema
     text = example.text
     if '"type"' not in text and '"properties"' not in text and '"$schema"' not in text:
         return None
@@ -174,9 +174,9 @@ def find_json_schema(example: Example) -> JsonObject | None:
         except (ValueError, RecursionError):
             position = text.find("{", position + 1)
             continue
-        found = _as_schema(value)
-        if found is not None:
-            return found
+        schema = _as_schema(value)
+        if schema is not None:
+            return schema
         position = text.find("{", end)
     return None
 

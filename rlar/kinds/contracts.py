@@ -39,16 +39,16 @@ Guesser = Callable[[Facts, Sequence[Guess]], Sequence[Guess]]
 
 def guesses(facts: Facts) -> tuple[Guess, ...]:
     """Contracts that the row suggests by itself, best first; never empty."""
-    found: list[Guess] = []
+    candidates: list[Guess] = []
     for guess in _guessers():
-        suggested = guess(facts, found)
+        suggested = guess(facts, candidates)
         if not suggested:
             continue
         if suggested[0].settles:
-            found = list(suggested)
+            candidates = list(suggested)
             break
-        found += suggested
-    return tuple(sorted(found, key=_FIT, reverse=True))
+        candidates += suggested
+    return tuple(sorted(candidates, key=_FIT, reverse=True))
 
 
 @cache

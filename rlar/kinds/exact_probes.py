@@ -242,11 +242,11 @@ _NOT_A_VALUE = re.compile(r"\\(?:text|mathrm|mbox|textbf|operatorname)\s*\{[^{}]
 
 def _other_expressions(answer: str, rng: Random) -> Iterable[Tried]:
     """An expression with one number changed, another constant term, or the other sign; never one that may be equal."""
-    hidden = [(found.start(), found.end()) for found in _NOT_A_VALUE.finditer(answer)]
+    hidden = [(match.start(), match.end()) for match in _NOT_A_VALUE.finditer(answer)]
     spots = [
-        found
-        for found in _MUTABLE_DIGIT.finditer(answer)
-        if not any(start <= found.start() < end for start, end in hidden) and len(found.group()) < 15
+        match
+        for match in _MUTABLE_DIGIT.finditer(answer)
+        if not any(start <= match.start() < end for start, end in hidden) and len(match.group()) < 15
     ]
     if spots:
         spot = rng.choice(spots)
@@ -299,10 +299,10 @@ _TWO_PARTS = re.compile(r"([\w^{}().]{1,30})\s?(\+|-|\\cdot|\\times|\*)\s?([\w^{
 
 def _restatements(prompt: str, answer: str) -> Iterable[Tried]:
     """The expression that the prompt asks to rewrite, boxed: equal to the answer, and no answer. Also in another order."""
-    asked = _TO_REWRITE.search(prompt[-4000:])
-    if asked is None:
+    request = _TO_REWRITE.search(prompt[-4000:])
+    if request is None:
         return
-    problem = (asked[1] or asked[2]).strip()
+    problem = (request[1] or request[2]).strip()
     if not re.search(r"[-+*^(\\]", problem) or normalised(problem) == normalised(answer):
         return
     yield Tried("problem_restated", f"\\boxed{{{problem}}}")

@@ -45,21 +45,21 @@ def expected_language(prompt: str) -> str:
     if any(word.lower() in LANGUAGE_OF_NAME for word in _WORD.findall(head)):
         return ""
     text = _CODE.sub(" ", head)
-    found = identify(text)
+    language = identify(text)
     # Both ends must be of the language: a prompt may carry an instruction in one and a text in another.
     end = identify(text[-300:])
-    if found.confidence < 0.8 or end.code != found.code or len(_WORD.findall(text)) < 5:
+    if language.confidence < 0.8 or end.code != language.code or len(_WORD.findall(text)) < 5:
         return ""
-    return canonical_language(found.code)
+    return canonical_language(language.code)
 
 
 def loops(text: str) -> bool:
     """Does the text go round in circles?"""
-    found = words(folded(text))
-    if len(found) < MIN_WORDS_FOR_LOOPS:
+    tokens = words(folded(text))
+    if len(tokens) < MIN_WORDS_FOR_LOOPS:
         runs = re.search(r"(.{1,20}?)\1{40,}", text[-4000:], re.S)
         return bool(runs) and bool(runs and runs[1].strip(" -=_*#.|\n~+"))
-    if repetition(found) > MAX_REPEATED or repetition(found[-200:]) > 0.85:
+    if repetition(tokens) > MAX_REPEATED or repetition(tokens[-200:]) > 0.85:
         return True
     data = text.encode("utf-8", "replace")
     return len(data) >= 1500 and len(zlib.compress(data, 6)) < MIN_COMPRESSION * len(data)
@@ -99,9 +99,9 @@ class Guards(LibraryTool):
         body = _CODE.sub(" ", text[:6000])
         if not wanted or sum(character.isalpha() for character in body) < 60:
             return ""
-        found = identify(body)
+        language = identify(body)
         tail = identify(body[-400:])
-        code = canonical_language(found.code)
-        if found.confidence >= 0.8 and tail.code == found.code and not easily_confused(code, wanted):
+        code = canonical_language(language.code)
+        if language.confidence >= 0.8 and tail.code == language.code and not easily_confused(code, wanted):
             return f"written in {code}, not {wanted}"
         return ""

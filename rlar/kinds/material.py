@@ -104,10 +104,10 @@ def as_number(text: str) -> Fraction | None:
     cleaned = text.replace("\u2212", "-").replace("\\!", "").replace("\\$", "").replace("$", "").strip()
     cleaned = _LATEX_FRACTION.sub(lambda m: f"{m[1] or m[3]}/{m[2] or m[4]}", cleaned)
     cleaned = re.sub(r"\\(?:text|mathrm|mbox)\{[^{}]*\}", "", cleaned).replace("^\\circ", "").replace("\\%", "%")
-    found = _NUMBER.match(cleaned)
-    if found is None or re.search(r"[\d\\^_{}()=+*/]", cleaned[found.end() :]):
+    match = _NUMBER.match(cleaned)
+    if match is None or re.search(r"[\d\\^_{}()=+*/]", cleaned[match.end() :]):
         return None
-    body = found.group().replace(",", "")
+    body = match.group().replace(",", "")
     numerator, _, denominator = body.partition("/")
     try:
         value = Fraction(numerator.rstrip("."))

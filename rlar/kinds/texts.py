@@ -95,7 +95,7 @@ def drop_sentences(text: str, share: float, rng: Random) -> str | None:
 
 def _with_gaps(text: str) -> list[str]:
     """The sentences of a text, each with the white space after it."""
-    ends = [found.end() for found in _SENTENCE.finditer(text)]
+    ends = [match.end() for match in _SENTENCE.finditer(text)]
     starts = [0, *ends]
     parts = [text[start:end] for start, end in zip(starts, [*ends, len(text)], strict=True)]
     return [part for part in parts if part.strip()]
@@ -158,10 +158,10 @@ def shuffle_words(text: str, rng: Random) -> str | None:
 
 def change_digits(text: str, rng: Random) -> str | None:
     """One number of the text replaced by another; None without a number."""
-    found = list(_DIGITS.finditer(text))
-    if not found:
+    numbers = list(_DIGITS.finditer(text))
+    if not numbers:
         return None
-    spot = rng.choice(found)
+    spot = rng.choice(numbers)
     old = spot.group()
     new = str(int(old) + rng.choice((1, 2, 3, 5, 7))) if len(old) < 15 else old[::-1] + "1"
     return text[: spot.start()] + new + text[spot.end() :]
@@ -169,16 +169,16 @@ def change_digits(text: str, rng: Random) -> str | None:
 
 def swap_entity(text: str, peers: Sequence[str], rng: Random) -> str | None:
     """One name of the text replaced by a name from another row; None where no name is found in either."""
-    own = [found for found in _ENTITY.finditer(text) if found.start() > 0]
+    own = [match for match in _ENTITY.finditer(text) if match.start() > 0]
     if not own:
         return None
     spot, mine = rng.choice(own), text.casefold()
     others = sorted(
         {
-            found.group()
+            match.group()
             for peer in peers
-            for found in _ENTITY.finditer(peer[:5_000])
-            if found.start() > 0 and found.group().casefold() not in mine
+            for match in _ENTITY.finditer(peer[:5_000])
+            if match.start() > 0 and match.group().casefold() not in mine
         }
     )
     if not others:

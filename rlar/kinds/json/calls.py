@@ -30,8 +30,8 @@ def calls_of(value: Any) -> list[Call] | None:
     items = value if isinstance(value, list) else [value]
     if not items or len(items) > MAX_CALLS:
         return None
-    found = [_call(item) for item in items]
-    return [call for call in found if call is not None] if None not in found else None
+    calls = [_call(item) for item in items]
+    return [call for call in calls if call is not None] if None not in calls else None
 
 
 def _call(item: Any) -> Call | None:
@@ -97,13 +97,13 @@ def _holds(values: list[Any], value: Any) -> bool:
 
 def defaults_in(values: list[Any]) -> dict[str, Any]:
     """Defaults of arguments that JSON Schemas among the values declare, by name; names with several defaults are left out."""
-    found: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     several: set[str] = set()
     for name, value in _declared(values):
-        if name in found and canonical_json(found[name]) != canonical_json(value):
+        if name in defaults and canonical_json(defaults[name]) != canonical_json(value):
             several.add(name)
-        found[name] = value
-    return {name: value for name, value in found.items() if name not in several}
+        defaults[name] = value
+    return {name: value for name, value in defaults.items() if name not in several}
 
 
 def _declared(values: list[Any]) -> Iterator[tuple[str, Any]]:

@@ -162,10 +162,10 @@ def _of_type(kind: str, schema: dict[str, Any], root: dict[str, Any], depth: int
 
 
 def _resolve(pointer: str, root: dict[str, Any]) -> Any:
-    found: Any = root
+    node: Any = root
     for part in pointer.lstrip("#/").split("/"):
-        found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
-    return found
+        node = node.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
+    return node
 
 
 def _other_values(value: Any) -> Iterator[tuple[str, Any]]:

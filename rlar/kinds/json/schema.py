@@ -147,12 +147,12 @@ def _validate(value: Any, schema: dict[str, Any], most: int, budget: _Budget) ->
     keywords = {**base.VALIDATORS, **_matching_keywords(budget)}
     bounded = extend(base, {name: counted(keyword) for name, keyword in keywords.items()})
     # An explicit registry: the default one would fetch remote references.
-    found: list[str] = []
+    violations: list[str] = []
     for error in bounded(schema, registry=Registry()).iter_errors(value):
-        found.append("/".join(str(part) for part in error.absolute_path) + ": " + str(error.validator))
-        if len(found) >= most:
+        violations.append("/".join(str(part) for part in error.absolute_path) + ": " + str(error.validator))
+        if len(violations) >= most:
             break
-    return found
+    return violations
 
 
 def _matching_keywords(budget: _Budget) -> dict[str, Callable[..., Any]]:

@@ -59,19 +59,19 @@ def provable(task: TaskSpec, labelled: Sequence[LabelledPair] = ()) -> TaskSpec:
 
 def _merged(witnesses: Iterable[Witness]) -> list[Witness]:
     """One witness a row; what one calls right and another wrong is neither."""
-    found: dict[str, Witness] = {}
+    by_row: dict[str, Witness] = {}
     for each in witnesses:
-        other = found.get(each.row_key)
+        other = by_row.get(each.row_key)
         if other is None:
             other = Witness(row_key=each.row_key)
         right, wrong = (*other.right, *each.right), (*other.wrong, *each.wrong)
-        found[each.row_key] = Witness(
+        by_row[each.row_key] = Witness(
             row_key=each.row_key,
             right=_distinct(_without(right, wrong)),
             wrong=_distinct(_without(wrong, right)),
             by="; ".join(dict.fromkeys(filter(None, (other.by, each.by)))),
         )
-    return list(found.values())
+    return list(by_row.values())
 
 
 def _without(texts: Iterable[str], others: Sequence[str]) -> list[str]:

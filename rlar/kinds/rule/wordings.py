@@ -67,8 +67,8 @@ def find_wordings(texts: Sequence[str], *, support: int) -> list[Worded]:
         wording = skeleton.wording() if len(skeleton.rows) > 1 else ""
         if wording and len(_TOKEN.findall(wording)) * len(skeleton.rows) >= LEAST_SHARE * skeleton.seen:
             merged[wording] += skeleton.rows
-    found = [Worded(wording, tuple(sorted(rows))) for wording, rows in merged.items() if len(rows) >= support]
-    return sorted(found, key=lambda item: (-len(item.rows), item.wording))
+    wordings = [Worded(wording, tuple(sorted(rows))) for wording, rows in merged.items() if len(rows) >= support]
+    return sorted(wordings, key=lambda item: (-len(item.rows), item.wording))
 
 
 def normal_text(text: str) -> str:
@@ -83,7 +83,7 @@ def matches(wording: str, text: str) -> bool:
 
 def slots(wording: str, prompt: str) -> list[str] | None:
     """What a prompt says where its wording has gaps, in order and as written; None where it has another wording."""
-    found = [match.span() for match in _TOKEN.finditer(prompt.casefold())]
+    spans = [match.span() for match in _TOKEN.finditer(prompt.casefold())]
     if len(prompt.casefold()) != len(prompt):
         return None  # folding moved the letters (a German sharp s): places are no longer places
     text = normal_text(prompt)
@@ -92,13 +92,13 @@ def slots(wording: str, prompt: str) -> list[str] | None:
         return None
     # A space stands before every token of the normal text.
     counted = [(text.count(" ", 0, start) - 1, text.count(" ", 0, end)) for start, end in places]
-    edges = [0, *(edge for pair in counted for edge in pair), len(found)]
+    edges = [0, *(edge for pair in counted for edge in pair), len(spans)]
     gaps = list(zip(edges[::2], edges[1::2], strict=True))
     if not wording.startswith(GAP):
         gaps = gaps[1:]
     if not wording.endswith(GAP):
         gaps = gaps[:-1]
-    return [prompt[found[start][0] : found[end - 1][1]] if end > start else "" for start, end in gaps]
+    return [prompt[spans[start][0] : spans[end - 1][1]] if end > start else "" for start, end in gaps]
 
 
 def _places(wording: str, text: str) -> list[tuple[int, int]] | None:
@@ -106,7 +106,7 @@ def _places(wording: str, text: str) -> list[tuple[int, int]] | None:
     runs = [run.strip() for run in wording.split(GAP)]
     starts, ends = bool(runs[0]), bool(runs[-1])
     inner = [run for run in runs if run]
-    found: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     place = 0
     for number, run in enumerate(inner):
         padded = f" {run} "
@@ -118,9 +118,9 @@ def _places(wording: str, text: str) -> list[tuple[int, int]] | None:
             start = text.find(padded, place)
             if start < 0 or (number == 0 and starts and start != 0):
                 return None
-        found.append((start + 1, start + 1 + len(run)))
+        spans.append((start + 1, start + 1 + len(run)))
         place = start + len(padded) - 1
-    return found
+    return spans
 
 
 @dataclass
