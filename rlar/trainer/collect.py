@@ -164,8 +164,10 @@ class Collector:
             parts, generating, waiting = work()
             return [replace(part, rollouts=part.rollouts.to("cpu")) for part in parts], generating, waiting
 
-        found = ranks.together(work if ranks.size == 1 else movable)
-        parts = sorted((part for parts, _generating, _waiting in found for part in parts), key=lambda part: part.number)
+        by_rank = ranks.together(work if ranks.size == 1 else movable)
+        parts = sorted(
+            (part for parts, _generating, _waiting in by_rank for part in parts), key=lambda part: part.number
+        )
         rollouts = join_rollouts([part.rollouts for part in parts])
         if rollouts.episodes and all(episode.broke for episode in rollouts.episodes):
             raise EnvironmentBroke(f"all {len(rollouts)} episodes broke, the first by: {rollouts.episodes[0].problem}")
@@ -173,8 +175,8 @@ class Collector:
             rows,
             rollouts.to(device),
             [reward for part in parts for reward in part.rewards],
-            max(generating for _parts, generating, _waiting in found),
-            max(waiting for _parts, _generating, waiting in found),
+            max(generating for _parts, generating, _waiting in by_rank),
+            max(waiting for _parts, _generating, waiting in by_rank),
         )
 
     def _sample(
@@ -191,9 +193,9 @@ class Collector:
         )
         if self.player is None:
             return self.sampler.sample([list(row.prompt_ids) for row in rows], group_size=group_size, **vars(draw))
-        asked = self.scorer.formatted([row.example for row in rows])
+        examples = self.scorer.formatted([row.example for row in rows])
         return self.player.sample(
-            [replace(row, example=example) for row, example in zip(rows, asked, strict=True)],
+            [replace(row, example=example) for row, example in zip(rows, examples, strict=True)],
             draw,
             group_size=group_size,
             seeds=[mixed_seed(config.seed, *seed, place) for place in range(len(rows))],

@@ -91,8 +91,8 @@ def load_rows(
     left_out: Counter[str] = Counter(rejected=stats.rejected)
     rows: list[TrainRow] = []
     unrouted: list[Example] = []
-    asked = scorer.formatted(examples)
-    for example, as_asked, assignment in zip(examples, asked, scorer.assign(examples), strict=True):
+    prompts = scorer.formatted(examples)
+    for example, as_asked, assignment in zip(examples, prompts, scorer.assign(examples), strict=True):
         fingerprint = assignment.fingerprint
         recipe = scorer.standing(fingerprint).recipe if fingerprint is not None else None
         if fingerprint is None and not strict and len(unrouted) < UNROUTED_KEPT:

@@ -115,14 +115,14 @@ class Ranks:
             value, error = boundary(lambda: (work(), None), _failure)
         finally:
             self._busy = False
-        told = None if error is None else f"{type(error).__name__}: {error}"
-        found = self._link.gather((value, told))
+        message = None if error is None else f"{type(error).__name__}: {error}"
+        outcomes = self._link.gather((value, message))
         if error is not None:
             raise error
-        for rank, (_value, problem) in enumerate(found):
+        for rank, (_value, problem) in enumerate(outcomes):
             if problem is not None:
                 raise ProcessFailed(f"process {rank} of {self.size} failed: {problem}")
-        return [value for value, _problem in found]
+        return [value for value, _problem in outcomes]
 
     def agree(self, work: Callable[[], T]) -> T:
         """What `work` gave here, once it has succeeded everywhere; it need not survive pickling."""
@@ -132,15 +132,15 @@ class Ranks:
 
     def first(self, work: Callable[[], T]) -> T:
         """What `work` gave in the first process, which alone does it."""
-        found: list[Any] = self.together(lambda: work() if self.is_first else None)
-        result: T = found[0]
+        results: list[Any] = self.together(lambda: work() if self.is_first else None)
+        result: T = results[0]
         return result
 
     def check_same(self, what: str, value: Any) -> None:
         """Raises ProcessFailed where processes that must be equal are not."""
-        found = self.together(lambda: value)
-        if any(other != found[0] for other in found):
-            raise ProcessFailed(f"the processes of this run do not have the same {what}: {found}")
+        values = self.together(lambda: value)
+        if any(other != values[0] for other in values):
+            raise ProcessFailed(f"the processes of this run do not have the same {what}: {values}")
 
     def copy_from_first(self, tensors: Iterable[Tensor]) -> None:
         """Make tensors what they are in the first process."""
@@ -275,10 +275,10 @@ class TorchLink:
         """Every rank's value, in the order of ranks."""
         import torch.distributed as dist
 
-        found: list[Any] = [None] * self._size
+        values: list[Any] = [None] * self._size
         with noticing():
-            dist.all_gather_object(found, value, group=self._small)
-        return found
+            dist.all_gather_object(values, value, group=self._small)
+        return values
 
     def add(self, tensor: Tensor) -> None:
         """Replace a tensor by its sum over the ranks, in place."""

@@ -140,8 +140,8 @@ def linear_choice(config: TrainConfig, *, resume: bool, measure: bool = False) -
     from rlar.trainer.record.checkpoint import latest_checkpoint, stored_state
 
     newest = latest_checkpoint(Path(config.output) / "checkpoints") if resume else None
-    found = config.model.linear or (stored_state(newest).get("linear") if newest is not None else None)
-    return fastest_linear() if found is None and measure and config.model.device == "cpu" else found
+    choice = config.model.linear or (stored_state(newest).get("linear") if newest is not None else None)
+    return fastest_linear() if choice is None and measure and config.model.device == "cpu" else choice
 
 
 def make_policy(
@@ -222,12 +222,12 @@ def _scratch_texts(config: TrainConfig) -> Iterator[str]:
 @contextlib.contextmanager
 def stop_on_sigterm() -> Iterator[Callable[[], bool]]:
     """SIGTERM asks for a checkpoint and a clean stop after the step; outside the main thread nothing is installed."""
-    asked = threading.Event()
+    stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield stop.is_set
         return
-    before = signal.signal(signal.SIGTERM, lambda _number, _frame: asked.set())
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     try:
-        yield asked.is_set
+        yield stop.is_set
     finally:
         signal.signal(signal.SIGTERM, before)

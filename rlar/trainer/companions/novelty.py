@@ -97,10 +97,10 @@ def _features(context: Context) -> tuple[Tensor, list[tuple[int, int]]]:
             if turns[place] == len(starts):
                 starts.append(place)
         for turn, (start, end) in enumerate(pairwise([*starts, int(rollouts.lengths_N[row])])):
-            counts, said = [0.0] * BUCKETS, ids[start:end]
-            for token in said:
+            counts, tokens = [0.0] * BUCKETS, ids[start:end]
+            for token in tokens:
                 counts[token % (BUCKETS // 2)] += 1.0
-            for one, other in pairwise(said):
+            for one, other in pairwise(tokens):
                 counts[BUCKETS // 2 + (one * 31 + other) % (BUCKETS // 2)] += 1.0
             rows.append(counts)
             places.append((row, turn))

@@ -59,8 +59,8 @@ class Episode:
     def __init__(self, make: Callable[[], Environment], row: Example, seed: int) -> None:
         self.environment = make()
         self.prompt = checked_messages(self.environment.reset(row, seed))
-        found = self.environment.solution()
-        self.solution = None if found is None else tuple(found)
+        solution = self.environment.solution()
+        self.solution = None if solution is None else tuple(solution)
         self.steps: list[tuple[tuple[Message, ...], float | None, bool]] = []
         self.seconds: list[float] = []
 
@@ -91,11 +91,11 @@ class Checker:
     def play(self, asked: Sequence[tuple[Example, int, Sequence[str]]]) -> list[Played]:
         """Episodes of (row, seed, what is said turn by turn; the last is said again until the turns are used up)."""
 
-        def one(row: Example, seed: int, said: Sequence[str]) -> Callable[[], Played]:
+        def one(row: Example, seed: int, texts: Sequence[str]) -> Callable[[], Played]:
             def run() -> Played:
                 episode = Episode(self.make, row, seed)
-                for turn in range(self.max_turns if said else 0):
-                    episode.say(said[min(turn, len(said) - 1)])
+                for turn in range(self.max_turns if texts else 0):
+                    episode.say(texts[min(turn, len(texts) - 1)])
                 return episode.played()
 
             return run
@@ -139,9 +139,9 @@ def check_environment(
     usable = [place for place, (one, _two) in enumerate(prompts) if not one.problem]
     solutions = {place: prompts[place][0].solution for place in usable}
     calls = _calls(make)
-    said = [solutions[place] or (*calls[: max_turns - 1], FLOORS[1]) for place in usable]
+    scripts = [solutions[place] or (*calls[: max_turns - 1], FLOORS[1]) for place in usable]
     replays = [
-        checker.play([(rows[place], 1, text) for place, text in zip(usable, said, strict=True)]) for _ in range(2)
+        checker.play([(rows[place], 1, text) for place, text in zip(usable, scripts, strict=True)]) for _ in range(2)
     ]
     mixed = [*FLOORS[:2], *HACKS[:2]]
     alone = checker.play([(rows[place], 1, _turned(mixed, number, max_turns)) for number, place in enumerate(usable)])
@@ -149,7 +149,7 @@ def check_environment(
     floors, hacks = (checker.play([(rows[place], 1, [text]) for place in usable for text in texts]) for texts in (FLOORS, HACKS))  # fmt: skip
     every = [played for pair in prompts for played in pair] + [*replays[0], *replays[1], *alone, *floors, *hacks]
     broke = [played.problem for played in every if played.problem]
-    found = [
+    results = [
         CheckResult(name="failures", passed=not broke, value=len(broke), threshold=0, probes=len(every),
                     note=f"broke: {broke[0]}" if broke else "nothing that was written broke it"),
         _equal("prompt", [(one.prompt, two.prompt) for one, two in prompts if not one.problem],
@@ -159,11 +159,11 @@ def check_environment(
         _equal("isolation", [(one.steps, two.steps) for one, two in zip(alone, beside, strict=False)],
                "episodes side by side are as alone", "an episode side by side went otherwise than alone"),
     ]  # fmt: skip
-    found += _rewards(checker, rows, solutions, floors, hacks) if judges else _unjudged()
+    results += _rewards(checker, rows, solutions, floors, hacks) if judges else _unjudged()
     times = sorted(second for played in every for second in played.seconds)
     p95 = times[int(0.95 * (len(times) - 1))] if times else 0.0
     note = "seconds of a step, 95th percentile"
-    return [*found, CheckResult(name="latency", passed=p95 <= seconds, value=p95, threshold=seconds, probes=len(times), note=note)]  # fmt: skip
+    return [*results, CheckResult(name="latency", passed=p95 <= seconds, value=p95, threshold=seconds, probes=len(times), note=note)]  # fmt: skip
 
 
 def _calls(make: Callable[[], Environment]) -> tuple[str, ...]:
@@ -213,7 +213,7 @@ def _rewards(
     )
     unrewarded = sum(played.total is None and not played.problem for played in floors)
     scale = top if top is not None else 1.0
-    found = [
+    results = [
         CheckResult(name="rewarded", passed=unrewarded == 0, value=unrewarded, threshold=0, probes=len(floors),
                     note="an episode that runs out of turns must have a reward: without one, losing is left out of the loss"),
         CheckResult(name="solution", passed=None if not known else reached == len(known), value=top, probes=len(known),
@@ -225,6 +225,6 @@ def _rewards(
         totals = [played.total for played in episodes if played.total is not None]
         worst = max(totals, default=None)
         passed = worst is None or worst <= MARGIN * scale if scale > 0 else None
-        found.append(CheckResult(name=name, passed=passed, value=worst, threshold=MARGIN * scale, probes=len(totals),
+        results.append(CheckResult(name=name, passed=passed, value=worst, threshold=MARGIN * scale, probes=len(totals),
                                  note="the best reward of an episode that does nothing for the task"))  # fmt: skip
-    return found
+    return results

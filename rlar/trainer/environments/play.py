@@ -119,7 +119,7 @@ class Player:
         judged: dict[int, Reward] = {}
         if self.judge == "registry":
             judged = dict(zip(whole, score(whole), strict=True))
-        found = []
+        rewards = []
         for index, episode in enumerate(episodes):
             fingerprint = rows[index // rollouts.group_size].fingerprint
             status: ScoreStatus = episode.status if episode.status in ("failed", "timeout") else "ok"
@@ -128,8 +128,8 @@ class Player:
             value = episode.reward if status == "ok" else None
             tool = ToolScore(tool=f"environment:{self.config.name}", value=value, status=status)
             own = Reward(reward=value, status=status, fingerprint=fingerprint, scores=(tool,))
-            found.append(judged.get(index, own))
-        return found
+            rewards.append(judged.get(index, own))
+        return rewards
 
     # -------------------------------------------------------------------------------------- the turns
 
@@ -228,8 +228,8 @@ class Player:
         """Tokens after a prompt, at most."""
         most = self.config.max_turns * (draw.max_new_tokens + self.config.message_tokens + 64)
         shortest = min(map(len, prompts), default=0)
-        asked = self.config.max_tokens or max(MAX_TOKENS, draw.max_new_tokens)
-        return max(draw.max_new_tokens, min(most, asked, self._context() - shortest))
+        limit = self.config.max_tokens or max(MAX_TOKENS, draw.max_new_tokens)
+        return max(draw.max_new_tokens, min(most, limit, self._context() - shortest))
 
     def _rollouts(
         self, prompts: list[list[int]], episodes: Sequence[_Episode], draw: Draw, group_size: int

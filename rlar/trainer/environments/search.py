@@ -79,12 +79,12 @@ class Index:
     def of_file(cls, path: Path) -> Index:
         """Raises ValueError, OSError or an RlarError for a file without documents."""
         documents = []
-        for found in read_objects([path]):
-            if isinstance(found, RejectedRow):
-                raise ValueError(f"{found.origin}: {found.reason}")
-            text, title = found.row.get("text") or found.row.get("contents"), found.row.get("title")
+        for record in read_objects([path]):
+            if isinstance(record, RejectedRow):
+                raise ValueError(f"{record.origin}: {record.reason}")
+            text, title = record.row.get("text") or record.row.get("contents"), record.row.get("title")
             if not isinstance(text, str):
-                raise ValueError(f"{found.origin}: a document needs `text` (or `contents`)")
+                raise ValueError(f"{record.origin}: a document needs `text` (or `contents`)")
             documents.append(f"{title}\n{text}" if isinstance(title, str) and title else text)
         if not documents:
             raise ValueError(f"{path}: no documents")
@@ -116,6 +116,6 @@ def retrieve(url: str, query: str, top: int, seconds: float) -> list[str]:
         content = read_body(response, until=until)
     if response.status_code != 200:
         raise RuntimeError(f"{url} answered {response.status_code}")
-    found = parse_json(content)["result"][0][:top]
-    documents = [item.get("document", item) for item in found]
+    hits = parse_json(content)["result"][0][:top]
+    documents = [item.get("document", item) for item in hits]
     return [str(document.get("contents") or document["text"]) for document in documents]

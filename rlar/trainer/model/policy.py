@@ -191,9 +191,9 @@ def load_policy(
     )
 
 
-def _complete(source: str, model: Any, told: dict[str, Any]) -> Any:
+def _complete(source: str, model: Any, loading_info: dict[str, Any]) -> Any:
     """The model. Raises ConfigError for weights that transformers made up or that nothing can be learnt from."""
-    made_up = sorted({*told["missing_keys"], *(str(key[0]) for key in told["mismatched_keys"])})
+    made_up = sorted({*loading_info["missing_keys"], *(str(key[0]) for key in loading_info["mismatched_keys"])})
     if made_up:
         raise ConfigError(
             f"{source} is not a complete causal language model: {len(made_up)} weights are missing or of another size, e.g. "
@@ -253,11 +253,11 @@ def _disagreement(model: Any, network: FastNetwork) -> float:
 
 def _eos_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
     """End tokens by the generation settings, the configuration and the tokenizer; may be empty."""
-    found: list[int] = []
+    ids: list[int] = []
     for owner in (getattr(model, "generation_config", None), model.config, tokenizer):
         value = getattr(owner, "eos_token_id", None)
-        found += [] if value is None else [value] if isinstance(value, int) else list(value)
-    return tuple(dict.fromkeys(int(token) for token in found))
+        ids += [] if value is None else [value] if isinstance(value, int) else list(value)
+    return tuple(dict.fromkeys(int(token) for token in ids))
 
 
 def _is_peft(model: Any) -> bool:

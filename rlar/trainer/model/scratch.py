@@ -84,14 +84,14 @@ def warm_up(
             group["lr"] = rate
         chosen = [pairs[index] for index in draws.integers(0, len(pairs), config.batch_size)]
         given = supervised_rollouts(policy, chosen)
-        told = step % 50 == 0 or step == config.steps - 1
-        if told:
+        is_logged = step % 50 == 0 or step == config.steps - 1
+        if is_logged:
             loss = -float(completion_logprobs(policy, given, token_budget=token_budget)[given.mask_N_T].mean())
         policy_loss_backward(policy, given, given.mask_N_T.float(), config=LossConfig(), token_budget=token_budget)
         torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        if told:
+        if is_logged:
             emit({"event": "warmup", "step": step + 1, "steps": config.steps, "loss": loss})
 
 

@@ -93,7 +93,7 @@ class Auditor:
             spec, _calibration, contract = self._tools[fingerprint]
             rows = ((examples[index], completions[index]) for index in indices)
             batches.append((spec, [Sample.of(row, text, bind(row, contract)) for row, text in rows]))
-        found = {}
+        gaps = {}
         for (fingerprint, indices), scores in zip(mine.items(), self._runner.run(batches), strict=True):
             spec, calibration, _contract = self._tools[fingerprint]
             pairs = [
@@ -103,7 +103,7 @@ class Auditor:
             ]
             if pairs:
                 rewarded, audited = zip(*pairs, strict=True)
-                found[fingerprint] = AuditGap(
+                gaps[fingerprint] = AuditGap(
                     tool=spec.id, reward=sum(rewarded) / len(pairs), audit=sum(audited) / len(pairs), samples=len(pairs)
                 )
-        return found
+        return gaps

@@ -41,14 +41,14 @@ def open_boards(config: TrainConfig, folder: Path, *, from_step: int) -> list[Bo
 
 def flat_numbers(row: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
     """Every finite number of a nested row but its step, by its path."""
-    found: list[tuple[str, float]] = []
+    numbers: list[tuple[str, float]] = []
     for name, value in row.items():
         path = f"{prefix}/{name}" if prefix else name
         if isinstance(value, dict):
-            found += flat_numbers(value, path)
+            numbers += flat_numbers(value, path)
         elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and path != "step":
-            found.append((path, float(value)))
-    return found
+            numbers.append((path, float(value)))
+    return numbers
 
 
 class TensorBoard:

@@ -120,8 +120,8 @@ def checkpoints(folder: Path) -> list[Path]:
 
 def latest_checkpoint(folder: Path) -> Path | None:
     """The newest complete checkpoint."""
-    found = checkpoints(folder)
-    return found[-1] if found else None
+    paths = checkpoints(folder)
+    return paths[-1] if paths else None
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]]:
@@ -204,13 +204,13 @@ def _body(path: Path) -> dict[str, Any]:
     """What state.json says, once it proved to be of this format."""
     try:
         body = read_json(path / "state.json")
-        found = body["format"]
-        if found == FORMAT and not (isinstance(body["state"], dict) and type(body["step"]) is int):
+        stored_format = body["format"]
+        if stored_format == FORMAT and not (isinstance(body["state"], dict) and type(body["step"]) is int):
             raise ValueError("state.json: no state, or no step")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: cannot be read: {_line(error)}; {WAY_OUT}") from error
-    if found != FORMAT:
-        raise CheckpointError(f"{path}: format {str(found)[:20]}, this version of rlar reads {FORMAT}")
+    if stored_format != FORMAT:
+        raise CheckpointError(f"{path}: format {str(stored_format)[:20]}, this version of rlar reads {FORMAT}")
     return dict(body)
 
 
@@ -227,7 +227,7 @@ def _check_sums(path: Path, body: dict[str, Any], *, only: str | None = None) ->
         return
     try:
         lines = sums.read_bytes().decode("ascii").removesuffix("\n").split("\n")
-        expected = {found[2]: found[1] for line in lines if (found := _SUM_LINE.fullmatch(line))}
+        expected = {match[2]: match[1] for line in lines if (match := _SUM_LINE.fullmatch(line))}
         if len(expected) != len(lines) or not expected.keys() >= NEEDED:
             raise ValueError(f"{SUMS} is damaged")
         for name in expected if only is None else (only,):

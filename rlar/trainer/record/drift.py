@@ -139,10 +139,10 @@ class DriftWatch:
         window = self._close(done)
         if not window:
             return {}
-        found = find_drift(self._start, window, self._admitted, group_size=self.group_size)
-        told = {"step": done, "drift": [each.model_dump(mode="json") for each in found]} if found else {}
-        self._remember(told)
-        return told
+        drifts = find_drift(self._start, window, self._admitted, group_size=self.group_size)
+        record = {"step": done, "drift": [each.model_dump(mode="json") for each in drifts]} if drifts else {}
+        self._remember(record)
+        return record
 
     def _add(self, row: Row) -> None:
         self._now.append({name: row[name] for name in ("tasks", "audit") if name in row})
@@ -159,12 +159,12 @@ class DriftWatch:
         for each in row.get("drift") or ():
             if each["tool"] not in self._handed:
                 self.to_hand[each["tool"]] = f"{each['task']}: {each['text']}"
-        told = row.get("evolved")
-        if told:
-            for tool in told.get("drifted") or ():
+        evolution = row.get("evolved")
+        if evolution:
+            for tool in evolution.get("drifted") or ():
                 self.to_hand.pop(tool, None)
                 self._handed.add(tool)
-            if told.get("new_recipes"):  # other rewards: what was before is nothing to compare with
+            if evolution.get("new_recipes"):  # other rewards: what was before is nothing to compare with
                 self._start, self._now, self._handed = [], [], set()
 
     evolved = _remember
@@ -196,7 +196,7 @@ def find_drift(
         now: those of the window to judge; may be the same.
         admitted: by task label and tool; tools that are not there are left alone.
     """
-    first, found = windows(start, group_size=group_size), []
+    first, drifts = windows(start, group_size=group_size), []
     for task, window in windows(now, group_size=group_size).items():
         if window.groups < LEAST_GROUPS:
             continue
@@ -204,12 +204,12 @@ def find_drift(
         for tool in sorted(window.calls):
             known = admitted.get((task, tool))
             if known is not None:
-                found += [
+                drifts += [
                     Drift(task=task, tool=tool, kind=kind, before=before, now=value, text=text)
                     for kind, before, value, text in _of_tool(tool, known, begin, window)
                 ]
-        found += _of_audit(task, admitted, begin, window)
-    return found
+        drifts += _of_audit(task, admitted, begin, window)
+    return drifts
 
 
 def _of_tool(tool: str, known: Admitted, begin: Window, now: Window) -> Iterable[tuple[Kind, float, float, str]]:

@@ -38,7 +38,7 @@ def evaluation(batch: RolloutBatch, labels: dict[str, str]) -> dict[str, Any]:
         values.setdefault(label, [])
         if reward.reward is not None:
             values[label].append(reward.reward)
-    found: dict[str, dict[str, Any]] = {
+    by_task: dict[str, dict[str, Any]] = {
         label: {
             "reward": mean(scored),
             "accuracy": mean([float(value > RIGHT_ABOVE) for value in scored]),
@@ -59,8 +59,8 @@ def evaluation(batch: RolloutBatch, labels: dict[str, str]) -> dict[str, Any]:
         }
         for row, text, reward in triples[:: max(1, -(-len(triples) // SHOWN))]
     ]
-    macro = mean([entry["accuracy"] for entry in found.values() if entry["accuracy"] is not None])
-    return {"eval": found, "eval_macro": macro, "examples": examples}
+    macro = mean([entry["accuracy"] for entry in by_task.values() if entry["accuracy"] is not None])
+    return {"eval": by_task, "eval_macro": macro, "examples": examples}
 
 
 def audit(batch: RolloutBatch, auditor: Auditor, labels: dict[str, str]) -> dict[str, Any]:

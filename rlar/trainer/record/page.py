@@ -155,13 +155,13 @@ def _evolution(rows: Sequence[dict[str, Any]]) -> list[str]:
     """What was handed to the agent, and what came of it."""
     lines = []
     for row in (row for row in rows if "evolved" in row):
-        told = row["evolved"]
-        tools = ", ".join(told["quarantined"]) or "no tool"
-        drifted = ", ".join(told.get("drifted") or ()) or "no tool"
-        outcome = "the registry changed" if told["changed"] else told.get("problem") or "nothing changed"
+        evolution = row["evolved"]
+        tools = ", ".join(evolution["quarantined"]) or "no tool"
+        drifted = ", ".join(evolution.get("drifted") or ()) or "no tool"
+        outcome = "the registry changed" if evolution["changed"] else evolution.get("problem") or "nothing changed"
         lines.append(
-            f"after {row['step']} steps: {told['unknown']:,} unknown rows, quarantined: {tools}, drifted: {drifted}; {outcome}; "
-            f"{told['rows_before']:,} rows to train on before, {told['rows_after']:,} after"
+            f"after {row['step']} steps: {evolution['unknown']:,} unknown rows, quarantined: {tools}, drifted: {drifted}; {outcome}; "
+            f"{evolution['rows_before']:,} rows to train on before, {evolution['rows_after']:,} after"
         )
     return lines
 

@@ -57,12 +57,12 @@ class TrainProgress(Progress):
             self.note = "collapse: " + "; ".join(sign["text"] for sign in event["collapse"])
             return self.note
         if name == "evolved":
-            told = event["evolved"]
+            evolution = event["evolved"]
             self.note = (
-                f"the agent looked at {told['unknown']:,} unknown rows, {len(told['quarantined'])} quarantined "
-                f"and {len(told['drifted'])} drifted tools: "
-                f"{told['rows_before']:,} rows to train on, now {told['rows_after']:,}"
-                + (f"; {told['problem']}" if told.get("problem") else "")
+                f"the agent looked at {evolution['unknown']:,} unknown rows, {len(evolution['quarantined'])} quarantined "
+                f"and {len(evolution['drifted'])} drifted tools: "
+                f"{evolution['rows_before']:,} rows to train on, now {evolution['rows_after']:,}"
+                + (f"; {evolution['problem']}" if evolution.get("problem") else "")
             )
             return self.note
         if name == "note":

@@ -172,8 +172,8 @@ class Run:
     def evaluate(self, step: int) -> None:
         """Record how good greedy completions of the held-out rows are; nothing where none are held out."""
         if self.data.held_out:
-            found = evaluation(self.collector.greedy(self.data.held_out), self.labels)
-            self.record("eval", {"step": step, **found})
+            result = evaluation(self.collector.greedy(self.data.held_out), self.labels)
+            self.record("eval", {"step": step, **result})
 
     def audit(self, batch: RolloutBatch, step: int) -> dict[str, Any]:
         """The audit of a batch as part of the step's row; empty where it is not its turn."""
@@ -188,8 +188,8 @@ class Run:
         def look() -> tuple[dict[str, Any], dict[str, str]]:
             return (self.watch.check(row), dict(self.watch.to_hand)) if self.watch is not None else ({}, {})
 
-        found, self.drifted = self.ranks.first(look)
-        self.record("drift", found)
+        drift, self.drifted = self.ranks.first(look)
+        self.record("drift", drift)
         every, done = self.config.drift_every, row["step"] + 1
         if every and done % every == 0 and self.updater.config.reward.source != "registry":
             signs = self.ranks.first(lambda: signs_of_collapse(read_metrics(self.folder), every=every))
@@ -243,7 +243,7 @@ class Run:
                 return False, str(error)
 
         changed, problem = self.ranks.first(ask)
-        told = {
+        summary = {
             "unknown": len(unknown),
             "quarantined": sorted(quarantined),
             "drifted": sorted(drifted),
@@ -260,9 +260,9 @@ class Run:
             self._begin(step)
             self.labels = self._labels()
             self.ranks.first(self._open_auditor)
-        told |= {"rows_after": len(self.data.train), "new_recipes": self._recipes() != recipes}
-        self.record("evolved", {"step": step, "evolved": told})
-        self.ranks.first(lambda: self._tell_watch({"evolved": told}))
+        summary |= {"rows_after": len(self.data.train), "new_recipes": self._recipes() != recipes}
+        self.record("evolved", {"step": step, "evolved": summary})
+        self.ranks.first(lambda: self._tell_watch({"evolved": summary}))
         self.drifted = {}
 
     def _labels(self) -> dict[str, str]:
@@ -293,7 +293,7 @@ class Run:
     def _recipes(self) -> dict[str, int | None]:
         """The version of the recipe that is served, by task."""
         standing = {task.fingerprint: self.scorer.standing(task.fingerprint) for task in self.scorer.tasks()}
-        return {name: found.recipe.version if found.recipe is not None else None for name, found in standing.items()}
+        return {name: state.recipe.version if state.recipe is not None else None for name, state in standing.items()}
 
     def _name(self) -> str:
         """A digest of what must be the same in all processes."""

@@ -115,7 +115,7 @@ class HttpSampler:
         if not isinstance(choices, list) or len(choices) != group_size:
             count = len(choices) if isinstance(choices, list) else "no"
             raise SamplerError(f"{self.url} gave {count} completions of a prompt instead of {group_size}")
-        found = []
+        completions = []
         for choice in choices:
             logprobs = choice.get("logprobs") or {}
             values = logprobs.get("token_logprobs")
@@ -131,16 +131,16 @@ class HttpSampler:
                 )
             text = cut_at_stop(self.policy.decode(list(ids)), stop)
             finished = choice.get("finish_reason") == "stop"
-            found.append(_Completion(list(ids), [float(value) for value in values], finished, text))
-        return found
+            completions.append(_Completion(list(ids), [float(value) for value in values], finished, text))
+        return completions
 
     def _token_id(self, token: Any) -> int:
         if isinstance(token, str) and token.startswith("token_id:") and token[9:].isdigit():
             return int(token[9:])
-        found = self.policy.tokenizer.get_vocab().get(token)
-        if found is None:
+        token_id = self.policy.tokenizer.get_vocab().get(token)
+        if token_id is None:
             raise SamplerError(f"{self.url} gave a token that the policy's vocabulary lacks: {token!r}")
-        return int(found)
+        return int(token_id)
 
     def _rollouts(
         self,

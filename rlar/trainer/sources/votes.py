@@ -108,13 +108,13 @@ class Votes:
         verdicts: dict[tuple[int, int], bool | None] = {}
         if has_verifier:
             pairs = list(permutations(first, 2))
-            asked = []
+            samples = []
             for one, other in pairs:
                 reference = texts[first[one]] or ""
                 row = _with_reference(example, reference)
                 completion = group[first[other]].completion
-                asked.append(RoutedSample(example=row, completion=completion, fingerprint=fingerprint))
-            for pair, reward in zip(pairs, self.scorer.score(asked) if asked else [], strict=True):
+                samples.append(RoutedSample(example=row, completion=completion, fingerprint=fingerprint))
+            for pair, reward in zip(pairs, self.scorer.score(samples) if samples else [], strict=True):
                 broke = reward.status in ("failed", "timeout")
                 verdicts[pair] = None if broke else (reward.reward or 0.0) > SAME_ABOVE
 
