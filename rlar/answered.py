@@ -152,14 +152,14 @@ def without_thoughts(text: str) -> Answered:
         channels = list(_CHANNEL.finditer(text))
         final = [channel for channel in channels if channel["name"] == "final"]
         if final:
-            said = text[final[-1].end() :]
-            end = _TURN_END.search(said)
-            return Answered(said[: end.start()] if end else said)
+            content = text[final[-1].end() :]
+            end = _TURN_END.search(content)
+            return Answered(content[: end.start()] if end else content)
         if channels:
             return Answered("", NO_FINAL_CHANNEL)
     if _BARE_CHANNEL.match(text):
-        _, found, said = text.rpartition("assistantfinal")
-        return Answered(said) if found else Answered("", NO_FINAL_CHANNEL)
+        _, separator, content = text.rpartition("assistantfinal")
+        return Answered(content) if separator else Answered("", NO_FINAL_CHANNEL)
     if not text.isascii() or "THINK]" in text:
         marks = _MARKS[1]
     elif "<" in text:

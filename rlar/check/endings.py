@@ -48,11 +48,11 @@ class Ended:
 def ended(text: str, ending: str) -> str:
     """A text with what it says last in the ending; as it is where it has it, says nothing or never ends its thought."""
     mark = ending.partition("{")[0].strip() or ending
-    thought, close, said = text.rpartition("</think>")
-    if mark in said or not said.strip() or "<think>" in said:
+    thought, close, answer_part = text.rpartition("</think>")
+    if mark in answer_part or not answer_part.strip() or "<think>" in answer_part:
         return text
-    answer = final_answer(said.strip().splitlines()[-1]).strip(" .*")
-    return f"{thought}{close}{said.rstrip()}\n\n{ending.format(answer)}"
+    answer = final_answer(answer_part.strip().splitlines()[-1]).strip(" .*")
+    return f"{thought}{close}{answer_part.rstrip()}\n\n{ending.format(answer)}"
 
 
 def written(sample: Sample) -> str:

@@ -37,16 +37,16 @@ def rlar_check(request: pytest.FixtureRequest) -> RlarCheck:
 
         path = request.path.parent / rows
         card, _ = check_reward(_address(function), [path], Settings(**settings))
-        told = "\n".join(lines_of(card))
+        report = "\n".join(lines_of(card))
         if subtests is None or card.problem:
             if card.failing():
-                pytest.fail(told, pytrace=False)
+                pytest.fail(report, pytrace=False)
             return card
         for task in card.tasks:
             for line in task.checks:
                 with subtests.test(msg=f"{task.label}: {line.name}"):
                     if line.mandatory and line.passed is not True:
-                        pytest.fail(f"{task.label}: {line.name} {line.note}\n{told}", pytrace=False)
+                        pytest.fail(f"{task.label}: {line.name} {line.note}\n{report}", pytrace=False)
         return card
 
     return check

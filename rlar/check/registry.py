@@ -36,12 +36,12 @@ def admit(function: str, dataset: Sequence[str | Path], settings: Settings, addr
         if card.problem:
             return [f"not admitted: {card.problem}"]
         policy, lines = load_policy(), []
-        for found, spec, certificate in evidence:
-            task = known.get(found.fingerprint)
+        for row_task, spec, certificate in evidence:
+            task = known.get(row_task.fingerprint)
             if task is None:
-                lines.append(f"{found.label}: not a task of {registry.name}; build it there first")
+                lines.append(f"{row_task.label}: not a task of {registry.name}; build it there first")
             elif not certificate.admitted:
-                lines.append(f"{found.label}: not admitted: {'; '.join(certificate.reasons)}")
+                lines.append(f"{row_task.label}: not admitted: {'; '.join(certificate.reasons)}")
             else:
                 held = registry.latest_certificates(task.fingerprint)
                 recipe = build_recipe(task, [*held, certificate], policy)
@@ -51,7 +51,7 @@ def admit(function: str, dataset: Sequence[str | Path], settings: Settings, addr
                 registry.put_outcome(task, tools=[spec], certificates=[certificate], recipe=recipe)
                 used = recipe is not None and spec.id in tool_ids(recipe)
                 lines.append(
-                    f"{found.label}: {spec.id} admitted, {'in the recipe' if used else 'the recipe keeps a better one'}"
+                    f"{row_task.label}: {spec.id} admitted, {'in the recipe' if used else 'the recipe keeps a better one'}"
                 )
         return lines
 

@@ -82,7 +82,7 @@ def search(
     pool = [text for text in pool if len(text) <= LONGEST][:POOL]
     if not rows or not pool:
         return (), 0
-    found: dict[str, Fooled] = {}
+    smallest: dict[str, Fooled] = {}
     tried: set[tuple[int, str]] = set()
     spent = 0
     while spent < calls:
@@ -98,9 +98,9 @@ def search(
                 pool.append(text)
             if score.value >= HALF and is_wrong(sample):
                 entry = Fooled(check="search", kind=f"search: {way}", completion=text, score=score.value, expected="low", prompt=sample.prompt, reference=sample.reference)  # fmt: skip
-                if way not in found or len(text) < len(found[way].completion):
-                    found[way] = entry
-    kept = sorted(found.values(), key=lambda each: (len(each.completion), each.completion))
+                if way not in smallest or len(text) < len(smallest[way].completion):
+                    smallest[way] = entry
+    kept = sorted(smallest.values(), key=lambda each: (len(each.completion), each.completion))
     return tuple(kept[:KEPT]), spent
 
 

@@ -55,7 +55,7 @@ def env_check_command(
 
         config = _config(name, settings)
         with Resources() as resources:
-            found = check_environment(
+            results = check_environment(
                 environment_maker(config, resources),
                 _rows(dataset),
                 judges=judge_of(config) == "environment",
@@ -66,10 +66,10 @@ def env_check_command(
         columns = ("check", "verdict", "value", "threshold", "probes", "note")
         table = [
             (each.name, verdicts[each.passed], number(each.value), number(each.threshold), str(each.probes), each.note)
-            for each in found
+            for each in results
         ]
-        show(Listing([each.model_dump(mode="json") for each in found], columns, table), as_json=json_output)
-        if any(each.passed is False for each in found):
+        show(Listing([each.model_dump(mode="json") for each in results], columns, table), as_json=json_output)
+        if any(each.passed is False for each in results):
             raise typer.Exit(1)
 
     guard(run)

@@ -164,21 +164,21 @@ def _systems(
     return measured
 
 
-def _row(name: str, kind: str, scored: Scored, found: Measure, completions: int) -> JsonObject:
+def _row(name: str, kind: str, scored: Scored, estimate: Measure, completions: int) -> JsonObject:
     return {
         "system": name,
         "kind": kind,
-        "value": _rounded(found.value),
-        "low": _rounded(found.low),
-        "high": _rounded(found.high),
-        "coverage": _rounded(found.coverage),
-        "failed": _rounded(found.failed),
-        "pairs": found.pairs,
+        "value": _rounded(estimate.value),
+        "low": _rounded(estimate.low),
+        "high": _rounded(estimate.high),
+        "coverage": _rounded(estimate.coverage),
+        "failed": _rounded(estimate.failed),
+        "pairs": estimate.pairs,
         "seconds": round(scored.seconds, 3),
         "ms_per_completion": round(1000 * scored.seconds / max(1, completions), 3),
         "tokens": scored.tokens,
-        "subsets": {subset: _rounded(value) for subset, value in found.subsets.items()},
-        "extras": {extra: _rounded(value) for extra, value in found.extras.items()},
+        "subsets": {subset: _rounded(value) for subset, value in estimate.subsets.items()},
+        "extras": {extra: _rounded(value) for extra, value in estimate.extras.items()},
         "note": scored.note,
     }
 

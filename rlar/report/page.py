@@ -146,11 +146,11 @@ def _gate(result: JsonObject) -> list[Block]:
     ]  # fmt: skip
 
 
-def _by_labels(found: JsonObject | None) -> list[str]:
-    if not found or not found["counted"]:
+def _by_labels(counts: JsonObject | None) -> list[str]:
+    if not counts or not counts["counted"]:
         return []
-    lines = [f"Of the {found['counted']} that change a verdict on labelled completions {found['killed']} were rejected ({found['share']:.1%})."]  # fmt: skip
-    return [*lines, f"These were not: {'; '.join(found['survivors'])}."] if found["survivors"] else lines
+    lines = [f"Of the {counts['counted']} that change a verdict on labelled completions {counts['killed']} were rejected ({counts['share']:.1%})."]  # fmt: skip
+    return [*lines, f"These were not: {'; '.join(counts['survivors'])}."] if counts["survivors"] else lines
 
 
 def _simulate(result: JsonObject) -> list[Block]:

@@ -100,11 +100,11 @@ def fenced_blocks(text: str) -> list[Block]:
     """The code blocks of a Markdown text, in order; an unclosed last one runs to the end."""
     if "```" not in text and "~~~" not in text:
         return []
-    found = []
+    blocks = []
     for match in _FENCE.finditer(text):
         closed = text[match.end("body") : match.end()].strip() != ""
-        found.append(Block(match["language"].lower(), match["body"], closed))
-    return found
+        blocks.append(Block(match["language"].lower(), match["body"], closed))
+    return blocks
 
 
 def python_blocks(text: str) -> list[Block]:
