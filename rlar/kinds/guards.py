@@ -77,6 +77,7 @@ class Guards(LibraryTool):
     summary = "0 for empty, looping, echoed or wrong-language answers; no opinion on others"
 
     def score_one(self, sample: Sample) -> Score:
+        """0.0 with the objection to an answer of any task (empty, echoed, a loop, another language); else abstain: never above 0."""
         reason = self._objection(sample)
         return ok(0.0, reason) if reason else abstain("no objection")
 

@@ -161,14 +161,17 @@ _PREAMBLE = "Let me work through this carefully and then give the result.\n\n"
 
 
 def plain(answer: str) -> Tried:
+    """The answer alone."""
     return Tried("plain", answer)
 
 
 def sentence(answer: str) -> Tried:
+    """The answer in a sentence of its own."""
     return Tried("sentence", f"The answer is {answer}.")
 
 
 def boxed(answer: str) -> Tried:
+    """The answer in LaTeX's \\boxed."""
     return Tried("boxed", f"\\boxed{{{answer}}}")
 
 
@@ -180,30 +183,37 @@ def reasoning(answer: str, prompt: str) -> Tried:
 
 
 def last_line(answer: str) -> Tried:
+    """The answer after "Answer:", below an introduction."""
     return Tried("last_line", f"{_PREAMBLE}Answer: {answer}")
 
 
 def bold(answer: str) -> Tried:
+    """The answer in Markdown's bold, in a sentence."""
     return Tried("bold", f"The answer is **{answer}**.")
 
 
 def whitespace(answer: str) -> Tried:
+    """The answer between blank lines and spaces."""
     return Tried("whitespace", f"\n\n  {answer}  \n")
 
 
 def think(answer: str) -> Tried:
+    """The answer after a block of thought."""
     return Tried("think", f"{_THINK}{answer}")
 
 
 def preamble(answer: str) -> Tried:
+    """The answer below an introduction, without a cue."""
     return Tried("preamble", f"{_PREAMBLE}{answer}")
 
 
 def fenced(answer: str, language: str) -> Tried:
+    """The answer as a Markdown block of code in a language."""
     return Tried("fenced", f"```{language}\n{answer.strip()}\n```")
 
 
 def fenced_in_prose(answer: str, language: str) -> Tried:
+    """A block of code between two sentences."""
     return Tried(
         "fenced_in_prose",
         f"Here is a solution.\n\n```{language}\n{answer.strip()}\n```\n\nIt handles the cases that were asked for.",

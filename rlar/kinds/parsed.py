@@ -50,6 +50,7 @@ class Parsed:
 
     @_Reading
     def suite(self) -> TestSuite | None:
+        """The tests of a program; None where the row has none that could be run."""
         from rlar.kinds.programs.rows import find_suite
 
         return find_suite(self.example)
@@ -66,26 +67,31 @@ class Parsed:
 
     @_Reading
     def sql(self) -> SqlTask | None:
+        """The query to be written and the tables it reads; None where the reference is no query, or no tables are described."""
         from rlar.kinds.sql.rows import find_sql
 
         return find_sql(self.example)
 
     @_Reading
     def constraints(self) -> tuple[Constraint, ...]:
+        """The demands of the prompt on its answer's form, in order."""
         from rlar.kinds.constraints.read import parse_constraints
 
         return parse_constraints(self.example.text)
 
     @_Reading
     def options(self) -> dict[str, str]:
+        """Option letter (or number) -> its text; empty where none are listed."""
         return find_options(self.example)
 
     @_Reading
     def translation(self) -> Translation | None:
+        """The text to be translated and the languages; None where no translation is asked for."""
         return find_translation(self.asked, self.example.reference)
 
     @_Reading
     def schema(self) -> JsonObject | None:
+        """The JSON Schema of the row or its prompt; None where there is none."""
         return find_json_schema(self.example)
 
     @_Reading

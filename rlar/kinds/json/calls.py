@@ -19,6 +19,8 @@ MAX_CALLS = 64
 
 
 class Call(NamedTuple):
+    """One function call: its name and its arguments by name."""
+
     name: str
     arguments: dict[str, Any]
     is_named: bool = True

@@ -145,6 +145,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def same(value: Any, wanted: Any) -> bool:
+    """Whether two values are the same JSON: members in any order, elements of lists in theirs."""
     return canonical_json(value) == canonical_json(wanted)
 
 
@@ -232,6 +233,10 @@ class JsonMatch(LibraryTool):
     summary = "JSON equals the reference's value, or is valid under the row's schema; near misses get at most 0.4"
 
     def score_one(self, sample: Sample) -> Score:
+        """1.0 for the reference's value or what its schema allows, at most PARTIAL (0.4) for a near miss, 0.0 for another.
+
+        Abstains without a reference or a usable schema, and where neither says whether the value is right.
+        """
         try:
             return self._scored(sample)
         except RecursionError:

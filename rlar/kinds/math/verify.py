@@ -67,6 +67,11 @@ class MathMatch(LibraryTool):
     summary = "final expression equals the reference's (LaTeX, sets, intervals, tuples, matrices, units; math-verify)"
 
     def score_one(self, sample: Sample) -> Score:
+        """1.0 for the reference's value in any form, 0.0 for another value, several different ones or none.
+
+        Abstains where a text cannot be read as an expression, or where it states the reference without claiming it; timeout where
+        comparing two expressions takes too long.
+        """
         references = [one for one in sample.references or (sample.reference or "",) if one.strip()]
         if not references:
             return abstain("no reference")

@@ -123,6 +123,7 @@ class Equivalence:
             return verdict
 
     def close(self) -> None:
+        """End the idle helper processes; the next comparison starts new ones."""
         with self._lock:
             _close_all(self._idle)
 

@@ -38,6 +38,7 @@ class LongTextQuality(LibraryTool):
     summary = "chrF++ against the reference; padding, pasting the prompt and loops cost"
 
     def score_one(self, sample: Sample) -> Score:
+        """Closeness to the nearest reference, in [0, 1]; abstain where none has MIN_REFERENCE_WORDS words."""
         references = written_references(sample)
         if not references or max(len(words(one)) for one in references) < MIN_REFERENCE_WORDS:
             return abstain("no reference long enough to be compared with")

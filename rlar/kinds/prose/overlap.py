@@ -47,6 +47,7 @@ def folded(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
+    """The words of a text in lower case, in order; of scripts without spaces every character is one."""
     return _WORD.findall(text.lower())
 
 
@@ -115,10 +116,12 @@ def above_chance(value: float, reference: str) -> float:
 
 
 def mostly_ideographic(text: str) -> bool:
+    """Whether more than half of the letters and digits are ideographs, kana or bopomofo."""
     return len(_IDEOGRAPH.findall(text)) * 2 > sum(character.isalnum() for character in text)
 
 
 def mostly_unspaced(text: str) -> bool:
+    """Whether more than half of the letters and digits are of scripts that put no spaces between words."""
     return len(_UNSPACED_CHARACTER.findall(text)) * 2 > sum(character.isalnum() for character in text)
 
 

@@ -64,6 +64,10 @@ class SummaryQuality(LibraryTool):
     summary = "chrF++ against the reference, faithfulness to the passage; copying the whole passage and loops lose"
 
     def score_one(self, sample: Sample) -> Score:
+        """Closeness to the nearest reference times faithfulness to the passage, in [0, 1], less what unmet demands cost.
+
+        Abstains without a reference, and where the prompt demands of the form what no rule reads.
+        """
         references = written_references(sample)
         if not references:
             return abstain("no reference summary")

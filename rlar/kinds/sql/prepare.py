@@ -47,6 +47,8 @@ class Gold(NamedTuple):
 
 
 class Prepared(NamedTuple):
+    """What completions of one task are judged with: generated databases and the right answers on each."""
+
     databases: list[dict[str, Any]]
     soft: list[bool]
     """By database: whether it holds NULLs and ties that the asker may not have thought of."""
@@ -54,6 +56,7 @@ class Prepared(NamedTuple):
     dialect: str | None
     """The dialect that the gold query was read in; None for sqlglot's superset."""
     killed: int
+    """Mutants of the gold query that some database tells from it, of `mutants`."""
     mutants: int
     partial: bool
     """Whether an alternative of the reference could not be used, so that a query that it would accept may be refused."""

@@ -57,6 +57,8 @@ _DIALECT_NAMES = {
 
 
 class Column(Frozen):
+    """A column as a schema declares it."""
+
     name: str
     type: str = ""
     """As declared, upper case; "" when the schema does not say."""
@@ -70,6 +72,8 @@ class Column(Frozen):
 
 
 class Table(Frozen):
+    """A table as a schema declares it, its columns in order."""
+
     name: str
     columns: tuple[Column, ...]
 

@@ -53,6 +53,7 @@ class SqlExecution(LibraryTool):
         self._prepared: dict[str, Prepared | Score] = {}
 
     def score_one(self, sample: Sample) -> Score:
+        """The score of one sample; `score` is cheaper for several of one row."""
         return self.score([sample])[0]
 
     def score(self, samples: Sequence[Sample]) -> list[Score]:

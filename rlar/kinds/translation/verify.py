@@ -106,6 +106,10 @@ class TranslationQuality(LibraryTool):
     summary = "chrF++ against the reference; numbers and untranslated words against the source, length and loops"
 
     def score_one(self, sample: Sample) -> Score:
+        """Closeness to the nearest reference, in [0, 1]; 0.0 for a copy of the source or another language.
+
+        Abstains without a reference, and where the prompt demands of the form what no rule reads.
+        """
         references = written_references(sample)
         if not references:
             return abstain("no reference translation")
