@@ -109,6 +109,8 @@ def check_reward(
     examples, rows = _read(dataset, settings)
     spec = own_spec(path, name, _params(settings, (0.0, 1.0), "verifier", ()), python=settings.python)
     allow(str(spec.provenance["path"]))
+    if settings.python:
+        allow(str(spec.provenance["python"]))
     card = Card(
         function=spec.source.removesuffix(":"), shape=settings.shape, code=spec.code_hash, rlar=__version__,
         seed=settings.seed, rows=len(examples),

@@ -1,14 +1,15 @@
 """Tools of kind "own": a reward function that the user wrote, in the shape of its host, called in a process of its own.
 
 It is the user's code and runs with the user's rights, without a sandbox: a registry can name such a tool, but only a path
-that the user has allowed (`RLAR_ALLOW_CODE`) is ever run, and only while the file is the one that was certified. What it
-gives is put on a scale of [0, 1] by what it gives for nothing and for a right answer (`low`, `high`).
+and an interpreter that the user has allowed (`RLAR_ALLOW_CODE`) are ever run, and only while the file is the one that was
+certified. What it gives is put on a scale of [0, 1] by what it gives for nothing and for a right answer (`low`, `high`).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import threading
@@ -29,6 +30,8 @@ from rlar.types import Frozen, JsonObject, Sample, Score, ToolKind, ToolSpec, ab
 CALLING = "1"
 """Version of how functions are called; a change makes every own tool another tool."""
 ALLOW_VARIABLE = "RLAR_ALLOW_CODE"
+_ALLOWED = re.compile(r"https?://[^/]*[^:]*|[^:]+")
+"""Its entries: paths and routes with ":" between; that of a port parts nothing."""
 LOAD_SECONDS = 120.0
 """For the first word of the process: a function may import torch."""
 BATCH = 16
@@ -80,9 +83,10 @@ class OwnTool:
         self._broke: Counter[str] = Counter()
         self._printed = self._left = 0
         self._path = str(spec.provenance.get("path", ""))
+        self._python = str(spec.provenance.get("python") or sys.executable)
         _permit(self._path)
-        if spec.code_hash != file_hash(self._path, self.params.shape):
-            raise ToolError(f"{spec.id}: {self._path} is not what was certified; run `rlar check` again")
+        _permit_interpreter(self._python)
+        self._compare()
         self._rows, self._hash_seed = rows, hash_seed
         self._lock = threading.Lock()
         self._child: Child | None = None
@@ -157,10 +161,15 @@ class OwnTool:
                 return [score for each in samples for score in self._scored([each])]
             return [self._broken(failed(f"ends its process ({ended})"))]
 
+    def _compare(self) -> None:
+        if self.spec.code_hash != file_hash(self._path, self.params.shape):
+            raise ToolError(f"{self.spec.id}: {self._path} is not what was certified; run `rlar check` again")
+
     def _started(self) -> Child:
         if self._child is not None and self._child.is_open:
             return self._child
-        command = (str(self.spec.provenance.get("python") or sys.executable), str(CHILD))
+        self._compare()  # again: the process before may have ended long after the file was changed
+        command = (self._python, str(CHILD))
         name = self.spec.source.rpartition(":")[2]
         child = Child(
             "",
@@ -256,7 +265,7 @@ def own_spec(
         source=f"{path if is_url(path) else Path(path).name}:{function}",
         params=params.model_dump(mode="json"),
         code_hash=file_hash(path, params.shape),
-        provenance={"path": path, **({"python": found} if python else {})},
+        provenance={"path": path, **({"python": str(Path(found).absolute())} if python else {})},
     )
 
 
@@ -277,23 +286,51 @@ def file_hash(path: str, shape: str) -> str:
 
 
 def allow(path: str) -> None:
-    """Let this process and those that it starts run the file (its user named it)."""
-    held = os.environ.get(ALLOW_VARIABLE, "")
-    if path not in held.split(os.pathsep):
-        os.environ[ALLOW_VARIABLE] = os.pathsep.join(filter(None, (held, path)))
+    """Let this process and those that it starts run the file, route or interpreter (its user named it)."""
+    if _entry(path) not in map(_entry, _allowed()):
+        held = os.environ.get(ALLOW_VARIABLE, "")
+        os.environ[ALLOW_VARIABLE] = ":".join(filter(None, (held, _entry(path))))
+
+
+def _allowed() -> list[str]:
+    return _ALLOWED.findall(os.environ.get(ALLOW_VARIABLE, ""))
+
+
+def _entry(path: str) -> str:
+    """A path or route as the variable holds it."""
+    if not is_url(path):
+        return path
+    scheme, _, rest = path.partition("://")
+    host, _, route = rest.partition("/")
+    return f"{scheme}://{host}/{route.replace(':', '%3A')}"
 
 
 def _permit(path: str) -> None:
     """Raise ToolError where the user has not allowed a path, or a folder above it."""
-    allowed = [each for each in os.environ.get(ALLOW_VARIABLE, "").split(os.pathsep) if each]
     if is_url(path):
-        if path in allowed:
+        if _entry(path) in map(_entry, _allowed()):
             return
-    elif any(Path(path).resolve().is_relative_to(Path(each).resolve()) for each in allowed):
+    elif any(_is_within(path, each) for each in _allowed()):
         return
     raise ToolError(
-        f"it is a reward function in {path}, which runs outside any sandbox; if it is yours, export {ALLOW_VARIABLE}={path}"
+        f"it is a reward function in {path}, which runs outside any sandbox; "
+        f"if it is yours, export {ALLOW_VARIABLE}={_entry(path)}"
     )
+
+
+def _is_within(path: str, folder: str) -> bool:
+    try:
+        return Path(path).resolve().is_relative_to(Path(folder).resolve())
+    except (OSError, ValueError):  # a NUL, or links in a circle
+        return False
+
+
+def _permit_interpreter(python: str) -> None:
+    """Raise ToolError where an interpreter is neither this one nor one that the user has allowed by its own path."""
+    if python != sys.executable and python not in _allowed():
+        raise ToolError(
+            f"it runs in the interpreter {python}; if you trust that, export {ALLOW_VARIABLE}=FILE.py:{python}"
+        )
 
 
 def _params(spec: ToolSpec) -> OwnParams:

@@ -6,7 +6,14 @@ from it says how the function was understood, or why it cannot be called. Then e
 {"prompt": text | messages, "text": the prompt as one text, "completion", "reference", "references", "row"}.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
+
+import os
+import sys
+
+# Python puts the folder of a script first: its http.py would stand before the standard library's.
+sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]  # noqa: PTH100, PTH120
 
 import asyncio
 import builtins
@@ -16,8 +23,6 @@ import inspect
 import io
 import json
 import math
-import os
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -270,9 +275,16 @@ def load(path: str, name: str) -> Any:
             raise
         sys.modules.pop(file.stem, None)
         module = importlib.import_module(".".join(names).removesuffix(".__init__"))
-    found = module
+    found: Any = module
     for part in name.split("."):
         found = getattr(found, part)
+        # A registry may name what is in an allowed file; os.system, which that imports, is not meant.
+        if inspect.ismodule(found) or part.startswith("__"):
+            raise ValueError(f"{part} of {name} is no function of {file.name}; name the file that it is in")
+    home = str(getattr(found, "__module__", "")).partition(".")[0]
+    library = set(getattr(sys, "stdlib_module_names", ())) - {file.stem}
+    if (inspect.isroutine(found) or inspect.isclass(found)) and home in library:
+        raise ValueError(f"{name} is Python's own ({home}), not a reward function")
     return found() if inspect.isclass(found) else found
 
 

@@ -150,7 +150,11 @@ def test_another_interpreter_runs_it_without_any_package_of_ours(resources: Reso
     launcher.write_text(f'#!/bin/sh\nexec "{sys.base_prefix}/bin/python3" -I -S "$@"\n')
     launcher.chmod(0o755)
     allow(str(alone))
-    tool = OwnTool(own_spec(str(alone), "reward", OwnParams(shape="auto"), python=str(launcher)), resources)
+    spec = own_spec(str(alone), "reward", OwnParams(shape="auto"), python=str(launcher))
+    with pytest.raises(ToolError, match="runs in the interpreter"):
+        OwnTool(spec, resources)
+    allow(str(launcher))
+    tool = OwnTool(spec, resources)
     assert tool.score([sample("4")])[0].value == 0.5
 
 
@@ -165,6 +169,46 @@ def test_a_registry_cannot_name_code_that_its_user_has_not_allowed(
             load_tool(spec, resources)
     monkeypatch.setenv(ALLOW_VARIABLE, str(FILE.parent))
     load_tool(spec, resources)
+
+
+@pytest.mark.parametrize("name", ["os.system", "time.sleep", "re.compile", "plain.__globals__", "Path"])
+def test_a_registry_cannot_name_what_an_allowed_file_imports(resources: Resources, tmp_path: Path, name: str):
+    marker = tmp_path / "ran"
+    params = OwnParams(shape="plain", columns=("command",))
+    tool = OwnTool(own_spec(str(FILE), name, params), resources)
+    [score] = tool.score([sample("4", f"touch {marker}")])
+    assert score.status == "failed" and "cannot be called" in str(score.error)
+    assert not marker.exists()
+
+
+def test_a_file_named_like_a_module_of_python_is_a_file_as_any(resources: Resources, tmp_path: Path):
+    file = tmp_path / "code.py"
+    file.write_text("def reward(completions, **kw):\n    return [1.0 for _ in completions]\n")
+    allow(str(file))
+    assert OwnTool(own_spec(str(file), "reward", OwnParams(shape="trl")), resources).score([sample("4")])[0].value == 1
+
+
+def test_no_file_of_ours_stands_before_a_module_that_a_function_imports(resources: Resources, tmp_path: Path):
+    file = tmp_path / "mine.py"
+    names = sorted(path.stem for path in (FILE.parents[2] / "rlar" / "tools").glob("[a-z]*.py"))
+    file.write_text(
+        "import sys, http.client\nfrom importlib.util import find_spec\ndef reward(response):\n"
+        f"    return float(any(find_spec(name) and 'rlar' in str(find_spec(name).origin) for name in {names!r}))\n"
+    )
+    allow(str(file))
+    tool = OwnTool(own_spec(str(file), "reward", OwnParams(shape="plain")), resources)
+    assert [score.value for score in tool.score([sample("4")])] == [0.0]
+
+
+def test_a_file_that_changes_while_it_is_used_is_not_started_again(resources: Resources, tmp_path: Path):
+    file = tmp_path / "mine.py"
+    file.write_text("import os\ndef reward(response):\n    return os._exit(3) if response == 'end' else 1.0\n")
+    allow(str(file))
+    tool = OwnTool(own_spec(str(file), "reward", OwnParams(shape="plain")), resources)
+    assert [score.status for score in tool.score([sample("4"), sample("end")])] == ["ok", "failed"]
+    file.write_text("def reward(response):\n    return 1.0\n")
+    [score] = tool.score([sample("4")])
+    assert score.status == "failed" and "is not what was certified" in str(score.error)
 
 
 def test_changed_code_is_another_tool_and_the_old_one_no_longer_runs(resources: Resources, tmp_path: Path):
