@@ -73,6 +73,7 @@ def check_command(
         from rlar.check.card import Card, lines_of, write_cards
         from rlar.check.check import Settings, check_reward, scale_of
         from rlar.errors import ConfigError
+        from rlar.gate.policy import load_policy
         from rlar.rows.example import ColumnMap
 
         if function is None:
@@ -89,6 +90,9 @@ def check_command(
             scale=scale_of(scale), python=python, seconds=seconds, memory_mb=memory_mb, limit=limit, shrink=shrink,
             search=search, columns=ColumnMap(prompt=prompt_column, reference=reference_column), seed=seed,
         )  # fmt: skip
+        checks = {"rows", *(name for limits in load_policy().roles.values() for name in limits.mandatory)}
+        if unknown := sorted({*(fail_on or ())} - checks):
+            raise ConfigError(f"--fail-on {unknown[0]}: expected one of {', '.join(sorted(checks))}")
         before = Card.read(baseline) if baseline else None
         card, _ = check_reward(function, dataset or (), settings, tell=tell)
         if json_output:

@@ -8,6 +8,7 @@ certified. What it gives is put on a scale of [0, 1] by what it gives for nothin
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -39,7 +40,9 @@ BATCH = 16
 MOST_HANGS = 6
 """After so many completions on which it did not come back no further one is tried."""
 PATIENCE = 8.0
-"""So many times its limit a call may take in all, where it waits or the machine is busy: the limit is of processor time."""
+"""So many times its limit a call may take in all, where the machine is busy or it waits for processes that it started."""
+WAITS = 2.0
+"""So many times its limit it may wait for anything but a processor: a lock, a server, nothing at all."""
 QUIET_CHARACTERS = 1_000_000
 CHILD = Path(__file__).with_name("own_child.py")
 
@@ -100,23 +103,30 @@ class OwnTool:
             self._child.close()
 
     def understood(self) -> JsonObject:
-        """Its shape and the parameters without a default. Raises ToolError where it cannot be loaded or called."""
+        """Its shape, and the parameters (`columns`) that only a column of the rows can fill. Raises ToolError where it cannot be loaded or called."""
         with self._lock:
             self._started()
             return self._told
 
     def said(self) -> list[str]:
         """What a person should know beside the scores, one line each: how it broke, what it prints and leaves behind."""
-        lines = [f"{error} ({count} completions)" for error, count in self._broke.most_common(5)]
+        lines = (
+            [f"hangs: did not come back within {self.params.seconds:g} s ({len(self._hung)} completions)"]
+            if self._hung
+            else []
+        )
+        lines += [f"{error} ({count} completions)" for error, count in self._broke.most_common(5)]
         if self._printed > QUIET_CHARACTERS:
             lines.append(f"prints {self._printed / 1e6:,.1f} MB while it scores")
         if self._left:
             lines.append(f"leaves {self._left} processes running that it started")
         return lines
 
-    def fresh(self, hash_seed: str = "0") -> OwnTool:
-        """The same function in a process that has seen nothing."""
-        return OwnTool(self.spec, self.resources, self._rows, hash_seed)
+    def fresh(self, hash_seed: str = "0", spec: ToolSpec | None = None) -> OwnTool:
+        """The same function in a process that has seen nothing, on the scale of `spec`; what hung is not tried again."""
+        other = OwnTool(spec or self.spec, self.resources, self._rows, hash_seed)
+        other._hung = self._hung
+        return other
 
     def score(self, samples: Sequence[Sample]) -> list[Score]:
         """One Score per sample, in order."""
@@ -131,18 +141,24 @@ class OwnTool:
         if len(self._hung) >= MOST_HANGS:
             return [timed_out(f"not asked any more: it did not come back {MOST_HANGS} times")] * len(samples)
         shown = [self._shown(each) for each in samples]
-        if len(shown) == 1 and shown[0]["completion"] in self._hung:
+        if len(samples) > 1 and self._hung:
+            # A batch would wait for all of them whenever one hangs.
+            return [score for each in samples for score in self._scored([each])]
+        if shown[0]["completion"] in self._hung:
             return [timed_out("hangs, as it did before")]
         allowed = self.params.seconds * (1 + (len(samples) - 1) / 4)
         try:
             child = self._started()
             until = time.monotonic() + PATIENCE * allowed
             child.send(json.dumps({"samples": shown}).encode(), until=until)
-            spent = _processor_seconds(child.pid)
+            sent, spent, ready = time.monotonic(), _processor_seconds(child.pid), _ready_seconds(child.pid)
 
             def has_hung() -> bool:
                 child.trim()  # what it writes on stderr meanwhile
-                return _processor_seconds(child.pid) - spent > allowed
+                if _processor_seconds(child.pid) - spent > allowed:
+                    return True
+                waits = time.monotonic() - sent - (_ready_seconds(child.pid) - ready)
+                return waits > WAITS * allowed and not _has_children(child.pid)
 
             reply = json.loads(child.receive(until=until, is_given_up=has_hung))
             return [self._score(entry) for entry in self._read(reply, len(samples))]
@@ -153,7 +169,7 @@ class OwnTool:
             if len(samples) > 1:
                 return [score for each in samples for score in self._scored([each])]
             self._hung.add(shown[0]["completion"])
-            return [self._broken(timed_out(f"hangs: did not come back within {self.params.seconds:g} s"))]
+            return [timed_out(f"hangs: did not come back within {self.params.seconds:g} s")]
         except (OSError, EOFError, ValueError):
             ended = child.end()
             self._stop()
@@ -240,6 +256,22 @@ def _processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def _ready_seconds(pid: int) -> float:
+    """How long the threads of a process were ready to run and no processor was free; NaN where the system does not tell."""
+    try:
+        tasks = [(task / "schedstat").read_text("ascii") for task in Path(f"/proc/{pid}/task").iterdir()]
+        return sum(int(task.split()[1]) for task in tasks) / 1e9
+    except (OSError, ValueError, IndexError):
+        return math.nan
+
+
+def _has_children(pid: int) -> bool:
+    try:
+        return any((task / "children").read_text("ascii") for task in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return False
+
+
 def own_spec(
     path: str,
     function: str,
@@ -256,7 +288,8 @@ def own_spec(
         if not path.endswith(".py") or not Path(path).is_file():
             raise ConfigError(f"no file {path}; name FILE.py:FUNCTION, or http://host/route")
         path = str(Path(path).resolve())
-    if python and not (found := shutil.which(python)):
+    interpreter = shutil.which(python) if python else None
+    if python and interpreter is None:
         raise ConfigError(f"--python {python}: no such interpreter")
     name = function.rpartition(".")[2] or "served"
     return ToolSpec(
@@ -265,7 +298,7 @@ def own_spec(
         source=f"{path if is_url(path) else Path(path).name}:{function}",
         params=params.model_dump(mode="json"),
         code_hash=file_hash(path, params.shape),
-        provenance={"path": path, **({"python": str(Path(found).absolute())} if python else {})},
+        provenance={"path": path, **({"python": str(Path(interpreter).absolute())} if interpreter else {})},
     )
 
 

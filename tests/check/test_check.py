@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -183,6 +184,20 @@ def test_a_function_that_cannot_be_called_is_a_card_with_a_problem(rows: dict[st
     assert ElementTree.fromstring(junit(card)).get("failures") == "1"
 
 
+def test_a_column_that_no_row_has_is_said_before_anything_is_tried(rows: dict[str, Path]):
+    card, _ = check_reward(f"{FAKES / 'own_rewards.py'}:needs_a_column", [rows["number"]], Settings())
+    assert card.problem == "it needs level, and no row has a column of that name; the rows have prompt, solution"
+
+
+@pytest.mark.slow
+def test_a_function_that_never_comes_back_is_rejected_soon_and_the_card_says_why(rows: dict[str, Path], tmp_path: Path):
+    (tmp_path / "mine.py").write_text("import time\ndef reward(response):\n    time.sleep(1e6)\n")
+    started = time.monotonic()
+    card, _ = check_reward(f"{tmp_path / 'mine.py'}:reward", [rows["number"]], Settings(seconds=0.5, limit=5))
+    assert time.monotonic() - started < 60.0
+    assert not card.is_admitted and "hangs: did not come back" in card.tasks[0].breaks[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -192,6 +207,7 @@ def test_a_function_that_cannot_be_called_is_a_card_with_a_problem(rows: dict[st
         ([f"{FAKES / 'own_rewards.py'}:plain", "--range", "1"], "--range 1: expected two numbers"),
         ([f"{FAKES / 'own_rewards.py'}:plain", "--range", "1,0"], "LOW is not below HIGH"),
         ([f"{FAKES / 'own_rewards.py'}:plain", "--role", "guard"], "--role guard"),
+        ([f"{FAKES / 'own_rewards.py'}:plain", "--fail-on", "hackpanel"], "--fail-on hackpanel: expected one of"),
         ([], "name a function"),
     ],
 )
@@ -212,6 +228,7 @@ def test_whatever_a_completion_holds_the_card_shows_it_as_text():
                        "lets_through": [entry.model_dump()]}],
         }
     )  # fmt: skip
+    assert "\x1b" not in page(card)
     assert "<script>" not in page(card) and "<script>" not in markdown(card)
     assert "](http" not in markdown(card).replace("\\]", "") and "\x1b" not in markdown(card)
     assert ElementTree.fromstring(junit(card)).get("failures") == "1"

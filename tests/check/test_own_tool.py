@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from rlar.errors import ConfigError, ToolError
-from rlar.tool import Resources
+from rlar.tool import Resources, group_key
 from rlar.tools.load import load_tool, unusable
-from rlar.tools.own import ALLOW_VARIABLE, MOST_HANGS, OwnParams, OwnTool, allow, own_spec
+from rlar.tools.own import ALLOW_VARIABLE, MOST_HANGS, PATIENCE, OwnParams, OwnTool, allow, own_spec
 from rlar.types import Sample, Score
 
 FILE = Path(__file__).resolve().parents[1] / "fakes" / "own_rewards.py"
@@ -86,6 +86,71 @@ def test_what_breaks_is_failed_and_said_in_one_line(resources: Resources, functi
     assert [score.status for score in scores] == [status, status]
     assert says in str(scores[0].error)
     assert len(tool.said()) == 1 and "\n" not in tool.said()[0]
+
+
+HOSTILE = {
+    "of_other_json": ("json.dumps = json.loads = lambda *a, **k: 'no'\nreturn 1.0", None),
+    "no_text": ("class E(Exception):\n    def __str__(self): raise self\nraise E", "raises E"),
+    "long": ("raise ValueError('m' * 5_000_000)", "raises ValueError: mmm"),
+    "odd_name": ("raise type('E\\n<b>', (Exception,), {})('a\\rb\\nc')", "raises E <b>: a"),
+    "signs": ("raise ValueError('a\\0\\ud800\\x1b[31m')", "raises ValueError: a\0\ud800\x1b[31m"),
+    "large": ("return 10 ** 400", "returned int too large for a number"),
+    "generator": ("yield 1.0", "returned generator instead of a number"),
+    "itself": ("x = []; x.append(x); return x", "returned list instead of a number"),
+    "decimal": ("import decimal; return decimal.Decimal(1)", None),
+    "bytes_out": ("sys.stdout.buffer.write(b'x'); sys.stdout.reconfigure(line_buffering=True); return 1.0", None),
+    "signs_out": ("print('\\ud800'); return 1.0", None),
+    "file_out": ("import subprocess; subprocess.run(['true'], stdout=sys.stdout, stderr=sys.stderr); return 1.0", None),
+    "no_out": ("sys.stdout = sys.stderr = None; print('x'); return 1.0", None),
+    "faults": ("import faulthandler; faulthandler.enable(); return 1.0", None),
+    "asks": ("return 1.0 if sys.stdin.read() == '' else 0.0", None),
+    "alarm": ("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.alarm(60); return 1.0", None),
+    "closes": ("os.closerange(0, 3); return 1.0", None),
+}
+"""Bodies of functions, and what is said of them; None: they are harmless, and 1.0 counts."""
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_a_function_does_is_a_score_or_one_line(resources: Resources, tmp_path: Path, name: str):
+    body, says = HOSTILE[name]
+    file = tmp_path / "mine.py"
+    lines = body.replace("; ", "\n").splitlines()
+    file.write_text("import json, os, sys\ndef reward(response):\n" + "".join(f"    {line}\n" for line in lines))
+    allow(str(file))
+    [score] = OwnTool(own_spec(str(file), "reward", OwnParams(shape="plain")), resources).score([sample("4")])
+    if says is None:
+        assert (score.value, score.error) == (1.0, None)
+    else:
+        assert score.status == "failed"
+        assert (
+            str(score.error).startswith(says)
+            and len(str(score.error).splitlines()) == 1
+            and len(str(score.error)) < 400
+        )
+
+
+@pytest.mark.parametrize("name", ["prompts", "completions", "completion_ids", "trainer_state", "log_metric"])
+def test_no_column_takes_the_place_of_what_a_host_hands_over(resources: Resources, name: str):
+    shown = sample("4", "5")
+    rows = {group_key(shown): {"prompt": "2 + 2?", "solution": "5", name: "5"}}
+    tool = OwnTool(own_spec(str(FILE), "last_words", OwnParams(shape="trl")), resources, rows)
+    assert [score.value for score in tool.score([shown, sample("5", "5")])] == [0.0, 1.0]
+
+
+def test_a_wait_for_nothing_ends_near_its_limit_and_is_not_tried_by_the_next_process(
+    resources: Resources, tmp_path: Path
+):
+    file = tmp_path / "mine.py"
+    file.write_text("import threading\ndef reward(response):\n    threading.Lock().acquire(timeout=0)\n"
+                    "    threading.Event().wait()\n")  # fmt: skip
+    allow(str(file))
+    tool = OwnTool(own_spec(str(file), "reward", OwnParams(shape="plain", seconds=0.5)), resources)
+    started = time.monotonic()
+    assert tool.score([sample("4")])[0].status == "timeout"
+    assert time.monotonic() - started < 0.5 * PATIENCE
+    started = time.monotonic()
+    assert tool.fresh().score([sample("4")])[0].status == "timeout"
+    assert time.monotonic() - started < 0.5
 
 
 def test_none_is_an_abstention(resources: Resources):
