@@ -150,7 +150,7 @@ def lines_of(card: Card) -> Iterator[str]:
         for fault in task.breaks:
             yield f"  ! {fault}"
         if task.agreement is not None:
-            yield f"  agrees with {task.library} on {task.agreement:.1%} of the completions tried"
+            yield f"  agrees with {task.library} on {_agreed(task, task.agreement)}"
 
 
 def markdown(card: Card) -> str:
@@ -175,7 +175,7 @@ def markdown(card: Card) -> str:
             ]
         out += ["", *[f"- {_cell(fault)}" for fault in task.breaks]] if task.breaks else []
         if task.agreement is not None:
-            out += ["", f"Agrees with `{task.library}` on {task.agreement:.1%} of the completions tried."]
+            out += ["", f"Agrees with `{task.library}` on {_agreed(task, task.agreement)}."]
     return "\n".join(out) + "\n"
 
 
@@ -249,6 +249,11 @@ def _lists(task: TaskCard) -> list[tuple[str, Sequence[Fooled]]]:
         (f"differs from {task.library}", task.differs),
     )
     return [(title, entries) for title, entries in lists if entries]
+
+
+def _agreed(task: TaskCard, share: float) -> str:
+    what = "completions tried" if task.role == "verifier" else "pairs of a row that both tell apart"
+    return f"{share:.1%} of the {what}"
 
 
 def _scale(task: TaskCard) -> str:

@@ -118,7 +118,14 @@ def _search_registry(registry: str, calls: int, seed: int) -> None:
     from rlar.check.card import excerpt
     from rlar.check.registry import search_registry
 
-    for task, entries, spent in search_registry(registry, calls=calls, seed=seed, tell=tell):
+    is_silent = False
+    for task, entries, spent, rewarded in search_registry(registry, calls=calls, seed=seed, tell=tell):
+        if not rewarded:
+            is_silent = True
+            say(f"{task.label}: not searched: none of {spent} calls got a reward (`rlar score` says why)")
+            continue
         say(f"{task.label}: {len(entries)} texts without a reference in them are rewarded ({spent} calls)")
         for entry in entries:
             say(f"  {entry.score:.2f}  {excerpt(entry.completion)}  for {excerpt(entry.reference or '')}")
+    if is_silent:
+        raise typer.Exit(1)

@@ -86,6 +86,7 @@ class OwnTool:
         self._broke: Counter[str] = Counter()
         self._printed = self._left = 0
         self._path = str(spec.provenance.get("path", ""))
+        self._function = spec.source.removesuffix(":")
         self._python = str(spec.provenance.get("python") or sys.executable)
         _permit(self._path)
         _permit_interpreter(self._python)
@@ -197,12 +198,12 @@ class OwnTool:
             self._told = json.loads(child.receive(until=time.monotonic() + LOAD_SECONDS))
         except TimeoutError:
             child.close()
-            raise ToolError(f"{self.spec.source} is not loaded after {LOAD_SECONDS:g} s") from None
+            raise ToolError(f"{self._function} is not loaded after {LOAD_SECONDS:g} s") from None
         except (OSError, EOFError, ValueError):
-            raise ToolError(f"{self.spec.source} cannot be loaded: {child.end()}") from None
+            raise ToolError(f"{self._function} cannot be loaded: {child.end()}") from None
         if problem := self._told.get("problem"):
             child.close()
-            raise ToolError(f"{self.spec.source} cannot be called: {problem}")
+            raise ToolError(f"{self._function} cannot be called: {problem}")
         self._child = child
         return child
 
@@ -336,6 +337,12 @@ def _entry(path: str) -> str:
     scheme, _, rest = path.partition("://")
     host, _, route = rest.partition("/")
     return f"{scheme}://{host}/{route.replace(':', '%3A')}"
+
+
+def entries_of(spec: ToolSpec) -> tuple[str, ...]:
+    """What the variable has to hold before a tool runs."""
+    python = spec.provenance.get("python")
+    return (_entry(str(spec.provenance["path"])), *([str(python)] if python else []))
 
 
 def _permit(path: str) -> None:

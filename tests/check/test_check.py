@@ -142,6 +142,22 @@ def test_the_search_runs_against_what_a_registry_serves(rows: dict[str, Path], t
     assert "(100 calls)" in result.output
 
 
+@pytest.mark.slow
+def test_a_registry_that_gives_no_reward_here_is_not_said_to_hold(
+    rows: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    registry = str(tmp_path / "registry.db")
+    build_tools(BuildConfig(dataset=(str(rows["number"]),), registry=registry, report=None))
+    file = FAKES.parents[1] / "examples" / "check" / "my_rewards.py"
+    lines = admit(f"{file}:final_answer_reward", [rows["number"]], Settings(), registry)
+    assert "in the recipe" in lines[0], lines
+    assert lines[-1] == f"where it is to score: export {ALLOW_VARIABLE}={file}"
+    monkeypatch.setenv(ALLOW_VARIABLE, "")
+    result = CliRunner().invoke(app, ["check", "--registry", registry, "--search", "40"])
+    assert result.exit_code == 1, result.output
+    assert "not searched: none of 40 calls got a reward" in result.output
+
+
 def test_a_reward_of_minus_one_to_one_is_measured_on_its_own_scale(rows: dict[str, Path]):
     card, _ = check_reward(f"{FAKES / 'own_rewards.py'}:minus_one_to_one", [rows["number"]], Settings())
     assert card.tasks[0].scale == (-1.0, 1.0)
