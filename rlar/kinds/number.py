@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 from rlar.kinds.units import Unit, ratio, read_unit, unit_after
 from rlar.text.answers import claims, last_result, read_tier, reference_answer, tidy, visible_answer
 from rlar.text.sentences import CORRECTION, Parts, parts_of
+from rlar.text.stems import Stems
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
 
@@ -133,7 +134,7 @@ _DENIES = re.compile(
     re.I,
 )
 """Whether either of them may match at all."""
-_DENIAL_STEMS = (
+_DENIAL_STEMS = Stems(
     "not", "n't", "n’t", "never", "hardly", "scarc", "bare", "neith", "nor", "anyth", "longer", "wrong", "incorr", "false", "imposs", "ruled", "too ", "fails", "nicht", "kein",
     "niem", "falsch", " pas", "jam", "nunca", "não", "niet", "nie ", "inte ", "ikke", " no", "faux", "instead", "rather", " не ", "不", "并非", "绝非", "错", "是错", "ではなく", "아니라", "は違", "は間",
 )  # fmt: skip
@@ -256,7 +257,11 @@ def _read_token(text: str, match: re.Match[str]) -> _Found | None:
         else:
             value /= int(bottom)
         decimals = -1
-    elif not is_last and (exponent := (_EXPONENT.match(text, end) or _POWER_OF_TEN.match(text, end))):
+    elif (
+        not is_last
+        and _first_sign(text, end) in _OPENS_EXPONENT
+        and (exponent := _EXPONENT.match(text, end) or _POWER_OF_TEN.match(text, end))
+    ):
         value *= Fraction(10) ** int(exponent[1])
         end = exponent.end()
         decimals = max(0, decimals - int(exponent[1]))
@@ -265,19 +270,33 @@ def _read_token(text: str, match: re.Match[str]) -> _Found | None:
     values = [value]
     if is_last:
         return _Found(Number((value,), decimals, _currency_before(text, start, end)), start, end, end)
-    if scale := _SCALE.match(text, end):
+    sign = _first_sign(text, end)
+    if sign in _OPENS_SCALE and (scale := _SCALE.match(text, end)):
         values = [value * _SCALES[scale[1].lower()], value]
         end = scale.end()
-    elif percent := _PERCENT.match(text, end):
+    elif sign in _OPENS_PERCENT and (percent := _PERCENT.match(text, end)):
         values = [value, value / 100]
         end = percent.end()
-    elif (of := _OUT_OF.match(text, end)) and int(of[1]):
+    elif "out of" in text[end : end + 24] and (of := _OUT_OF.match(text, end)) and int(of[1]):
         values = [value, value / int(of[1])]
     if following := unit_after(text, end):
         if following[0] == _EURO and decimals == 3 and len(whole) <= 3 and value >= 1:
             values = [value * 1000, value]  # 55.000 € are fifty-five thousand
         return _Found(Number(tuple(values), decimals, following[0]), start, following[1], end)
     return _Found(Number(tuple(values), decimals, _currency_before(text, start, end)), start, end, end)
+
+
+_OPENS_EXPONENT = frozenset("eE\\×x*·")
+_OPENS_SCALE = frozenset("htmbdHTMBD")
+_OPENS_PERCENT = frozenset("\\%pP")
+"""What begins with another sign than these is none, which is told sooner than by a search."""
+
+
+def _first_sign(text: str, position: int) -> str:
+    """The first character from a position that is no white space; "" where there is none."""
+    while (sign := text[position : position + 1]).isspace():
+        position += 1
+    return sign
 
 
 _EURO = read_unit("€")
@@ -537,7 +556,7 @@ def _said_in_sentence(text: str, found: list[_Found]) -> tuple[Number, ...]:
         found = [_with_noun(text, found[0])]
     kept = found[-16:]
     stretch = text[max(0, kept[0].start - 60) :].casefold()
-    if any(stem in stretch for stem in _DENIAL_STEMS) and _DENIES.search(stretch):
+    if _DENIAL_STEMS.stand_in(stretch) and _DENIES.search(stretch):
         kept = [one for one in kept if not denied(text, one.start) and not _DENIED.match(text, one.end)]
     if not kept:
         return (DENIED,)
@@ -743,17 +762,18 @@ def same_number(claimed: Number, wanted: Number) -> bool:
 def compare_numbers(claimed: Number, wanted: Number) -> bool | None:
     """Are two numbers the same quantity? None where the values are equal and what they count may differ, or where the claim
     is right in another unit than the one asked for."""
-    scale = Fraction(1)
+    scale: Fraction | None = None
     if claimed.unit is not None and wanted.unit is not None:
         conversion = ratio(claimed.unit, wanted.unit)
         if conversion is None:
             return False
-        scale = conversion
+        scale = conversion if conversion != 1 else None
     # Two that both carry a unit of scale are compared with it: 3 thousand is not 3 million.
     both_scaled = len(claimed.values) > 1 and len(wanted.values) > 1
-    for got in claimed.values[:1] if both_scaled or scale != 1 else claimed.values:
+    for value in claimed.values[:1] if both_scaled or scale is not None else claimed.values:
+        got = value if scale is None else value * scale
         for want in wanted.values[:1] if both_scaled else wanted.values:
-            if got * scale == want or _rounds_to(got * scale, claimed.decimals, want, wanted.decimals):
+            if got == want or _rounds_to(got, claimed.decimals, want, wanted.decimals):
                 return None if claimed.converted and wanted.unit is None else _same_noun(claimed, wanted)
     for one, other in ((claimed, wanted), (wanted, claimed)):
         # 12.345 is twelve thousand to some, a little more than twelve to others.
@@ -911,8 +931,7 @@ def rivals(reading: Reading, prompt: str) -> Iterator[Number]:
     text, places = _passage(main)
     if len(places) < 2:
         return
-    ends = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
-    spans = [(start, end) for start, end in pairwise(ends) if any(start <= one.start < end for one in places)]
+    spans = _sentences_of(text, places)
     given = _given(prompt)
 
     def results(start: int, end: int) -> list[Number]:
@@ -962,25 +981,28 @@ def rivals(reading: Reading, prompt: str) -> Iterator[Number]:
         yield first.number
 
 
+def _sentences_of(text: str, places: Sequence[_Found]) -> list[tuple[int, int]]:
+    """Where the sentences with numbers start and end."""
+    ends = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
+    after = dict.fromkeys(bisect_right(ends, one.start) for one in places)
+    return [(ends[index - 1], ends[index]) for index in after]
+
+
 def stated_numbers(reading: Reading) -> list[Number]:
     """The other numbers that the last sentence of a text without a cue and a sum states; neither denied nor reckoned with."""
     if reading.uncued is None or len({number.values for number in reading.numbers if number.values}) != 1:
         return []
     text, places = _passage(reading.uncued.main)
     read = {number.values for number in reading.numbers}
-    ends = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
-    starts = [start for start, end in pairwise(ends) if any(start <= one.start < end for one in places)]
-    if (
-        not starts
-        or "=" in text[starts[-1] :]
-        or _WORD.search(text, starts[-1]) is None
-        or any(number.converted for number in reading.numbers)
-    ):
+    if not places or any(number.converted for number in reading.numbers):
+        return []
+    last, _ = _sentences_of(text, places[-1:])[0]
+    if "=" in text[last:] or _WORD.search(text, last) is None:
         return []
     return [
         one.number
         for one in places[-16:]
-        if one.start >= starts[-1]
+        if one.start >= last
         and one.number.values not in read
         and not _OPERATOR.match(text, one.end)
         and not _REACHED_BY.search(text, max(0, one.start - 12), one.start)

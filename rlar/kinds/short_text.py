@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import islice
 from typing import ClassVar
 
@@ -171,8 +171,18 @@ class _Target:
         self.lists = bool(_ALTERNATIVES.search(self.text)) or self.text.count(",") >= 2
         self.counted = _COUNTED.fullmatch(unicodedata.normalize("NFKC", self.text))
         self.same_name, self.similar_name = _shortened(self.text)
-        self.spelled = _spelled(self.words)
-        """Where it stands in a text, in folded form; None for what has no words."""
+
+    @cached_property
+    def _spaced(self) -> re.Pattern[str]:
+        return _spelled(self.words, r"[^\W_]")
+
+    @cached_property
+    def _beside_unspaced(self) -> re.Pattern[str]:
+        return _spelled(self.words, _SPACED)
+
+    def _spelled_in(self, text: str) -> re.Pattern[str]:
+        """What finds the words of this answer in a text; they stand alone, but for words of unspaced scripts."""
+        return self._spaced if text.isascii() or _UNSPACED.search(text) is None else self._beside_unspaced
 
     def meets(self, claim: str, asked: frozenset[str] = frozenset()) -> bool:
         """Does this claim give this answer, and no other beside it? `asked`: the words of the question."""
@@ -280,14 +290,14 @@ class _Target:
         Args:
             aside: one in a clause that only explains or concedes is enough.
         """
-        if self.spelled is None:
+        if not self.words:
             return True
         text = text.replace("’", "'")
         if len(text.casefold()) != len(text):
             text = text.casefold()
         is_side = side_clauses(text) if len(text) > len(self.text) + 24 else None
         in_main = is_side is None
-        for place in islice(self.spelled.finditer(text), 8):
+        for place in islice(self._spelled_in(text).finditer(text), 8):
             start, end = place.span()
             before = text[max(0, start - 60) : start]
             if denied(text, start, end) or attributed(text, start) or _BESIDE.search(before):
@@ -303,7 +313,7 @@ class _Target:
 
     def may_be_said(self, claim: str, asked: frozenset[str]) -> bool:
         """Does a sentence hold this answer, undenied, with words of the question or such as link? It may say it, and more."""
-        if self.spelled is None or len(claim) > MAX_CLAIM or self.spelled.search(claim) is None:
+        if not self.words or len(claim) > MAX_CLAIM or self._spelled_in(claim).search(claim) is None:
             return False
         words = tokens(tidy(claim))
         linking = sum(word in _LINKING or word in asked for word in words)
@@ -333,11 +343,12 @@ class _Target:
     def is_contrasted(self, claim: str) -> bool:
         """Does a claim that meets this answer go on with "but" and another name?"""
         contrast = _CONTRAST.search(claim)
-        if contrast is None or self.spelled is None or self.spelled.search(claim, contrast.end()):
+        if contrast is None or not self.words:
             return False
-        return (
-            self.spelled.search(claim) is not None and re.search(r"[^\W\d_a-z]\w", claim[contrast.end() :]) is not None
-        )
+        spelled = self._spelled_in(claim)
+        if spelled.search(claim, contrast.end()):
+            return False
+        return spelled.search(claim) is not None and re.search(r"[^\W\d_a-z]\w", claim[contrast.end() :]) is not None
 
 
 _CAPITALS = r"[^\W\d_a-z][\w.'’-]{1,30}(?:\s[^\W\d_a-z][\w.'’-]{0,30}){0,3}"
@@ -390,16 +401,19 @@ def _signs(text: str) -> str:
     return re.sub(r"[^-+*/^<>=]", "", ranges(re.sub("[−–—]", "-", text)))
 
 
-def _spelled(words: tuple[str, ...]) -> re.Pattern[str] | None:
-    """The words in a row with at most four signs between two."""
-    if not words:
-        return None
+_SPACED = rf"[^\W_{_CJK}\uac00-\ud7a3]"
+"""A letter or digit of a script that puts spaces between words; takes milliseconds to compile."""
+_SPACED_SIGN = re.compile(_SPACED)
+_UNSPACED = re.compile(rf"[{_CJK}\uac00-\ud7a3]")
+
+
+def _spelled(words: tuple[str, ...], letter: str) -> re.Pattern[str]:
+    """The words in a row with at most four signs between two, and with no `letter` beside them."""
+    # A class of so many characters takes seven times as long to compile with re.I, which changes nothing about it.
     pieces = [re.escape(word) for word in words]
     pattern = r"(?:[\W_]|'s\b){0,5}".join("(?:and|&)" if piece == "and" else piece for piece in pieces)
-    # Words of unspaced scripts may stand beside it.
-    spaced = rf"[^\W_{_CJK}\uac00-\ud7a3]"
-    left = f"(?<!{spaced})" if re.match(spaced, words[0]) else ""
-    right = f"(?!{spaced})" if re.match(spaced, words[-1][-1]) else ""
+    left = f"(?-i:(?<!{letter}))" if _SPACED_SIGN.match(words[0]) else ""
+    right = f"(?-i:(?!{letter}))" if _SPACED_SIGN.match(words[-1][-1]) else ""
     return re.compile(left + pattern + right, re.I)
 
 

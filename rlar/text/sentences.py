@@ -10,6 +10,8 @@ from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple
 
+from rlar.text.stems import Stems
+
 _SIGNS = "*_`#>~ \t\r\n"
 
 _SENTENCE_END = re.compile(
@@ -55,7 +57,7 @@ _ASIDE = re.compile(
     re.I | re.M,
 )
 """A sentence beside the point: it explains, checks or notes."""
-_ASIDE_STEMS = (
+_ASIDE_STEMS = Stems(
     "check", "verif", "expanding", "proof", "probe", "note", "n.b", "nb:", "hope", "let me know", "feel free", "explan", "explic", "reason", "rational", "justif", "why", "how", "erkl",
     "begr", "spieg", "解", "理由", "пояс", "объяс", "vérif", "comprob", "провер", "验算", "检", "検", "확인",
 )  # fmt: skip
@@ -76,8 +78,7 @@ def parts_of(text: str) -> Parts:
     """A text that `visible_answer` gave, without the sentences that only explain, check or note something."""
     kept: list[str] = []
     start = 0
-    folded = text.casefold()
-    if not any(stem in folded for stem in _ASIDE_STEMS):
+    if not _ASIDE_STEMS.stand_in(text.casefold()):
         return Parts(text)
     while (aside := _ASIDE.search(text, start)) is not None:
         begin = aside.start() + (aside[0][:1] in ".!?。！？")
