@@ -139,6 +139,10 @@ _DENIAL_STEMS = Stems(
     "niem", "falsch", " pas", "jam", "nunca", "não", "niet", "nie ", "inte ", "ikke", " no", "faux", "instead", "rather", " не ", "不", "并非", "绝非", "错", "是错", "ではなく", "아니라", "は違", "は間",
 )  # fmt: skip
 """One of these stands in every text in which it does."""
+_NOT_STEMS = Stems(
+    "no", "n't", "never", "hardly", "scarcely", "barely", "neither", "anything but", "instead of", "rather than", "nicht", "kein", "nie", "pas", "jamais", "nunca", "inte", "ikke",
+)  # fmt: skip
+"""One of these stands in every text of ASCII before a number that is denied."""
 _BUT = re.compile(r"\s?[,;]?\s?(?:but|it is|it's|rather|sondern|sino|mais|而是)\b", re.I)
 
 
@@ -148,7 +152,8 @@ _WORDED_SIGNS = {"minus": "-", "plus": "+", "times": "×", "multiplied": "×", "
 
 def denied(text: str, position: int) -> bool:
     """Does the text in front of a position deny what stands there?"""
-    return _NOT.search(text[max(0, position - 60) : position]) is not None
+    before = text[max(0, position - 60) : position]
+    return (not before.isascii() or _NOT_STEMS.stand_in(before.casefold())) and _NOT.search(before) is not None
 
 
 def plain(text: str) -> str:
@@ -302,12 +307,14 @@ def _first_sign(text: str, position: int) -> str:
 _EURO = read_unit("€")
 _OUT_OF = re.compile(r"\s(?:[^\W\d_]{1,12}\s)?out of (?:the |all )?(\d{1,9})(?![\d.,/])")
 _CURRENCY = re.compile(r"(?:([$€£¥₹])|\b(USD|EUR|GBP|JPY|CNY|INR|RMB)\s?)[\s-]?$")
+_CURRENCY_LETTERS = frozenset("$€£¥₹DRPYB")
+"""One of these stands in every sign or name of a currency."""
 
 
 def _currency_before(text: str, start: int, end: int) -> Unit | None:
     """The currency whose sign stands in front; none where "$" is LaTeX's (another one closes the formula)."""
     before = text[max(0, start - 5) : start]
-    if not before or before.isspace() or before[-1] in ",.(:=+*/":
+    if not before or before[-1] in ",.(:=+*/" or _CURRENCY_LETTERS.isdisjoint(before):
         return None
     match = _CURRENCY.search(before)
     if match is None:
@@ -569,12 +576,12 @@ def _said_in_sentence(text: str, found: list[_Found]) -> tuple[Number, ...]:
     one = kept[index]
     if (_OPERATOR.match(text, one.end) and "=" not in text[one.end :]) or _COEFFICIENT.match(text, one.end):
         return (NOT_A_NUMBER,)
-    if re.search(r"[\d)}]\s*+[+*×/÷]\s*+(?:[$€£¥]\s*+)?$", text[max(0, one.start - 24) : one.start]):
+    if _AFTER_OPERATOR.search(text[max(0, one.start - 24) : one.start]):
         return (NOT_A_NUMBER,)  # 1 + 18
-    if re.search(r"(?<![a-zA-Z])[a-zA-Z]\s?[-+*/]\s?$", text[max(0, one.start - 4) : one.start]):
+    if _AFTER_VARIABLE.search(text[max(0, one.start - 4) : one.start]):
         return (NOT_A_NUMBER,)  # 2n - 2
     token = _token_around(text, one).rsplit("=", 1)[-1]
-    if re.search(r"\^|![\w)!(]|\\(?:sqrt|frac|log|sin|cos|tan)", token):
+    if _IN_FORMULA.search(token):
         return (NOT_A_NUMBER,)  # 10^{10^{10}}
     if (twice := _given_twice(text, kept, index)) is not None:
         return (twice,)
@@ -582,6 +589,9 @@ def _said_in_sentence(text: str, found: list[_Found]) -> tuple[Number, ...]:
     return tuple(_restated([other.number for other in around]))
 
 
+_AFTER_OPERATOR = re.compile(r"[\d)}]\s*+[+*×/÷]\s*+(?:[$€£¥]\s*+)?$")
+_AFTER_VARIABLE = re.compile(r"(?<![a-zA-Z])[a-zA-Z]\s?[-+*/]\s?$")
+_IN_FORMULA = re.compile(r"\^|![\w)!(]|\\(?:sqrt|frac|log|sin|cos|tan)")
 _THAT_IS = re.compile(
     r"[\s,;]{0,2}\(?(?:i\.e\.|that is|which is|or|=|equivalently|namely)?[\s,]{0,2}(?:about|approximately|roughly|around|nearly|almost)?\s?"
 )
@@ -605,7 +615,7 @@ def _given_twice(text: str, kept: list[_Found], index: int) -> Number | None:
     return None
 
 
-_SENTENCE_END = re.compile(r"(?<![\s.(][a-zA-Z])(?<!\be\.g)(?<!\bi\.e)[.!?](?=\s|$)|[。！？\n]")
+_SENTENCE_END = re.compile(r"[.!?。！？\n](?:(?<=[。！？\n])|(?=\s|$)(?<![\s.(][a-zA-Z].)(?<!\be\.g.)(?<!\bi\.e.))")
 _CONCLUSION = re.compile(
     r"\b(?:so|therefore|thus|hence|leaving|making|giving|meaning|which (?:means|makes|gives|leaves)|that (?:means|makes|leaves))\b|所以|因此|于是",
     re.I,

@@ -184,6 +184,13 @@ class _Target:
         """What finds the words of this answer in a text; they stand alone, but for words of unspaced scripts."""
         return self._spaced if text.isascii() or _UNSPACED.search(text) is None else self._beside_unspaced
 
+    @cached_property
+    def must_stand(self) -> str:
+        """A word that stands in every claim that meets this answer, folded and without LaTeX; "" where none has to."""
+        is_plain = self.number is None and not (self.has_time or self.symbols or self.counted or self.dates)
+        last = self.words[-1] if self.words and is_plain else ""
+        return last if last.isalpha() and last not in _CONJUNCTIONS else ""
+
     def meets(self, claim: str, asked: frozenset[str] = frozenset()) -> bool:
         """Does this claim give this answer, and no other beside it? `asked`: the words of the question."""
         text = tidy(claim)
@@ -330,6 +337,8 @@ class _Target:
         if self.dates and (match := _SLASHED.search(claim)):
             one, other, year = map(int, match.groups())
             return bool({(year, one, other), (year, other, one)} & self.dates)
+        if len(claim) > MAX_CLAIM:
+            return False
         words = frozenset(without_article(tokens(tidy(claim))))
         named = self.counted is None and not self.numerals
         if named and words and words < frozenset(self.words) and prompted.issuperset(frozenset(self.words) - words):
@@ -457,8 +466,12 @@ class ShortTextMatch(LibraryTool):
         asked = prompted - {word for target in targets for word in target.words}
         dotted = frozenset().union(*(dotted_words(target.text) for target in targets))
 
+        needed = frozenset(target.must_stand for target in targets)
+
         @cache
         def meets(claim: str) -> bool:
+            if "" not in needed and "\\" not in claim and not any(map(fold(claim).__contains__, needed)):
+                return False
             said = pieces(claim[:MAX_CLAIM], dotted)[:1]
             first = said[0] if said and said[0] != claim else ""
             told = dict.fromkeys(
@@ -543,6 +556,10 @@ _INTERJECTION = re.compile(
 """A few words that name nothing."""
 
 
+_FIVE_WORDS = re.compile(r"(?<![^\s])(?:[a-zA-Z]++[,;:]?\s++){4}[a-zA-Z]")
+"""What holds these holds more than three tokens, of which a range of numbers may swallow the last."""
+
+
 def uncued(text: str, found: Claims, meets: Callable[[str], bool], parts: Sequence[str] | None = None) -> bool:
     """Does a completion without any cue say it: whole, in bold, or in its first or last sentence?
 
@@ -553,7 +570,9 @@ def uncued(text: str, found: Claims, meets: Callable[[str], bool], parts: Sequen
         return True
     guesses = [part for part in parts[:-1] if not (part.rstrip(" *_").endswith("?") and not parts[-1].endswith("?"))]
     fragments = [
-        part for part in (*guesses, *parts[-1:]) if len(tokens(part[:80])) <= 3 and not _INTERJECTION.match(part)
+        part
+        for part in (*guesses, *parts[-1:])
+        if _FIVE_WORDS.search(part, 0, 80) is None and len(tokens(part[:80])) <= 3 and not _INTERJECTION.match(part)
     ]
     if len(fragments) > 64 or not all(map(meets, fragments)):
         return False
