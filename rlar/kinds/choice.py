@@ -297,8 +297,8 @@ class _Reader:
         """The option that lines about several options call the right one; UNCLEAR where several are; None without such lines."""
         verdicts: dict[str, bool] = {}
         for line in lines[:200]:
-            word, marker = _VERDICT.search(line), _MARKED_LINE.match(_SIGNS.sub("", line[:24]).lstrip() + line[24:])
-            if word is not None and marker is not None and marker[1] in self.letters:
+            marker = _MARKED_LINE.match(_SIGNS.sub("", line[:24]).lstrip() + line[24:])
+            if marker is not None and marker[1] in self.letters and (word := _VERDICT.search(line)) is not None:
                 verdicts[marker[1]] = word["word"].lower() in _POSITIVE
         if len(verdicts) < 2:
             return None

@@ -162,7 +162,7 @@ def plain(text: str) -> str:
     if not text.isascii():
         text = _VULGAR_PATTERN.sub(lambda match: " " + _VULGAR[match.group()], text)
         text = unicodedata.normalize("NFKC", text.replace("\u2009", " ").replace("\u202f", " "))
-        text = "".join(_ascii_digit(character) for character in text)
+        text = _OTHER_SIGNS.sub(_in_ascii, text)
     if "{,}" in text:
         text = text.replace("{,}", ",")
     if "\\" in text:
@@ -177,12 +177,12 @@ def plain(text: str) -> str:
     return _EURO_GROUPS.sub(lambda match: match[1].replace(".", "") + "." + match[2], text) if "," in text else text
 
 
-def _ascii_digit(character: str) -> str:
-    if character in "−–‒﹣－":
-        return "-"
-    if character == "⁄":
-        return "/"
-    return str(unicodedata.decimal(character)) if character.isdecimal() else character
+_OTHER_SIGNS = re.compile(r"[−–‒﹣－⁄]|(?![0-9])\d")
+
+
+def _in_ascii(match: re.Match[str]) -> str:
+    sign = match.group()
+    return str(unicodedata.decimal(sign)) if sign.isdecimal() else "/" if sign == "⁄" else "-"
 
 
 def _read_frac(match: re.Match[str]) -> str:
@@ -239,20 +239,23 @@ _NOTHING_FOLLOWS = frozenset(["", ".", ",", ";", ":", ")", "]", "}", "?", "!", "
 
 def _read_token(text: str, match: re.Match[str]) -> _Found | None:
     start, end = match.span()
-    if text[end : end + 1] in (":", ".") and text[end + 1 : end + 2].isdigit():
+    before, after = text[start - 1] if start else "", text[end : end + 1]
+    if after in (":", ".") and text[end + 1 : end + 2].isdigit():
         return None
-    if start and text[start - 1] == ":" and text[start - 2 : start - 1].isdigit():
+    if before == ":" and text[start - 2 : start - 1].isdigit():
         return None
-    whole = match["int"] or ""
-    whole = whole if whole.isdecimal() else _NO_DIGIT.sub("", whole)
-    listed = text[start - 1 : start] == ","  # 1,2,3 is a list; its 2,3 is no decimal
-    part = (match["bare"] or match["dec"] or "").lstrip(".") or ("" if listed else (match["euro"] or "").lstrip(","))
+    whole, _, point, comma, rest, bare = match.groups(default="")
+    if not whole.isdecimal():
+        whole = _NO_DIGIT.sub("", whole)
+    part = (bare or point).lstrip(".")
+    if comma and not part and before != ",":  # 1,2,3 is a list; its 2,3 is no decimal
+        part = comma.lstrip(",")
     if len(whole) + len(part) > MAX_DIGITS:
         return None
     value = Fraction(int((whole or "0") + part), 10 ** len(part)) if part else Fraction(int(whole))
     decimals = len(part)
-    is_last = text[end : end + 1] in _NOTHING_FOLLOWS
-    rest = match["rest"]
+    is_last = after in _NOTHING_FOLLOWS
+    sign = "" if is_last else _first_sign(text, end)
     if rest:
         mixed, _, bottom = rest.rpartition("/")
         if int(bottom) == 0:
@@ -262,20 +265,16 @@ def _read_token(text: str, match: re.Match[str]) -> _Found | None:
         else:
             value /= int(bottom)
         decimals = -1
-    elif (
-        not is_last
-        and _first_sign(text, end) in _OPENS_EXPONENT
-        and (exponent := _EXPONENT.match(text, end) or _POWER_OF_TEN.match(text, end))
-    ):
+    elif sign in _OPENS_EXPONENT and (exponent := _EXPONENT.match(text, end) or _POWER_OF_TEN.match(text, end)):
         value *= Fraction(10) ** int(exponent[1])
         end = exponent.end()
+        sign = _first_sign(text, end)
         decimals = max(0, decimals - int(exponent[1]))
     if _is_negative(text, start):
         value = -value
-    values = [value]
     if is_last:
         return _Found(Number((value,), decimals, _currency_before(text, start, end)), start, end, end)
-    sign = _first_sign(text, end)
+    values = [value]
     if sign in _OPENS_SCALE and (scale := _SCALE.match(text, end)):
         values = [value * _SCALES[scale[1].lower()], value]
         end = scale.end()

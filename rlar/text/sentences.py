@@ -14,9 +14,9 @@ from rlar.text.stems import Stems
 
 _SIGNS = "*_`#>~ \t\r\n"
 
-_SENTENCE_END = re.compile(
-    r"(?:(?<=[^\W\d_]{2}[.!?])|(?<=[\d)$}\]*][.!?]))\s+(?![a-z]|[^\W\d_]{3,10}\s\d{4}\b)|(?<=[。！？])|\n"
-)
+_SPACED_END = r"\s(?:(?:(?<=[^\W\d_]{2}[.!?]\s)|(?<=[\d)$}\]*][.!?]\s))\s*(?![a-z]|[^\W\d_]{3,10}\s\d{4}\b)|(?<=\n))"
+_SENTENCE_END = re.compile(_SPACED_END), re.compile(rf"(?<=[。！？])|{_SPACED_END}")
+"""The first is several times faster: every match of it starts with white space."""
 _DOTTED = re.compile(r"([^\W\d_]{1,6})\.\Z")
 _ABBREVIATED_WORDS = """
 st ste mt mts ft dr mr mrs ms prof sgt cpl pvt lt col gen maj capt cmdr adm rev hon gov sen rep pres jr sr vs nos vol inc
@@ -30,7 +30,8 @@ def pieces(text: str, dotted: frozenset[str] = frozenset()) -> list[str]:
     """Sentences and lines that say something. `dotted`: more abbreviations, folded and without their full stop."""
     parts: list[str] = []
     start = 0
-    for end in _SENTENCE_END.finditer(text):
+    ends = _SENTENCE_END[not text.isascii() and ("。" in text or "！" in text or "？" in text)]
+    for end in ends.finditer(text):
         word = _DOTTED.search(text, max(start, end.start() - 8), end.start())
         if word is None or "\n" in end[0] or not {word[1].casefold()} & (_ABBREVIATIONS | dotted):
             parts.append(text[start : end.start()])
