@@ -746,7 +746,10 @@ def _acts(unit: Unit) -> bool:
             if any(isinstance(each, ast.Attribute | ast.Subscript) for target in targets for each in ast.walk(target)):
                 return True
             value = statement.value
-            called = [value.func] if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) else []
+            called = []
+            if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+                # A method of a text that stands there ("|".join) changes nothing.
+                called = [] if isinstance(value.func.value, ast.Constant) else [value.func]
         else:
             return True
         for each in called:

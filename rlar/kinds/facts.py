@@ -251,4 +251,7 @@ def _constraint_kinds(parsed: Parsed) -> tuple[str, ...]:
 
 def _asks_for_form(parsed: Parsed) -> bool:
     """Whether there is a demand on the answer's form that no rule reads."""
-    return any(each.strength == "hard" and each.kind == "unsupported" for each in parsed.constraints)
+    from rlar.kinds.constraints.read.coverage import asks_for_form
+
+    unread = any(each.strength == "hard" and each.kind == "unsupported" for each in parsed.constraints)
+    return unread or asks_for_form(parsed.example.text)

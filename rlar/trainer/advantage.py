@@ -86,6 +86,14 @@ def informative_groups(rewards_P_G: Tensor) -> Tensor:
     return ((~rewards_P_G.isnan()).sum(1) >= 2) & ~zero_variance_groups(rewards_P_G)
 
 
+def within_difficulty(rewards_P_G: Tensor, difficulty: tuple[float, float] | None) -> Tensor:
+    """(P,) bool: the mean of the scored rollouts lies within; all do where no limits are set, and groups without a score."""
+    if difficulty is None:
+        return torch.ones(len(rewards_P_G), dtype=torch.bool, device=rewards_P_G.device)
+    means_P, (low, high) = rewards_P_G.double().nanmean(1), difficulty
+    return ~((means_P < low - 1e-9) | (means_P > high + 1e-9))
+
+
 def counted_rollouts(rewards_P_G: Tensor) -> Tensor:
     """(P*G,) bool: scored, in a group of two or more scored: what the loss's denominator counts."""
     scored = ~rewards_P_G.isnan()

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from rlar.scoring.scorer import RoutedSample, Scorer
-from rlar.trainer.advantage import informative_groups
+from rlar.trainer.advantage import informative_groups, within_difficulty
 from rlar.trainer.config import TrainConfig
-from rlar.trainer.data import TrainData, TrainRow
+from rlar.trainer.data import PromptSource, TrainRow
 from rlar.trainer.distributed import ALONE, Ranks
+from rlar.trainer.environments.play import EnvironmentBroke, Player
 from rlar.trainer.model.policy import Policy
 from rlar.trainer.rollout import Rollouts, Sampler, join_rollouts
+from rlar.trainer.sampling.session import Draw
 from rlar.types import Reward
 
 
@@ -67,29 +69,47 @@ class Collector:
     """
 
     def __init__(
-        self, config: TrainConfig, policy: Policy, sampler: Sampler, scorer: Scorer, ranks: Ranks = ALONE
+        self,
+        config: TrainConfig,
+        policy: Policy,
+        sampler: Sampler,
+        scorer: Scorer,
+        ranks: Ranks = ALONE,
+        player: Player | None = None,
     ) -> None:
+        """
+        Args:
+            player: plays episodes with an environment; None: completions.
+        """
         self.config = config
         self.policy = policy
         self.sampler = sampler
         self.scorer = scorer
         self.ranks = ranks
+        self.player = player
         self._scoring = ThreadPoolExecutor(1, thread_name_prefix="rlar-score")
 
-    def collect(self, data: TrainData, step: int) -> RolloutBatch:
+    def collect(self, data: PromptSource, step: int) -> RolloutBatch:
         """The batch of a step; groups that teach nothing are drawn again where the settings say so."""
         config = self.config
         batch = self._roll(data.batch(step, config.prompts_per_step, config.seed), (step, 0))
         for extra in range(config.resample_limit):
-            useful = informative_groups(batch.rewards_P_G)
+            useful = self._teaches(batch)
             missing = int((~useful).sum())
             if missing == 0:
                 break
             # rows of batches beyond the last step, so that no step's own rows are used up
             place = config.steps + step * config.resample_limit + extra
             rows = data.batch(place, config.prompts_per_step, config.seed)[:missing]
-            batch = replace_groups(batch, useful, self._roll(rows, (step, extra + 1)))
+            fresh = self._roll(rows, (step, extra + 1))
+            fresh = fresh.groups(self._teaches(fresh).nonzero().flatten().tolist())
+            batch = replace_groups(batch, useful, fresh) if fresh.rows else batch
         return batch
+
+    def _teaches(self, batch: RolloutBatch) -> Tensor:
+        """(P,) bool: rewards that differ, and neither too easy nor too hard."""
+        rewards_P_G = batch.rewards_P_G
+        return informative_groups(rewards_P_G) & within_difficulty(rewards_P_G, self.config.reward.difficulty)
 
     def greedy(self, rows: Sequence[TrainRow]) -> RolloutBatch:
         """The most likely completion of every row."""
@@ -146,9 +166,12 @@ class Collector:
 
         found = ranks.together(work if ranks.size == 1 else movable)
         parts = sorted((part for parts, _generating, _waiting in found for part in parts), key=lambda part: part.number)
+        rollouts = join_rollouts([part.rollouts for part in parts])
+        if rollouts.episodes and all(episode.broke for episode in rollouts.episodes):
+            raise EnvironmentBroke(f"all {len(rollouts)} episodes broke, the first by: {rollouts.episodes[0].problem}")
         return RolloutBatch(
             rows,
-            join_rollouts([part.rollouts for part in parts]).to(device),
+            rollouts.to(device),
             [reward for part in parts for reward in part.rewards],
             max(generating for _parts, generating, _waiting in found),
             max(waiting for _parts, _generating, waiting in found),
@@ -157,26 +180,37 @@ class Collector:
     def _sample(
         self, rows: Sequence[TrainRow], *, group_size: int, temperature: float, top_p: float, seed: tuple[int, ...]
     ) -> Rollouts:
-        device = "cpu" if self.config.sampler_url is not None else self.policy.device
-        return self.sampler.sample(
-            [list(row.prompt_ids) for row in rows],
-            group_size=group_size,
-            max_new_tokens=self.config.max_new_tokens,
+        config = self.config
+        device = "cpu" if config.sampler_url is not None else self.policy.device
+        draw = Draw(
+            max_new_tokens=config.max_new_tokens,
             temperature=temperature,
             top_p=top_p,
-            stop=self.config.stop,
-            generator=torch.Generator(device=device).manual_seed(mixed_seed(self.config.seed, *seed)),
+            stop=config.stop,
+            generator=torch.Generator(device=device).manual_seed(mixed_seed(config.seed, *seed)),
+        )
+        if self.player is None:
+            return self.sampler.sample([list(row.prompt_ids) for row in rows], group_size=group_size, **vars(draw))
+        asked = self.scorer.formatted([row.example for row in rows])
+        return self.player.sample(
+            [replace(row, example=example) for row, example in zip(rows, asked, strict=True)],
+            draw,
+            group_size=group_size,
+            seeds=[mixed_seed(config.seed, *seed, place) for place in range(len(rows))],
         )
 
     def _score(self, rows: Sequence[TrainRow], rollouts: Rollouts) -> list[Reward]:
-        size = rollouts.group_size
-        return self.scorer.score(
-            [
-                RoutedSample(example=row.example, completion=text)
-                for index, row in enumerate(rows)
-                for text in rollouts.texts[index * size : (index + 1) * size]
-            ]
-        )
+        def score(chosen: Sequence[int]) -> list[Reward]:
+            size = rollouts.group_size
+            return self.scorer.score(
+                [
+                    RoutedSample(example=rows[index // size].example, completion=rollouts.texts[index])
+                    for index in chosen
+                ]
+            )
+
+        everything = range(len(rollouts))
+        return score(everything) if self.player is None else self.player.rewards(rows, rollouts, score)
 
 
 def replace_groups(batch: RolloutBatch, useful_P: Tensor, fresh: RolloutBatch) -> RolloutBatch:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from rlar.config import Option, read_toml
 from rlar.errors import ConfigError, first_problem
@@ -83,6 +83,98 @@ class WarmupConfig(_Table):
     learning_rate: float = Field(default=2e-3, gt=0)
 
 
+class RewardConfig(_Table):
+    """What pays: where the number comes from that all rollouts of a row are compared by, beside the signals."""
+
+    source: Literal["registry", "vote", "none"] = "registry"
+    """registry: the tools that were admitted for the row's task. none: nothing but the signals; tools still look on (the
+    log and the evaluation say what they think), and their rewards are not read by any update. vote: 1 for an answer that says
+    the same as the one with most supporters in its group, by the verifier of the row's task; references are not read."""
+    difficulty: tuple[float, float] | None = None
+    """Groups whose mean reward lies outside teach nothing (arXiv:2505.20347: 0.2 to 0.8): drawn again as far as
+    `resample_limit` allows, else left out."""
+
+
+class SelfInstructionConfig(_Table):
+    """Prompts that the policy writes itself, from the rows of the dataset as seeds (arXiv:2505.20347)."""
+
+    every: int = Field(default=125, ge=1)
+    """Steps of an iteration: new prompts are written at its start."""
+    prompts: int = Field(default=2000, ge=1)
+    """Wanted in an iteration."""
+    most_draws: int = Field(default=1000, ge=1)
+    """Of 16 lists each, however few prompts are kept."""
+    share: float = Field(default=1.0, ge=0.0, le=1.0)
+    """Of a step's rows; the others are seeds."""
+    shots: tuple[int, int] = (6, 2)
+    """Seeds and kept prompts that are shown."""
+    instruction: str = "Write more questions of this kind, one a line, numbered.\n"
+    max_new_tokens: int = Field(default=512, ge=1)
+    temperature: float = Field(default=0.8, gt=0)
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    words: tuple[int, int] = (4, 150)
+    """Fewest and most of a prompt."""
+    max_similarity: float = Field(default=0.7, ge=0, le=1)
+    """ROUGE-L F to a seed or a kept prompt, above which one is dropped."""
+    banned: tuple[str, ...] = ("image", "graph", "file", "map", "draw", "plot")
+    """Words of prompts that ask for what no text can give."""
+
+
+class SignalConfig(BaseModel):
+    """A signal with options of its own; they are checked by the signal (rlar.trainer.signals, rlar.trainer.companions)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    weight: float = 1.0
+    """Of its normalised credit in the sum. 0 only records it."""
+
+
+Signals = dict[str, float | SignalConfig]
+"""By name; a number is short for a table with nothing but this weight."""
+
+
+class PhaseConfig(_Table):
+    """Some steps with settings of their own; what is left out is as in the rest of the file."""
+
+    steps: int = Field(ge=1)
+    dataset: tuple[str, ...] | None = None
+    signals: Signals | None = None
+    reward: RewardConfig | None = None
+    learning_rate: float | None = Field(default=None, gt=0)
+
+
+class EnvironmentConfig(BaseModel):
+    """What answers the policy between its turns. Further keys are the environment's own settings."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+    """Of `rlar env list`, or "module:Class", whose module is imported: its code runs, like that of a script of yours."""
+    reward: Literal["registry", "environment"] | None = None
+    """Who judges an episode: the registry's tools, by its answer; or the environment, by the sum of what it gave for the
+    turns, and then rows need no tool. None: as the environment prefers."""
+    max_turns: int = Field(default=6, ge=1)
+    """Turns of the policy in an episode."""
+    message_tokens: int = Field(default=256, ge=1)
+    """A longer message of the environment is cut."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Tokens of an episode after the prompt, whoever writes them; None: 2,048, or what the model's context leaves."""
+    at_once: int = Field(default=16, ge=1)
+    """Steps that run side by side, in threads."""
+    step_seconds: float = Field(default=30.0, gt=0)
+    """A step that takes longer is a timeout: its episode is left out of the loss."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The environment's own."""
+        return dict(self.model_extra or {})
+
+
+def _named(value: object) -> object:
+    """An environment with its usual settings, of its name."""
+    return {"name": value} if isinstance(value, str) else value
+
+
 class TrainConfig(_Table):
     """One training run."""
 
@@ -101,6 +193,10 @@ class TrainConfig(_Table):
     model: ModelConfig = ModelConfig()
     warmup: WarmupConfig | None = None
     loss: LossConfig = LossConfig()
+    environment: Annotated[EnvironmentConfig | None, BeforeValidator(_named), Option(typed=str)] = None
+    """Train on several turns with this environment: a name of `rlar env list`, or module:Class.
+
+    A table `[environment]` has its settings."""
 
     steps: Annotated[int, Option(default="hidden")] = Field(default=250, ge=1)
     """Updates."""
@@ -138,10 +234,14 @@ class TrainConfig(_Table):
     resample_limit: int = Field(default=0, ge=0)
     """DAPO: draw up to so many more batches in place of groups whose rewards are all equal."""
 
-    signals: dict[str, float] = Field(default_factory=dict)
-    """Rewards from the policy or the group, by name with their weight (see rlar.trainer.signals)."""
-    unknown: Literal["skip", "error"] = "skip"
-    """Rows of unknown or uncovered tasks: left out and counted, or an error."""
+    signals: Signals = Field(default_factory=dict)
+    """Rewards from the policy, the group or a companion, by name with their weight (see rlar.trainer.signals)."""
+    reward: RewardConfig = RewardConfig()
+    self_instruction: SelfInstructionConfig | None = None
+    phases: tuple[PhaseConfig, ...] = ()
+    """Phases one after the other, each with its own signals, reward, steps, rows, and a fresh optimiser; none: one phase."""
+    unknown: Literal["skip", "error", "train"] = "skip"
+    """Rows of unknown or uncovered tasks: left out and counted, an error, or trained on with what needs no tool."""
 
     seed: Annotated[int, Option(default="hidden")] = 0
     """Seed of everything random."""
@@ -172,17 +272,82 @@ class TrainConfig(_Table):
         """`token_budget`, or what suits the device."""
         return self.token_budget or (16_384 if self.model.device.startswith("cuda") else 600)
 
+    @property
+    def signal_weights(self) -> dict[str, float]:
+        """Weight by name."""
+        signals = self.signals.items()
+        return {name: entry.weight if isinstance(entry, SignalConfig) else entry for name, entry in signals}
+
+    @property
+    def records_certainty(self) -> bool:
+        """Whether a phase asks for it, so that it is recorded while drawing."""
+        return any(
+            "certainty" in (signals or ()) for signals in (self.signals, *(each.signals for each in self.phases))
+        )
+
+    def signal_options(self, name: str) -> dict[str, Any]:
+        """What the table of a signal holds beside its weight."""
+        entry = self.signals[name]
+        return dict(entry.model_extra or {}) if isinstance(entry, SignalConfig) else {}
+
+    def phase_at(self, step: int) -> tuple[int, TrainConfig]:
+        """The first step of the phase that a step lies in, and the settings in it, with the phase's own number of steps."""
+        first = 0
+        for phase in self.phases:
+            if step < first + phase.steps or phase is self.phases[-1]:
+                changed = {name: value for name, value in phase if value is not None}
+                return first, self.model_copy(update={**changed, "phases": ()})
+            first += phase.steps
+        return 0, self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_of_phases(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not values.get("phases"):
+            return values
+        phases = [
+            each if isinstance(each, PhaseConfig) else PhaseConfig.model_validate(each) for each in values["phases"]
+        ]
+        steps = sum(phase.steps for phase in phases)
+        if values.get("steps", steps) != steps:
+            raise ValueError(
+                f"the phases have {steps} steps together, so steps = {values['steps']} cannot be: leave it out"
+            )
+        return {**values, "phases": tuple(phases), "steps": steps}
+
     @model_validator(mode="after")
     def _consistent(self) -> TrainConfig:
         if self.score_chunks > self.prompts_per_step:
             raise ValueError(f"score_chunks ({self.score_chunks}) exceeds prompts_per_step ({self.prompts_per_step})")
         if not self.dataset:
             raise ValueError("dataset is empty: name at least one file")
+        if self.phases:
+            for first in range(len(self.phases)):
+                start = sum(phase.steps for phase in self.phases[:first])
+                self.phase_at(start)[1]._is_paid()
+        else:
+            self._is_paid()
         if self.sampler_url is not None and self.loss.importance_cap is None:
             raise ValueError(
                 "sampler_url needs loss.importance_cap (2.0, say): a server's probabilities differ from the trainer's"
             )
         return self
+
+    def _is_paid(self) -> None:
+        """Raises ValueError where nothing pays some rows."""
+        signals = [name for name, weight in self.signal_weights.items() if weight]
+        if self.reward.source == "none" and not signals:
+            raise ValueError(
+                'reward.source = "none" leaves nothing to learn from: give a signal a weight, as [signals] does'
+            )
+        if self.self_instruction is not None and self.reward.source == "registry":
+            raise ValueError(
+                'prompts of the policy have no references: self_instruction needs reward.source = "vote" or "none"'
+            )
+        if self.unknown == "train" and self.reward.source == "registry" and not signals:
+            raise ValueError(
+                'unknown = "train" needs something that pays rows without tools: a signal, as [signals] does'
+            )
 
 
 def read_train_config(path: str | Path | None, overrides: dict[str, Any]) -> TrainConfig:

@@ -24,6 +24,10 @@ class Credit:
     values: Tensor
     """(N,), (N, K) with K at least the number of turns, or (N, T), as `per` says."""
     per: Literal["rollout", "turn", "token"] = "rollout"
+    carries: Literal["own", "back"] = "own"
+    """Of turns: whether earlier turns share, in full, in what was good about later ones."""
+    trust: float = 1.0
+    """Of a source that learns: what share of its weight it has earned so far."""
 
     def mean(self) -> float | None:
         """The mean of what it has something to say of; None where that is nothing."""
@@ -59,6 +63,8 @@ def token_advantages(credit: Credit, turns_N_T: Tensor, *, group_size: int, esti
         row_of_M, place_M = actions_N_T.nonzero(as_tuple=True)
         wrote_N_K[row_of_M, turns_N_T[row_of_M, place_M]] = True
         advantages = _within_groups(values, wrote_N_K, group_size, estimator)
+        if credit.carries == "back":  # normalised first, then summed from the end
+            advantages = advantages.flip(1).cumsum(1).flip(1)
         return torch.where(actions_N_T, advantages.gather(1, turns_N_T.clamp(min=0)), 0.0)
     _check_shape(credit, tuple(turns_N_T.shape))
     return _within_groups(values, actions_N_T, group_size, estimator)

@@ -16,8 +16,9 @@ from torch import Tensor
 from rlar.errors import ConfigError
 from rlar.trainer.model.batch import token_mask
 from rlar.trainer.model.policy import Policy
-from rlar.trainer.sampling.draw import draw_tokens
+from rlar.trainer.sampling.decode import Ending, decode
 from rlar.trainer.sampling.stopping import StopStrings
+from rlar.trainer.turns import Episode, Turn
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,11 @@ class Rollouts:
     turns_N_T: Tensor | None = None
     """Long, the policy's turn in which it wrote a token, from 0; -1 for an environment's tokens and padding. None: one
     turn, all of it the policy's."""
+    certainty_N_T: Tensor | None = None
+    """Float32, `self_certainty` of the distribution that a token was drawn from; 0 where the policy drew nothing. None: not
+    recorded."""
+    episodes: tuple[Episode, ...] | None = None
+    """What an environment made of each row; None: there was none."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -68,6 +74,23 @@ class Rollouts:
         """Tokens that the policy wrote."""
         return self.lengths_N if self.turns_N_T is None else self.action_mask_N_T.sum(1)
 
+    def all_episodes(self) -> tuple[Episode, ...]:
+        """`episodes`, or what they would be without an environment: one turn of the policy each, without a reward."""
+        if self.episodes is not None:
+            return self.episodes
+        lengths = zip(self.lengths_N.tolist(), self.texts, strict=True)
+        return tuple(Episode((Turn("policy", 0, length, text),)) for length, text in lengths)
+
+    def turn_rewards_N_K(self) -> Tensor:
+        """(N, K) double, what the environment gave for each turn of the policy; NaN where it gave nothing or broke."""
+        rewards = [
+            [float("nan") if turn.reward is None or episode.broke else turn.reward for turn in episode.policy_turns]
+            for episode in self.all_episodes()
+        ]
+        width = max(map(len, rewards), default=0)
+        padded = [row + [float("nan")] * (width - len(row)) for row in rewards]
+        return torch.tensor(padded, dtype=torch.float64).view(len(rewards), width)
+
     def _tensors(self) -> dict[str, Any]:
         """The fields with a value a row, by name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
@@ -85,6 +108,7 @@ class Rollouts:
             self,
             prompts=[self.prompts[group] for group in chosen],
             texts=[self.texts[row] for row in rows],
+            episodes=None if self.episodes is None else tuple(self.episodes[row] for row in rows),
             **{name: value[index] for name, value in self._tensors().items()},
         )
 
@@ -97,6 +121,9 @@ def join_rollouts(parts: Sequence[Rollouts]) -> Rollouts:
         assert same, "rollouts of different settings cannot be joined"
     if any(part.turns_N_T is not None for part in parts):
         parts = [replace(part, turns_N_T=part.turn_of_N_T) for part in parts]
+    episodes = None
+    if any(part.episodes is not None for part in parts):
+        episodes = tuple(episode for part in parts for episode in part.all_episodes())
     width = max(part.completion_ids_N_T.shape[1] for part in parts)
 
     def joined(name: str) -> Tensor:
@@ -112,8 +139,18 @@ def join_rollouts(parts: Sequence[Rollouts]) -> Rollouts:
         prompts=[prompt for part in parts for prompt in part.prompts],
         texts=[text for part in parts for text in part.texts],
         max_new_tokens=max(part.max_new_tokens for part in parts),
+        episodes=episodes,
         **tensors,
     )
+
+
+def with_episodes(rollouts: Rollouts, episodes: Sequence[Episode]) -> Rollouts:
+    """The rollouts with these episodes, one a row, and `turns_N_T` from their spans."""
+    turns_N_T = torch.full_like(rollouts.completion_ids_N_T, -1)
+    for row, episode in enumerate(episodes):
+        for number, turn in enumerate(episode.policy_turns):
+            turns_N_T[row, turn.start : turn.end] = number
+    return replace(rollouts, turns_N_T=turns_N_T, episodes=tuple(episodes))
 
 
 class Sampler(Protocol):
@@ -146,16 +183,20 @@ class Sampler(Protocol):
 class LocalSampler:
     """Samples with the policy's own weights."""
 
-    def __init__(self, policy: Policy, *, cache_bytes: int = 1 << 30, leave_below: float = 0.85) -> None:
+    def __init__(
+        self, policy: Policy, *, cache_bytes: int = 1 << 30, leave_below: float = 0.85, certainty: bool = False
+    ) -> None:
         """
         Args:
+            certainty: record it (`Rollouts.certainty_N_T`), for a few percent of the draw.
             cache_bytes: limit of the key-value cache; more prompts than fit are decoded one lot after the other.
             leave_below: finished rows leave once the share of running ones falls below this.
         """
         self.policy = policy
         self.cache_bytes = cache_bytes
         self.leave_below = leave_below
-        self._stops: StopStrings | None = None
+        self.certainty = certainty
+        self._ending: Ending | None = None
 
     @torch.inference_mode()
     def sample(
@@ -175,38 +216,22 @@ class LocalSampler:
         count, device = len(prompts) * group_size, self.policy.device
         ids_N_T = torch.full((count, max_new_tokens), self.policy.pad_id, device=device)
         logprobs_N_T = torch.zeros(count, max_new_tokens, device=device)
-        lengths_N = torch.full((count,), max_new_tokens, device=device)
+        certainty_N_T = torch.zeros_like(logprobs_N_T) if self.certainty else None
+        lengths_N = torch.zeros(count, dtype=torch.long, device=device)
         finished_N = torch.zeros(count, dtype=torch.bool, device=device)
-        stops = self._stop_strings(stop)
-        eos = torch.tensor(self.policy.eos_ids, dtype=torch.long, device=device)
+        ending = self.ending(stop)
         members = torch.arange(group_size, device=device)
-        for part in self._lots(prompts, group_size, max_new_tokens):
+        for part in self.lots(prompts, group_size, max_new_tokens):
             rows_B = (torch.tensor(part, device=device)[:, None] * group_size + members).flatten()
-            alive_B = torch.ones(len(rows_B), dtype=torch.bool, device=device)
             decoder = self.policy.network.decoder([prompts[i] for i in part], group_size, max_new_tokens)
-            logits = decoder.start()
-            for t in range(max_new_tokens):
-                tokens, logprobs = draw_tokens(logits, temperature=temperature, top_p=top_p, generator=generator)
-                ids_N_T[rows_B, t] = torch.where(alive_B, tokens, self.policy.pad_id)
-                logprobs_N_T[rows_B, t] = torch.where(alive_B, logprobs, 0.0)
-                ended = torch.isin(tokens, eos)
-                if stops is not None:
-                    ended |= stops.reached(ids_N_T[:, : t + 1], rows_B, tokens, alive_B & ~ended)
-                ended &= alive_B
-                lengths_N[rows_B[ended]] = t + 1
-                finished_N[rows_B[ended]] = True
-                alive_B = alive_B & ~ended
-                if t == max_new_tokens - 1:
-                    break
-                if t % 4 == 3 or len(rows_B) <= 64:  # asking costs a synchronisation on a GPU
-                    running = int(alive_B.sum())
-                    if running == 0:
-                        break
-                    if running < self.leave_below * len(rows_B):
-                        index = alive_B.nonzero().squeeze(1)
-                        rows_B, alive_B, tokens = rows_B[index], alive_B[index], tokens[index]
-                        decoder.keep(index)
-                logits = decoder.step(tokens)
+            drawn = decode(
+                decoder, decoder.start(), ending, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p,
+                generator=generator, known=len(self.policy.tokenizer) if self.certainty else None,
+            )  # fmt: skip
+            ids_N_T[rows_B], logprobs_N_T[rows_B] = drawn.ids_B_T, drawn.logprobs_B_T
+            lengths_N[rows_B], finished_N[rows_B] = drawn.lengths_B, drawn.finished_B
+            if certainty_N_T is not None and drawn.certainty_B_T is not None:
+                certainty_N_T[rows_B] = drawn.certainty_B_T
         width = int(lengths_N.max()) if count else 0
         texts = self._texts(ids_N_T, lengths_N, stop)
         # out of inference mode, so that a loss may use them
@@ -221,17 +246,18 @@ class LocalSampler:
                 group_size=group_size,
                 temperature=temperature,
                 max_new_tokens=max_new_tokens,
+                certainty_N_T=None if certainty_N_T is None else certainty_N_T[:, :width].clone(),
             )
 
-    def _stop_strings(self, stop: Sequence[str]) -> StopStrings | None:
-        """Kept from call to call: reading the whole vocabulary takes a while."""
-        if not stop:
-            return None
-        if self._stops is None or self._stops.stop != tuple(stop):
-            self._stops = StopStrings(self.policy.tokenizer, stop, self.policy.vocabulary)
-        return self._stops
+    def ending(self, stop: Sequence[str]) -> Ending:
+        """When rows end. Kept from call to call: reading the whole vocabulary for stop strings takes a while."""
+        if self._ending is None or self._ending.stop != tuple(stop):
+            strings = StopStrings(self.policy.tokenizer, stop, self.policy.vocabulary) if stop else None
+            eos = torch.tensor(self.policy.eos_ids, dtype=torch.long, device=self.policy.device)
+            self._ending = Ending(eos, self.policy.pad_id, strings, self.leave_below)
+        return self._ending
 
-    def _lots(self, prompts: Sequence[list[int]], group_size: int, max_new_tokens: int) -> list[list[int]]:
+    def lots(self, prompts: Sequence[list[int]], group_size: int, max_new_tokens: int) -> list[list[int]]:
         """Prompts that are decoded together: of like length, and not more than the cache may hold."""
         per_token = self.policy.network.cache_bytes_per_token() * group_size
         lots: list[list[int]] = []

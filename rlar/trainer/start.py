@@ -14,6 +14,7 @@ from typing import Any
 from rlar.errors import ConfigError, DatasetError, RegistryError, RlarError, StorageError, boundary
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.distributed import Launch
+from rlar.trainer.environments import judge_of
 
 
 def run_training(
@@ -56,7 +57,8 @@ def run_training(
         torch.set_num_threads(config.threads)
     with contextlib.ExitStack() as stack:
         scorer = stack.enter_context(Scorer(config.registry, workers=max(1, default_workers() // launch.size)))
-        if not any(scorer.standing(task.fingerprint).recipe for task in scorer.tasks()):
+        needs_tools = judged_by_registry(config) and config.unknown != "train"
+        if needs_tools and not any(scorer.standing(task.fingerprint).recipe for task in scorer.tasks()):
             raise RegistryError(
                 f"{config.registry} covers no task; `rlar tasks list --registry {config.registry}` says why"
             )
@@ -66,7 +68,7 @@ def run_training(
             lambda: make_policy(config, resume=resume, emit=emit, device=device, linear=linear, warms_up=ranks.is_first)
         )
         ranks.copy_from_first(policy.model.parameters())
-        sampler: Sampler = LocalSampler(policy)
+        sampler: Sampler = LocalSampler(policy, certainty=config.records_certainty)
         if config.sampler_url is not None:
             from rlar.trainer.sampling.server import HttpSampler
 
@@ -98,6 +100,8 @@ def check_settings(config: TrainConfig, processes: int) -> None:
     """What can be said before torch is imported and a model loaded. Raises as `run_training`."""
     from rlar.registry.registry import Registry
 
+    if not Registry.exists(config.registry) and (config.unknown == "train" or not judged_by_registry(config)):
+        Registry.open(config.registry, create=True).close()  # of no tasks, for the lock files of checkpoints
     if not Registry.exists(config.registry):
         raise RegistryError(
             f"no registry at {config.registry}; make one with "
@@ -113,9 +117,15 @@ def check_settings(config: TrainConfig, processes: int) -> None:
         raise ConfigError("wandb is not installed: pip install 'rlar[wandb]', or leave the setting out")
 
 
+def judged_by_registry(config: TrainConfig) -> bool:
+    """Whether rewards come from the registry's tools. Raises ConfigError for an environment that is none."""
+    return config.environment is None or judge_of(config.environment) == "registry"
+
+
 def check_files(config: TrainConfig) -> None:
     """Raises DatasetError or ConfigError for files that are not there."""
-    for path in (*config.dataset, *((config.warmup.dataset,) if config.warmup is not None else ())):
+    rows = [path for phase in config.phases for path in phase.dataset or ()]
+    for path in (*config.dataset, *rows, *((config.warmup.dataset,) if config.warmup is not None else ())):
         if not Path(path).exists():
             raise DatasetError(f"{path}: no such file")
     name = config.model.name

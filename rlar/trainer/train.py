@@ -45,7 +45,8 @@ def train(
         TrainingDiverged: something is not finite; nothing after the last checkpoint is kept.
         CheckpointError: a file of the run could not be written or read; earlier checkpoints are intact.
     """
-    data = ranks.agree(lambda: read_data(config, policy, scorer, strict=config.unknown == "error"))
+    _first, phase = config.phase_at(0)
+    data = ranks.agree(lambda: read_data(phase, policy, scorer, strict=phase.unknown == "error"))
     with Run(config, policy, sampler, scorer, data, emit, ranks) as run:
         done, stopped = run.start(resume=resume), False
         if done == 0 and config.eval_every:
@@ -68,8 +69,9 @@ def train(
 
 def train_step(run: Run, step: int) -> dict[str, Any]:
     """One batch, one update (or several passes over it); returns the step's metrics."""
+    run.enter(step)
     started = time.perf_counter()
-    batch = run.collector.collect(run.data, step)
+    batch = run.collector.collect(run.source, step)
     update = run.updater.update(batch, step)
     row = step_metrics(step, batch, update, run.labels, seconds=time.perf_counter() - started)
     return {**row, **run.audit(batch, step)}

@@ -8,16 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
-from rlar.errors import RlarError
-from rlar.trainer.advantage import counted_rollouts
+from rlar.errors import ConfigError, RlarError
+from rlar.trainer.advantage import counted_rollouts, within_difficulty
 from rlar.trainer.collect import RolloutBatch
+from rlar.trainer.companions import COMPANIONS, Companion
 from rlar.trainer.config import TrainConfig
 from rlar.trainer.context import Context
 from rlar.trainer.credit import Credit, token_advantages
+from rlar.trainer.data import TrainRow
 from rlar.trainer.distributed import ALONE, Ranks, share_groups
 from rlar.trainer.loss import LossStats, policy_loss_backward
 from rlar.trainer.model.logprob import completion_logprobs
@@ -25,6 +28,7 @@ from rlar.trainer.model.policy import Policy
 from rlar.trainer.record.checkpoint import latest_checkpoint
 from rlar.trainer.rollout import Rollouts
 from rlar.trainer.sampling.server import Mismatch, sampler_mismatch
+from rlar.trainer.signals import SIGNALS, Signal
 from rlar.trainer.signals import signal as find_signal
 
 
@@ -47,30 +51,58 @@ class Update:
     """Between sampler and trainer, where a server samples."""
 
 
+class Advantages(NamedTuple):
+    """What a batch teaches."""
+
+    tokens_N_T: Tensor
+    counted_N: Tensor
+    """Bool: rows in the loss's denominator. Something that pays speaks of them and of another of their group; a rollout whose
+    reward is missing (failed, timed out, abstained) is left out whatever the signals say of it."""
+    signals: dict[str, float | None]
+    """Mean of every signal."""
+
+
 class Updater:
     """The optimiser, and what turns a batch with rewards into a step of it; the same in every process."""
 
     def __init__(self, config: TrainConfig, policy: Policy, ranks: Ranks = ALONE) -> None:
-        self.config = config
         self.policy = policy
         self.ranks = ranks
-        self.signals = {name: (find_signal(name), weight) for name, weight in config.signals.items()}
-        self.optimiser = ranks.adamw(
-            policy.parameters(),
+        self.reference = policy.reference() if config.loss.beta > 0 else None
+        self.signals: dict[str, tuple[Signal | Companion, float]] = {}
+        self.begin(*config.phase_at(0))
+
+    def begin(self, first: int, config: TrainConfig) -> None:
+        """Begin a phase at this step: its signals, and an optimiser that remembers no gradient of the phase before."""
+        self.close()
+        self.first, self.config = first, config
+        weights = config.signal_weights
+        self.signals = {name: (_signal(name, config, self.policy), weight) for name, weight in weights.items()}
+        self.optimiser = self.ranks.adamw(
+            self.policy.parameters(),
             sharded=config.shard_optimizer,
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        self.reference = policy.reference() if config.loss.beta > 0 else None
+
+    def close(self) -> None:
+        """End what the signals of the phase have opened."""
+        for signal, _weight in self.signals.values():
+            getattr(signal, "close", lambda: None)()
+
+    @property
+    def companions(self) -> dict[str, Companion]:
+        """The signals of the phase that learn."""
+        return {name: cast("Companion", made) for name, (made, _weight) in self.signals.items() if name in COMPANIONS}
 
     def update(self, batch: RolloutBatch, step: int) -> Update:
         """`config.updates_per_batch` passes over the batch. Raises TrainingDiverged, then without an update."""
         config, ranks, started = self.config, self.ranks, time.perf_counter()
         if not bool(batch.rollouts.logprobs_N_T.isfinite().all()):
             raise self._diverged(step, "the policy's log-probabilities are not finite", batch)
-        advantages_N_T, signals = self.advantages(batch)
-        share = _Share.of(batch.rollouts, advantages_N_T, counted_rollouts(batch.rewards_P_G), config, ranks)
-        rate = learning_rate(config, step)
+        advantages_N_T, counted_N, signals = self.advantages(batch)
+        share = _Share.of(batch.rollouts, advantages_N_T, counted_N, config, ranks)
+        rate = learning_rate(config, step - self.first)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         mismatch, trainer_logprobs = None, None
@@ -89,20 +121,37 @@ class Updater:
                 old = trainer_logprobs
         return Update(stats, signals, norm, rate, time.perf_counter() - started, mismatch)
 
-    def advantages(self, batch: RolloutBatch) -> tuple[Tensor, dict[str, float | None]]:
-        """(N, T) advantages of the rewards plus those of the signals, each normalised in its group; the signals' means."""
+    def advantages(self, batch: RolloutBatch) -> Advantages:
+        """What pays, each source normalised in its group and weighed, summed; see `Advantages`."""
         rewards_P_G, turns_N_T = batch.rewards_P_G, batch.rollouts.turn_of_N_T.cpu()
         group_size = batch.rollouts.group_size
+        paid_P = torch.tensor([self._is_paid(row) for row in batch.rows])
+        teaches_P = within_difficulty(rewards_P_G, self.config.reward.difficulty).cpu()
+        outcome_N = rewards_P_G.masked_fill(~(paid_P & teaches_P)[:, None], float("nan")).flatten()
+        unpaid_N = outcome_N.isnan() & paid_P.repeat_interleave(group_size)
         advantages_N_T = token_advantages(
-            Credit(rewards_P_G.flatten()), turns_N_T, group_size=group_size, estimator=self.config.estimator
+            Credit(outcome_N), turns_N_T, group_size=group_size, estimator=self.config.estimator
         )
-        context = Context(batch.rollouts, rewards_P_G, self.policy, self.config.tokens_per_pass)
+        speaks_N = ~outcome_N.isnan()
+        budget, registry = self.config.tokens_per_pass, self.config.registry
+        paying_P_G = outcome_N.view_as(rewards_P_G)  # nobody who trains sees a verdict that does not pay
+        context = Context(batch.rollouts, paying_P_G, self.policy, budget, batch.rows, registry)
         means: dict[str, float | None] = {}
         for name, (measure, weight) in self.signals.items():
-            credit = _of_scored(measure(context), rewards_P_G)
+            credit = _without(measure(context), unpaid_N)
             means[name] = credit.mean()
-            advantages_N_T = advantages_N_T + weight * token_advantages(credit, turns_N_T, group_size=group_size)
-        return advantages_N_T, means
+            means |= {f"{name}.{key}": value for key, value in getattr(measure, "numbers", {}).items()}
+            if weight:
+                advantages = token_advantages(credit, turns_N_T, group_size=group_size)
+                advantages_N_T = advantages_N_T + weight * credit.trust * advantages
+                speaks_N = speaks_N | ~credit.values.isnan().view(len(speaks_N), -1).all(1)
+        counted_N = counted_rollouts(torch.where(speaks_N, 0.0, float("nan")).view_as(rewards_P_G))
+        return Advantages(advantages_N_T, counted_N, means)
+
+    def _is_paid(self, row: TrainRow) -> bool:
+        """Whether a rollout of this row without a reward is one whose reward is missing."""
+        source = self.config.reward.source
+        return source == "vote" or (source == "registry" and row.has_tools)
 
     def _step(self, stats: LossStats, step: int, batch: RolloutBatch) -> float:
         """Apply the gradients of all processes; their norm."""
@@ -122,11 +171,20 @@ class Updater:
         return TrainingDiverged(f"step {step}: {what}; no update was made of rows {ids}. {way_out(self.config)}")
 
 
-def _of_scored(credit: Credit, rewards_P_G: Tensor) -> Credit:
-    """The credit of scored rollouts, on the CPU; NaN for the others."""
+def _signal(name: str, config: TrainConfig, policy: Policy) -> Signal | Companion:
+    """The signal or companion of this name. Raises ConfigError."""
+    options = config.signal_options(name)
+    if name in COMPANIONS:
+        return COMPANIONS[name](policy, options)
+    if name not in SIGNALS:
+        raise ConfigError(f"no signal {name!r}; there are {', '.join(sorted({*SIGNALS, *COMPANIONS}))}")
+    return find_signal(name, options)
+
+
+def _without(credit: Credit, rows_N: Tensor) -> Credit:
+    """The credit on the CPU; NaN for these rows."""
     values = credit.values.cpu()
-    unscored_N = rewards_P_G.isnan().flatten()
-    return replace(credit, values=values.masked_fill(unscored_N.view(-1, *[1] * (values.dim() - 1)), float("nan")))
+    return replace(credit, values=values.masked_fill(rows_N.view(-1, *[1] * (values.dim() - 1)), float("nan")))
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:

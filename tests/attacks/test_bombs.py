@@ -312,6 +312,7 @@ def measured(path: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", thinned([many_rows, one_text, wide_lists, many_columns], every=4))
 def test_parquet_rows_unfold_only_so_far(make: Callable[[Path], Path], tmp_path: Path):
     path = make(tmp_path / "bomb.parquet")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-LIMIT_SECONDS = 5.0
+LIMIT_SECONDS = 10.0
 SHOWN = 20
 
 

@@ -85,6 +85,7 @@ class _Moved(ast.NodeTransformer):
         return node
 
 
+@pytest.mark.slow
 def test_a_file_may_move_and_a_module_be_renamed(copied: Path, identities: dict[str, str]):
     homes = {}
     for path in sorted(copied.rglob("*.py")):

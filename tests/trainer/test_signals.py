@@ -68,6 +68,8 @@ def test_a_signal_may_look_at_the_logits_of_every_token_of_the_policy(kind, toke
 
 
 def test_an_unknown_signal_names_those_that_there_are():
-    with pytest.raises(ConfigError, match=r"no signal 'beauty'; there are brevity, variety"):
+    with pytest.raises(
+        ConfigError, match=r"no signal 'beauty'; there are brevity, certainty, information_gain, tool, variety"
+    ):
         signal("beauty")
-    assert set(SIGNALS) == {"brevity", "variety"}
+    assert set(SIGNALS) == {"brevity", "certainty", "information_gain", "tool", "variety"}

@@ -70,7 +70,7 @@ def test_unscored_rollouts_get_advantage_0_and_do_not_count(tmp_path: Path):
     rewards = [Reward(reward=value, status="ok") for value in (1.0, 0.0)] + [nothing] * 2
     changed = batch.groups([0])
     changed.rewards[:] = rewards
-    advantages_N_T, _signals = one.updater.advantages(changed)
+    advantages_N_T, _counted_N, _signals = one.updater.advantages(changed)
     mask_N_T = changed.rollouts.mask_N_T
     expected_N_T = per_token(torch.tensor([1.0, -1.0, 0.0, 0.0]), mask_N_T)
     assert torch.allclose(advantages_N_T, expected_N_T, atol=1e-3) and bool(mask_N_T.any(1).all())
@@ -97,7 +97,7 @@ def test_a_signal_is_normalised_in_its_group_and_skips_unscored_rollouts(tmp_pat
     batch = one.collector.collect(one.data, 0).groups([0])
     batch.rewards[:] = [Reward(reward=1.0, status="ok")] * 3 + [Reward(reward=None, status="failed")]
     batch.rollouts.lengths_N[:] = torch.tensor([2, 4, 6, 1])
-    advantages_N_T, means = one.updater.advantages(batch)
+    advantages_N_T, _counted_N, means = one.updater.advantages(batch)
     # equal rewards give 0; brevity is .75, .5, .25: mean .5, deviation sqrt(2/3)/4 = .2041; .25 / .2041 * .5 = .612
     expected_N_T = per_token(torch.tensor([0.612, 0.0, -0.612, 0.0]), batch.rollouts.mask_N_T)
     assert torch.allclose(advantages_N_T, expected_N_T, atol=1e-2)

@@ -251,7 +251,8 @@ def _states(text: str, targets: list[str], judge: _Judge, said: list[str]) -> bo
     tiers = claims(text)
     if tiers.boxed or tiers.final or tiers.cued:
         return False
-    if any(_PROSE_WORD.search(claim) and _MATHLIKE.search(claim) for claim in said):
+    in_words = any(_PROSE_WORD.search(target) for target in targets)  # then words are how such an answer is written
+    if not in_words and any(_PROSE_WORD.search(claim) and _MATHLIKE.search(claim) for claim in said):
         return True
     tail = text[-1500:]
     for segment in list(_SEGMENT.finditer(tail))[-4:]:

@@ -29,6 +29,8 @@ class MicroBatch:
     """(R,) tokens of each completion, the environment's among them."""
     action_mask_R_T: Tensor | None = None
     """(R, T) bool, where the targets are; None: every completion token."""
+    visible_R: Tensor | None = None
+    """(R,) a row follows so many tokens of its prompt and sees no later one; None: all."""
 
     @cached_property
     def mask_R_T(self) -> Tensor:
@@ -120,11 +122,13 @@ def micro_batches(
     token_budget: int,
     rows: Sequence[int] | None = None,
     action_mask_N_T: Tensor | None = None,
+    visible_N: Tensor | None = None,
 ) -> Iterator[MicroBatch]:
     """The micro-batches of a batch of rollouts, or of some of its rows; rows without a token are left out.
 
     Args:
         action_mask_N_T: bool, the tokens whose log-probabilities are wanted; None: all.
+        visible_N: tokens of its prompt that a row follows, at least 1; None: all.
     """
     lengths: list[int] = lengths_N.tolist()
     wanted = [row for row in (range(len(lengths)) if rows is None else rows) if lengths[row] > 0]
@@ -144,4 +148,5 @@ def micro_batches(
             completion_ids_R_T=completion_ids_N_T[rows_R, :width],
             lengths_R=lengths_N[rows_R],
             action_mask_R_T=None if action_mask_N_T is None else action_mask_N_T[rows_R, :width],
+            visible_R=None if visible_N is None else visible_N[rows_R],
         )

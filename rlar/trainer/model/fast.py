@@ -86,13 +86,13 @@ class FastNetwork(FastLayers):
         index = inputs.flatten().nonzero().squeeze(1)
         prompt_tokens = len(prompts.ids)
         offsets = index % max(width, 1)
-        starts = prompts.lengths[batch.prompt_of_R]
+        starts = prompts.lengths[batch.prompt_of_R] if batch.visible_R is None else batch.visible_R
         positions = torch.cat([prompts.positions, starts[index // max(width, 1)] + offsets])
         cos, sin = self.rotary(positions)
         ids = torch.cat([prompts.ids, batch.completion_ids_R_T[:, :-1].flatten()[index]])
         x = self.embed(ids)
         mask_P = self.prompt_mask(prompts)
-        mask_C = self._completion_mask(prompts, batch.prompt_of_R, width)
+        mask_C = self._completion_mask(prompts, batch, width)
         table_P, table_C = (prompts.index, prompts.count, prompts.width), (index, rows, width)
 
         def block(x: Tensor, *weights: Tensor | None) -> Tensor:
@@ -112,20 +112,27 @@ class FastNetwork(FastLayers):
                 x = checkpoint(block, x, *layer, use_reentrant=False)
             else:
                 x = block(x, *layer)
-        # a row's first token is predicted by its prompt's last, the others by the token before
+        # a row's first token is predicted by the last that it sees of its prompt, the others by the token before
         counts = batch.lengths_R - 1
         begins = prompt_tokens + counts.cumsum(0) - counts
         place, row_of_M = batch.place_M, batch.row_of_M
-        first = prompts.ends[batch.prompt_of_R][row_of_M]
+        hidden_R = prompts.lengths[batch.prompt_of_R] - starts
+        first = (prompts.ends[batch.prompt_of_R] - hidden_R)[row_of_M]
         return self.final_norm(x[torch.where(place == 0, first, begins[row_of_M] + place - 1)])
 
-    def _completion_mask(self, prompts: PackedPrompts, prompt_of_R: Tensor, width: int) -> Tensor:
+    def _completion_mask(self, prompts: PackedPrompts, batch: MicroBatch, width: int) -> Tensor:
         """(R or 1, 1, width, prompt width + width)"""
+        prompt_of_R, visible_R = batch.prompt_of_R, batch.visible_R
         causal = self.causal(width, prompt_of_R.device)
-        if prompts.bias is None:
+        if prompts.bias is None and visible_R is None:
             return torch.cat([causal.new_zeros(width, prompts.width), causal], 1)[None, None]
         rows = len(prompt_of_R)
-        left = prompts.bias[prompt_of_R].expand(rows, 1, width, prompts.width)
+        left = causal.new_zeros(1, 1, 1, 1) if prompts.bias is None else prompts.bias[prompt_of_R]
+        left = left.expand(rows, 1, width, prompts.width)
+        if visible_R is not None:  # prompts are aligned on the right
+            columns = torch.arange(prompts.width, device=prompt_of_R.device)
+            ends_R = prompts.width - prompts.lengths[prompt_of_R] + visible_R
+            left = left.masked_fill((columns >= ends_R[:, None])[:, None, None], -torch.inf)
         return torch.cat([left, causal.expand(rows, 1, width, width)], -1)
 
     # -------------------------------------------------------------------------------------- decoding

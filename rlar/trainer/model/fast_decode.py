@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,6 +27,9 @@ class FastDecoder:
         self.group_size = group_size
         self.new = max_new_tokens
         self.column = 0
+        """Where the next token of the cache goes; of rows that differ, the furthest."""
+        self.columns_B: Tensor | None = None
+        """Where it goes in each row; None: in `column`."""
         self.positions_B = self.prompts.lengths.repeat_interleave(group_size)
         self.slots_B = torch.arange(len(self.positions_B), device=self.positions_B.device)
         """Row in the table of groups: group * group_size + member."""
@@ -77,16 +81,19 @@ class FastDecoder:
         cos, sin = self.tables[0][self.positions_B][:, None], self.tables[1][self.positions_B][:, None]
         x = net.embed(tokens_B)
         scale = 1.0 / math.sqrt(net.head_size)
+        column, hole = self._column(rows, used)
         for layer, (prompt_keys, prompt_values), (keys, values) in zip(
             self.layers, self.prompt_caches, self.caches, strict=True
         ):
             q, k, v = net.qkv(x, layer, cos, sin)
-            keys[:, :, self.column], values[:, :, self.column] = k, v
+            keys[column], values[column] = k, v
             grouped = (q * scale).view(rows, net.kv_heads, -1, net.head_size)
             to_prompt = torch.matmul(self._by_group(grouped), prompt_keys.transpose(2, 3))
             if self.bias_P is not None:
                 to_prompt += self.bias_P
             to_own = torch.matmul(grouped, keys[:, :, :used].transpose(2, 3))
+            if hole is not None:
+                to_own.masked_fill_(hole, -math.inf)
             scores = torch.cat([self._by_row(to_prompt), to_own], -1)
             weights = scores.softmax(-1, dtype=torch.float32).to(x.dtype)
             width = prompt_keys.shape[2]
@@ -94,8 +101,17 @@ class FastDecoder:
             attended += self._by_row(torch.matmul(self._by_group(weights[..., :width]), prompt_values))
             x = net.after_attention(x, attended.view(rows, -1), layer)
         self.column += 1
+        self.columns_B = None if self.columns_B is None else self.columns_B + 1
         self.positions_B = self.positions_B + 1
         return self._logits(net.final_norm(x))
+
+    def _column(self, rows: int, used: int) -> tuple[Any, Tensor | None]:
+        """Where in a (B, heads, columns, size) cache the next tokens go; (B, 1, 1, used) bool, what a row must not see."""
+        if self.columns_B is None:
+            return (slice(None), slice(None), self.column), None
+        columns = torch.arange(used, device=self.columns_B.device)
+        each = torch.arange(rows, device=self.columns_B.device)
+        return (each, slice(None), self.columns_B), (columns > self.columns_B[:, None])[:, None, None]
 
     def _by_group(self, rows: Tensor) -> Tensor:
         """(B, key-value heads, r, k) -> (groups, key-value heads, group_size * r, k); zeros for rows that have left."""

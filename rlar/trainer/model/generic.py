@@ -83,12 +83,15 @@ class TransformersNetwork:
         """(M, D) hidden states that predict the target tokens; (M, V) logits where the head is not linear."""
         rows = len(batch.rows_R)
         starts = torch.tensor([len(prompt) for prompt in batch.prompts], device=self.device)[batch.prompt_of_R]
+        if batch.visible_R is not None:
+            starts = batch.visible_R
+        visible = starts.tolist()
         ends = starts + batch.lengths_R - 1  # the last token predicts nothing
         width = int(ends.max())
         ids = torch.zeros(rows, width, dtype=torch.long, device=self.device)
         completions, owners, lengths = batch.completion_ids_R_T, batch.prompt_of_R.tolist(), batch.lengths_R.tolist()
         for row, (owner, length) in enumerate(zip(owners, lengths, strict=True)):
-            prompt = batch.prompts[owner]
+            prompt = batch.prompts[owner][: visible[row]]
             ids[row, : len(prompt)] = torch.tensor(prompt, device=self.device)
             ids[row, len(prompt) : len(prompt) + length - 1] = completions[row, : length - 1]
         mask = (torch.arange(width, device=self.device) < ends[:, None]).long()

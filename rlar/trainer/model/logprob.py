@@ -55,6 +55,18 @@ def target_logprobs(logits_K_V: Tensor, targets_K: Tensor) -> Tensor:
     return log_softmax_at(logits_K_V, targets_K)[0]
 
 
+def self_certainty(logits_K_V: Tensor, *, known: int) -> Tensor:
+    """(K,) log-sum-exp minus mean of the logits: KL(uniform || next token) + log V (arXiv:2505.19590, eq. 2).
+
+    log V is the same for all, so it cancels in a group. 0 + log V where all logits are equal, without bound where one leads.
+
+    Args:
+        known: tokens of the tokenizer. Rows of the output layer beyond them are padding that was never trained, and would
+            move the mean.
+    """
+    return logits_K_V.logsumexp(-1) - logits_K_V[:, :known].mean(-1)
+
+
 def head_statistic(
     hidden_M_D: Tensor,
     weight_V_D: Tensor,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +22,7 @@ from rlar.trainer.model.fast import FastNetwork, supports
 from rlar.trainer.model.generic import TransformersNetwork
 from rlar.trainer.model.linear import LinearChoice, fastest_linear
 from rlar.trainer.model.network import Network
-from rlar.types import Example
+from rlar.types import Example, JsonObject
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +55,17 @@ class Policy:
         """What an optimiser should train."""
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
-    def encode_prompt(self, example: Example) -> list[int]:
-        """Token ids of the prompt: by the chat template where the tokenizer has one, else of the plain text."""
+    def encode_prompt(self, example: Example, tools: Sequence[JsonObject] = ()) -> list[int]:
+        """Token ids of the prompt: by the chat template where the tokenizer has one, else of the plain text.
+
+        Args:
+            tools: shown by the template; plain text shows none.
+        """
         if self.tokenizer.chat_template:
             messages = [{"role": message.role, "content": message.content} for message in example.prompt]
             ids = boundary(
                 lambda: self.tokenizer.apply_chat_template(
-                    messages, add_generation_prompt=True, tokenize=True, return_dict=False
+                    messages, tools=list(tools) or None, add_generation_prompt=True, tokenize=True, return_dict=False
                 ),
                 lambda error: _unrenderable(example, error),
             )

@@ -16,8 +16,9 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -52,6 +53,7 @@ def save_checkpoint(
     *,
     keep: int,
     extras: dict[str, str] | None = None,
+    companions: Mapping[str, Mapping[str, Tensor]] = MappingProxyType({}),
     describe: Callable[[Path], None] = lambda folder: None,
 ) -> Path:
     """Write `folder/step-NNNNNN` and delete all but the newest `keep`; returns its path.
@@ -59,6 +61,7 @@ def save_checkpoint(
     Args:
         state: JSON values to come back from load_checkpoint (position, counters, configuration).
         extras: further text files by name, e.g. the registry's lock.
+        companions: by name, the tensors of each model that learns beside the policy.
         describe: writes what else belongs in the folder (configuration and tokenizer of the model).
 
     Raises:
@@ -84,6 +87,8 @@ def save_checkpoint(
             "torch_rng": _rng_hex(),
             "state": state,
         }
+        for name, own in companions.items():
+            save_file({key: value.contiguous() for key, value in own.items()}, temporary / _companion_file(name))
         (temporary / "state.json").write_text(json.dumps(body, ensure_ascii=False), "utf-8")
         for name, text in (extras or {}).items():
             (temporary / name).write_text(text, "utf-8")
@@ -151,6 +156,24 @@ def load_checkpoint(path: Path, model: nn.Module, optimiser: torch.optim.Optimiz
 
     boundary(restore, another)
     return body["step"], body["state"]
+
+
+def load_companion(path: Path, name: str, load: Callable[[Mapping[str, Tensor]], None]) -> None:
+    """Hand a companion the tensors that `save_checkpoint` stored for it; nothing where it had none then.
+
+    After `load_checkpoint`, which finds files that are missing or changed. Raises CheckpointError.
+    """
+    if not (path / _companion_file(name)).exists():
+        return
+
+    def unreadable(error: Exception) -> None:
+        raise CheckpointError(f"{path}: the state of {name} cannot be used: {_line(error)}; {WAY_OUT}") from error
+
+    boundary(lambda: load(load_file(path / _companion_file(name))), unreadable)
+
+
+def _companion_file(name: str) -> str:
+    return f"companion-{name}.safetensors"
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -33,7 +33,7 @@ def evaluation(batch: RolloutBatch, labels: dict[str, str]) -> dict[str, Any]:
     values: dict[str, list[float]] = {}
     rows: Counter[str] = Counter()
     for row, reward in zip(batch.rows, batch.rewards, strict=True):
-        label = labels[row.fingerprint]
+        label = labels[str(row.fingerprint)]
         rows[label] += 1
         values.setdefault(label, [])
         if reward.reward is not None:
@@ -50,7 +50,7 @@ def evaluation(batch: RolloutBatch, labels: dict[str, str]) -> dict[str, Any]:
     triples = list(zip(batch.rows, batch.rollouts.texts, batch.rewards, strict=True))
     examples = [
         {
-            "task": labels[row.fingerprint],
+            "task": labels[str(row.fingerprint)],
             "prompt": row.example.text[:SHOWN_CHARACTERS],
             "completion": text[:SHOWN_CHARACTERS],
             "reward": reward.reward,
@@ -68,8 +68,9 @@ def audit(batch: RolloutBatch, auditor: Auditor, labels: dict[str, str]) -> dict
     taken: Counter[str] = Counter()
     chosen: list[int] = []
     for group, row in enumerate(batch.rows):
-        if row.fingerprint in auditor.fingerprints and taken[row.fingerprint] < AUDITED_GROUPS:
-            taken[row.fingerprint] += 1
+        task = row.fingerprint
+        if task is not None and task in auditor.fingerprints and taken[task] < AUDITED_GROUPS:
+            taken[task] += 1
             chosen.append(group)
     if not chosen:
         return {}

@@ -16,6 +16,7 @@ from rlar.text.answer_format import agreed_format
 from rlar.trainer.advantage import count_groups
 from rlar.trainer.record.boards import Board, flat_numbers
 from rlar.trainer.record.checkpoint import CheckpointError
+from rlar.trainer.turns import Episode
 from rlar.types import Reward
 
 if TYPE_CHECKING:
@@ -89,9 +90,32 @@ def step_metrics(
             "update": update.seconds,
         },
     }
+    if batch.rollouts.episodes is not None:
+        row["episodes"] = episode_metrics(batch.rollouts.episodes)
     if update.mismatch is not None:
         row["sampler_mismatch"] = vars(update.mismatch)
     return row
+
+
+def episode_metrics(episodes: Sequence[Episode]) -> dict[str, Any]:
+    """How episodes went: how they ended, turns, tokens of the environment, rewards by turn, and what broke first."""
+    turns = [episode.policy_turns for episode in episodes]
+    given = [[turn.reward for turn in row if turn.reward is not None] for row in turns]
+    by_turn = [
+        mean([row[k].reward for row in turns if k < len(row) and row[k].reward is not None])  # type: ignore[misc]
+        for k in range(max(map(len, turns), default=0))
+    ]
+    answers = [turn.end - turn.start for episode in episodes for turn in episode.turns if turn.writer == "environment"]
+    problem = next((episode.problem for episode in episodes if episode.broke), None)
+    return {
+        "status": dict(sorted(Counter(episode.status for episode in episodes).items())),
+        "turns": mean([len(row) for row in turns]),
+        "environment_tokens": sum(answers) / max(len(episodes), 1),
+        "turn_length": mean([turn.end - turn.start for row in turns for turn in row]),
+        "rewarded_turns": mean([float(len(row)) for row in given]),
+        "turn_rewards": by_turn,
+        **({"problem": problem} if problem is not None else {}),
+    }
 
 
 def mean(values: Sequence[float]) -> float | None:

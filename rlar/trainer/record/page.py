@@ -52,6 +52,31 @@ def per_tool(rows: Sequence[dict[str, Any]]) -> dict[str, Series]:
     return curves
 
 
+def per_signal(rows: Sequence[dict[str, Any]]) -> dict[str, Series]:
+    """Mean of every signal over the steps."""
+    curves: dict[str, Series] = {}
+    for row in rows:
+        for name, value in row["signals"].items():
+            if value is not None:
+                curves.setdefault(name, []).append((row["step"], value))
+    return curves
+
+
+def episode_ends(steps: Sequence[dict[str, Any]]) -> dict[str, Series]:
+    """Share of a step's episodes by how they ended; nothing where there is no environment."""
+    counts = [(row["step"], row["episodes"]["status"]) for row in steps if "episodes" in row]
+    every = {status for _step, count in counts for status in count}
+    return {
+        status: smooth([(step, count.get(status, 0) / sum(count.values())) for step, count in counts])
+        for status in every
+    }
+
+
+def _of_episodes(steps: Sequence[dict[str, Any]], key: str) -> dict[str, Series]:
+    points = [(row["step"], row["episodes"][key]) for row in steps if row.get("episodes", {}).get(key) is not None]
+    return {key.replace("_", " "): smooth(points)} if points else {}
+
+
 def smooth(points: Series, window: int = 9) -> Series:
     """Means over a window that ends at each point."""
     out = []
@@ -107,6 +132,8 @@ def _markdown(
     drifts = drift_lines(rows)
     if drifts:
         lines += ["", "Not as at admission:", "", *(f"- {line}" for line in drifts)]
+    if collapses := collapse_lines(rows):
+        lines += ["", "Signs of collapse:", "", *(f"- {line}" for line in collapses)]
     return "\n".join(lines) + "\n"
 
 
@@ -117,6 +144,11 @@ def drift_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
         for row in rows
         for each in row.get("drift") or ()
     ]
+
+
+def collapse_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Signs that a policy pleases its own signals only, in the order in which they were found."""
+    return [f"after {row['step']} steps: {sign['text']}" for row in rows for sign in row.get("collapse") or ()]
 
 
 def _evolution(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -151,10 +183,12 @@ def _page(
         for part in ("informative", "zero_variance", "too_few")
     }
     smoothed = {label: smooth(curve) for label, curve in per_task(steps, "tasks", "reward").items()}
+    unit = all(0 <= value <= 1 for curve in smoothed.values() for _step, value in curve)  # an environment's may be any
+    bounds = {"low": 0.0, "high": 1.0} if unit else {}
     curves = [
         chart("Accuracy on held-out rows (greedy)", per_task(evaluations, "eval", "accuracy"), low=0, high=1),
-        chart("Reward by task (training rollouts, smoothed)", smoothed, low=0, high=1),
-        chart("Score by tool", {name: smooth(curve) for name, curve in per_tool(steps).items()}, low=0, high=1),
+        chart("Reward by task (training rollouts, smoothed)", smoothed, **bounds),
+        chart("Score by tool", {name: smooth(curve) for name, curve in per_tool(steps).items()}, **bounds),
         chart("Reward minus audit (a growing gap is reward hacking)", per_task(steps, "audit", "gap")),
         chart(
             "Completion length, tokens",
@@ -167,8 +201,12 @@ def _page(
             low=0,
             high=1,
         ),
+        chart("How episodes ended (share)", episode_ends(steps), low=0, high=1),
+        chart("Turns of an episode", _of_episodes(steps, "turns"), low=0),
+        chart("Tokens of the environment in an episode", _of_episodes(steps, "environment_tokens"), low=0),
         chart("Groups a step", groups, low=0),
         chart("Entropy", single("entropy")),
+        chart("Signals (mean of a step, smoothed)", {name: smooth(curve) for name, curve in per_signal(steps).items()}),
         chart("KL to the reference", single("kl")),
         chart("Repeated words", single("repetition"), low=0),
         chart("Seconds a step", seconds, low=0),
@@ -192,6 +230,7 @@ def _page(
         ),
         Block("Curves", charts=curves, grid=True),
         Block("Not as at admission", drift_lines(rows)),
+        Block("Signs of collapse", collapse_lines(rows)),
         Block("Handed to the agent", _evolution(rows)),
         Block("Completions at the end", columns=columns, rows=examples, texts=("prompt", "completion")),
     ]

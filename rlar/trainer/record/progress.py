@@ -53,6 +53,9 @@ class TrainProgress(Progress):
                 f"{each['task']}: {each['tool']} {each['text']}" for each in event["drift"]
             )
             return self.note
+        if name == "collapse":
+            self.note = "collapse: " + "; ".join(sign["text"] for sign in event["collapse"])
+            return self.note
         if name == "evolved":
             told = event["evolved"]
             self.note = (

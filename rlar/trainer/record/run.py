@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -16,10 +16,13 @@ from rlar.registry.registry import Registry
 from rlar.rows.atomic import write_errors, write_text_atomic
 from rlar.scoring.lock_file import make_lock
 from rlar.scoring.scorer import Scorer
+from rlar.tool import Resources
 from rlar.trainer.collect import Collector, RolloutBatch
 from rlar.trainer.config import TrainConfig
-from rlar.trainer.data import TrainData, load_rows
+from rlar.trainer.data import PromptSource, TrainData, load_rows
 from rlar.trainer.distributed import ALONE, Ranks
+from rlar.trainer.environments import judge_of
+from rlar.trainer.environments.play import Player
 from rlar.trainer.model.policy import Policy
 from rlar.trainer.record.audit import Auditor
 from rlar.trainer.record.boards import open_boards
@@ -27,14 +30,18 @@ from rlar.trainer.record.checkpoint import (
     CheckpointError,
     latest_checkpoint,
     load_checkpoint,
+    load_companion,
     remove_leftovers,
     save_checkpoint,
     set_aside,
 )
+from rlar.trainer.record.collapse import signs_of_collapse
 from rlar.trainer.record.drift import DriftWatch
 from rlar.trainer.record.evaluate import audit, evaluation, task_labels
 from rlar.trainer.record.metrics import MetricsLog, read_metrics
 from rlar.trainer.rollout import Sampler
+from rlar.trainer.sources.self_instruction import SelfInstruction
+from rlar.trainer.sources.votes import Votes
 from rlar.trainer.update import TrainingDiverged, Updater, way_out
 from rlar.types import Example, digest
 
@@ -44,8 +51,10 @@ Evolve = Callable[[Sequence[Example], dict[str, str]], bool]
 
 UNLIMITED = 1 << 30
 """Tokens, for a model without a limit."""
-SAME_ON_RESUME = ("dataset", "model", "seed", "prompts_per_step", "group_size", "score_chunks")
+SAME_ON_RESUME = ("dataset", "model", "seed", "prompts_per_step", "group_size", "score_chunks", "environment", "phases")
 """Settings that a run may not change half-way: with others it would be another run."""
+ABSENT: dict[str, Any] = {"phases": []}
+"""What checkpoints meant that were written before there were such settings."""
 
 
 class Run:
@@ -70,9 +79,13 @@ class Run:
         self.data = data
         self.emit = emit if ranks.is_first else lambda event: None
         self.ranks = ranks
-        self.labels = task_labels(scorer.tasks())
+        self.labels = self._labels()
         self.updater = Updater(config, policy, ranks)
-        self.collector = Collector(config, policy, sampler, scorer, ranks)
+        self._opened = contextlib.ExitStack()
+        player = None
+        if config.environment is not None:
+            player = Player(config.environment, policy, sampler, self._opened.enter_context(Resources()))
+        self.collector = Collector(config, policy, sampler, scorer, ranks, player)
         self.folder = Path(config.output)
         self.checkpoints = self.folder / "checkpoints"
         self.log: MetricsLog | None = None
@@ -80,8 +93,10 @@ class Run:
         self.watch: DriftWatch | None = None
         self.drifted: dict[str, str] = {}
         """Tools that the agent is to look at, with what was found; the same in all processes."""
-        self._opened = contextlib.ExitStack()
+        self.source: PromptSource = data
+        self._begin(0)
         self._opened.callback(self.collector.close)
+        self._opened.callback(self.updater.close)
 
     def __enter__(self) -> Run:
         return self
@@ -99,12 +114,49 @@ class Run:
         first = self.ranks.agree(lambda: self._restore(newest) if newest is not None else 0)
         self.ranks.check_same("checkpoint to go on from", first)
         self.ranks.first(lambda: self._open_log(first))
+        self._begin(first)
         self.emit({"event": "training", "step": first, "steps": self.config.steps, "train": len(self.data.train),
                    "held_out": len(self.data.held_out), "left_out": self.data.left_out,
                    "parameters": sum(each.numel() for each in self.policy.parameters())})  # fmt: skip
+        for text in self._warnings():
+            self.emit({"event": "note", "text": text})
         self.ranks.first(self._open_auditor)
         self.ranks.first(self._open_watch)
         return first
+
+    def enter(self, step: int) -> None:
+        """Be ready for a step: where a phase begins with it, its rows, signals and a fresh optimiser; prompts that are due."""
+        self._enter_phase(step)
+        if isinstance(self.source, SelfInstruction):
+            self.source.before(step)
+
+    def _begin(self, step: int) -> None:
+        """Who pays in this phase, and where its rows come from at a step."""
+        phase, written = self.updater.config, self.config.self_instruction
+        pays = Votes(self.scorer) if phase.reward.source == "vote" else self.scorer
+        self.collector.scorer = cast("Scorer", pays)
+        self.collector.config = phase.model_copy(update={"steps": self.config.steps})
+        self.source = self.data
+        if written is not None:
+            longest = prompt_limit(phase, self.policy)
+            self.source = SelfInstruction(
+                written, self.data, self.policy, self.collector.sampler, self.scorer, self.folder,
+                seed=phase.seed, longest=longest,
+            )  # fmt: skip
+            self.source.resume(step)
+
+    def _enter_phase(self, step: int) -> None:
+        first, phase = self.config.phase_at(step)
+        if first == self.updater.first:
+            return
+        if phase.dataset != self.updater.config.dataset:
+            self.data = self.ranks.agree(
+                lambda: read_data(phase, self.policy, self.scorer, strict=phase.unknown == "error")
+            )
+        self.updater.begin(first, phase)
+        self._begin(step)
+        for text in self._warnings():
+            self.emit({"event": "note", "text": f"from step {first} on: {text}"})
 
     def record(self, event: str, row: dict[str, Any]) -> None:
         """Write a row to the log and tell whoever follows; an empty row is nothing."""
@@ -138,6 +190,10 @@ class Run:
 
         found, self.drifted = self.ranks.first(look)
         self.record("drift", found)
+        every, done = self.config.drift_every, row["step"] + 1
+        if every and done % every == 0 and self.updater.config.reward.source != "registry":
+            signs = self.ranks.first(lambda: signs_of_collapse(read_metrics(self.folder), every=every))
+            self.record("collapse", {"step": done, "collapse": [vars(sign) for sign in signs]} if signs else {})
 
     def save(self, step: int) -> None:
         """A checkpoint after `step` updates; weights that are not finite are refused."""
@@ -167,6 +223,7 @@ class Run:
             },
             keep=self.config.keep_checkpoints,
             extras={"registry.lock": lock},
+            companions={name: companion.state() for name, companion in self.updater.companions.items()},
             describe=self._describe_model,
         )
         self.emit({"event": "checkpoint", "path": str(path), "step": step})
@@ -197,19 +254,41 @@ class Run:
         if changed:
             for tool in quarantined:
                 self.scorer.forgive(tool)
-            self.data = self.ranks.agree(lambda: read_data(self.config, self.policy, self.scorer, strict=False))
+            phase = self.updater.config
+            self.data = self.ranks.agree(lambda: read_data(phase, self.policy, self.scorer, strict=False))
             self.ranks.check_same("settings and rows", self._name())
-            self.labels = task_labels(self.scorer.tasks())
+            self._begin(step)
+            self.labels = self._labels()
             self.ranks.first(self._open_auditor)
         told |= {"rows_after": len(self.data.train), "new_recipes": self._recipes() != recipes}
         self.record("evolved", {"step": step, "evolved": told})
         self.ranks.first(lambda: self._tell_watch({"evolved": told}))
         self.drifted = {}
 
+    def _labels(self) -> dict[str, str]:
+        """Names of the tasks of the registry, and of the rows that an environment judges."""
+        own = unjudged_task(self.config)
+        return {**({own: own.replace(":", " ", 1)} if own is not None else {}), **task_labels(self.scorer.tasks())}
+
     def _tell_watch(self, row: dict[str, Any]) -> None:
         if self.watch is not None:
             self.watch.evolved(row)
             self.watch.renew(self.labels)
+
+    def _warnings(self) -> list[str]:
+        """What somebody who starts such a run should know."""
+        config, texts = self.updater.config, []
+        without_tools = sum(not row.has_tools for row in self.data.train)
+        paid = ", ".join(sorted(name for name, weight in config.signal_weights.items() if weight))
+        if without_tools:
+            texts.append(f"{without_tools:,} rows have no tool: what they learn from is {paid}")
+        if config.reward.source == "none":
+            texts.append(f"no tool pays in this run, only {paid}; tools look on")
+        if config.reward.source == "vote":
+            texts.append("groups vote in this run; tools look on where a row has a reference")
+        if "certainty" in paid and config.loss.beta == 0:
+            texts.append("certainty without a KL term collapses sooner or later: set loss.beta, to 0.005 for a start")
+        return texts
 
     def _recipes(self) -> dict[str, int | None]:
         """The version of the recipe that is served, by task."""
@@ -218,7 +297,7 @@ class Run:
 
     def _name(self) -> str:
         """A digest of what must be the same in all processes."""
-        rows = (row.example.id + row.fingerprint for row in (*self.data.train, *self.data.held_out))
+        rows = (row.example.id + str(row.fingerprint) for row in (*self.data.train, *self.data.held_out))
         return digest(self.config.model_dump_json(), *rows)
 
     def _open_log(self, first: int) -> None:
@@ -240,16 +319,20 @@ class Run:
 
     def _restore(self, path: Path) -> int:
         """Put a checkpoint back; the number of updates it holds. Raises ConfigError for one of another run."""
+        written = int(path.name.removeprefix("step-"))
+        self._enter_phase(max(written - 1, 0))
         step, state = load_checkpoint(path, self.policy.model, self.updater.optimiser)
         now = self.config.model_dump(mode="json")
         before, rows = state.get("config"), state.get("rows")
         if not isinstance(before, dict) or type(rows) is not int:
             raise CheckpointError(f"{path}: holds no settings of a run")
-        changed = [name for name in SAME_ON_RESUME if before.get(name) != now[name]]
+        changed = [name for name in SAME_ON_RESUME if before.get(name, ABSENT.get(name)) != now[name]]
         if changed:
             raise ConfigError(
                 f"{path} was trained with another {', '.join(changed)}; say --fresh to start anew, or use another output"
             )
+        for name, companion in self.updater.companions.items():
+            load_companion(path, name, companion.load)
         if rows != len(self.data.train):
             self.emit({"event": "note", "text": f"{len(self.data.train):,} rows to train on; {rows:,} before"})
         return step
@@ -279,7 +362,15 @@ def read_data(config: TrainConfig, policy: Policy, scorer: Scorer, *, strict: bo
         max_prompt_tokens=prompt_limit(config, policy),
         seed=config.seed,
         strict=strict,
+        without_tools=config.unknown == "train",
+        unjudged=unjudged_task(config),
     )
+
+
+def unjudged_task(config: TrainConfig) -> str | None:
+    """The task of rows that the environment judges and no tool of the registry; None: the registry judges."""
+    environment = config.environment
+    return f"environment:{environment.name}" if environment and judge_of(environment) == "environment" else None
 
 
 def prompt_limit(config: TrainConfig, policy: Policy) -> int:

@@ -38,6 +38,18 @@ def draw_tokens(
     return tokens.squeeze(1), (logits.gather(1, tokens) - log_total).squeeze(1)
 
 
+def certainty_as_drawn(
+    logits_N_V: Tensor, tokens_N: Tensor, logprobs_N: Tensor, *, temperature: float, known: int
+) -> Tensor:
+    """(N,) `rlar.trainer.model.logprob.self_certainty` of the distributions that were drawn from.
+
+    The log-sum-exp is a drawn token's logit minus its log-probability, so only the mean costs a look at the logits.
+    """
+    scale = 1.0 / (temperature or 1.0)
+    drawn_N = logits_N_V.gather(1, tokens_N[:, None]).squeeze(1).float()
+    return (drawn_N - logits_N_V[:, :known].float().mean(-1)) * scale - logprobs_N
+
+
 def nucleus(weights_N_V: Tensor, top_p: float) -> Tensor:
     """The smallest set of likeliest tokens whose mass reaches top_p; the others get 0. Not renormalised."""
     ordered, index = weights_N_V.sort(-1, descending=True)

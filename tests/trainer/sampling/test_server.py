@@ -13,6 +13,9 @@ from rlar.trainer.loss import LossConfig, policy_loss_backward
 from rlar.trainer.model.logprob import completion_logprobs
 from rlar.trainer.rollout import LocalSampler
 from rlar.trainer.sampling.server import HttpSampler, SamplerError, sampler_mismatch
+from rlar.trainer.sampling.session import Draw
+from tests.fakes.environments import chat_policy, player
+from tests.fakes.environments import row as row_of
 from tests.fakes.small_policies import PROMPTS, policy
 
 
@@ -192,3 +195,31 @@ def test_raw_logprobs_cannot_be_used_at_another_temperature():
             sample(server, call={"temperature": 0.7})
         rollouts = sample(server, call={"temperature": 0.7}, processed_logprobs=True)
         assert sampler_mismatch(completion_logprobs(server.made, rollouts), rollouts).max_abs < 1e-4
+
+
+@pytest.mark.parametrize("tokens", ["token_ids", "text"])
+def test_turns_are_sampled_by_a_server_from_the_very_tokens_that_came_before(tokens):
+    made = chat_policy(context=512)
+    rows = [row_of(made, text) for text in ("one", "two2")]
+    draw = Draw(max_new_tokens=6, generator=torch.Generator().manual_seed(0))
+    with Server(made, tokens=tokens) as server:
+        sampler = HttpSampler(server.url, made, backoff_seconds=0.01, concurrency=1)
+        rollouts = player(made, "Echo", sampler, ends=0.0, max_turns=3).sample(rows, draw, group_size=2, seeds=[0, 1])
+    assert (completion_logprobs(made, rollouts) - rollouts.logprobs_N_T).abs().max() < 1e-4
+    assert sampler_mismatch(completion_logprobs(made, rollouts), rollouts).max_abs < 1e-4
+    first, later = server.asked[:2], server.asked[2:]
+    assert [body["n"] for body in first] == [2, 2]  # the first turn: a request a prompt; then one an episode
+    assert len(later) == 2 * 4 and all(body["n"] == 1 for body in later)
+    for place, episode in enumerate(rollouts.episodes):
+        ids = rollouts.prompts[place // 2] + rollouts.completion_ids_N_T[place].tolist()
+        begin = len(rollouts.prompts[place // 2])
+        for number, turn in enumerate(episode.policy_turns[1:]):
+            assert later[4 * number + place]["prompt"] == ids[: begin + turn.start]
+
+
+def test_a_server_that_is_away_ends_a_run_of_turns_as_it_ends_one_of_completions():
+    made = chat_policy()
+    with Server(made, faults=[400]) as server:
+        sampler = HttpSampler(server.url, made, concurrency=1)
+        with pytest.raises(SamplerError, match="400"):
+            player(made, "Echo", sampler).sample([row_of(made, "one")], Draw(max_new_tokens=4), group_size=2, seeds=[0])

@@ -249,6 +249,26 @@ def binding_clauses(text: str, accounted: Set[str]) -> tuple[str, ...]:
     return tuple(bound)
 
 
+def asks_for_form(text: str) -> bool:
+    """Whether a prompt orders something of the response's form, read or not: a directive clause that has a word for form
+    beside what it says of tone and content."""
+    doc = Doc(text)
+    for clause in doc.clauses:
+        if clause.start >= doc.material_from or clause.question or not clause.directive:
+            continue
+        if PERMITTED.search(clause.text) is not None or _is_content(clause.text, clause, ()):
+            continue
+        spent = bytearray(len(clause.text))
+        for start, end in (*manner_spans(clause.text), *content_spans(clause.text)):
+            spent[start:end] = b"\1" * (end - start)
+        if any(
+            match.group() in FORM_WORDS and not _is_spent(spent, clause.text, match)
+            for match in _TOKEN.finditer(clause.text)
+        ):
+            return True
+    return False
+
+
 _BINDING = re.compile(
     r"\b(?:each|every|all|both|none|only|unless|if|whenever|equals?|sum|sort(?:ed)?|ordered\s++by|in\s++order|ascending|descending|alphabetical(?:ly)?|unique|distinct|same|different|matching|consistent|computed?|calculated?|derived?|rounded|decimals?|"
     r"twice|double|half|exactly|at\s++(?:least|most)|(?:more|less|fewer|greater|smaller|larger|longer|shorter|later|earlier|higher|lower)\s++than|below|above|between|maximum|minimum|number\s++of|total\s++of|"
