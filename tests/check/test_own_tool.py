@@ -310,3 +310,20 @@ def test_a_score_is_put_on_the_scale_and_never_leaves_it(resources: Resources):
     scores, _ = scored(resources, "counts_its_calls", "a", low=0.0, high=4.0)
     assert [score.value for score in scores] == [0.5]  # the second call: the first one looked what it takes
     assert json.loads(json.dumps(scores[0].details)) == {"raw": 2.0}
+
+
+def test_a_function_that_hangs_ends_with_a_checker_that_was_killed(tmp_path: Path):
+    script = (
+        "from rlar.tool import Resources; from rlar.tools.own import *; from rlar.types import Sample\n"
+        f"tool = OwnTool(own_spec({str(FILE)!r}, 'hangs_at_loops', OwnParams(shape='trl', seconds=60)), Resources())\n"
+        "tool.understood(); print(tool._child.pid, flush=True)\n"
+        "tool.score([Sample(prompt='?', completion='loop')])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as checker:
+        assert checker.stdout is not None
+        child = int(checker.stdout.readline())
+        checker.kill()
+    until = time.monotonic() + 60
+    while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().rpartition(")")[2][:3]:
+        assert time.monotonic() < until, "it still runs"
+        time.sleep(0.05)
