@@ -20,6 +20,7 @@ from rlar.types import Frozen
 LAYOUT = 1
 SHOWN = 5
 TEXT_SHOWN = 160
+REFERENCE_SHOWN = 30
 
 
 class Fooled(Frozen):
@@ -143,13 +144,13 @@ def lines_of(card: Card) -> Iterator[str]:
         for title, entries in _lists(task):
             yield f"  {title}:"
             for entry in entries[:SHOWN]:
-                yield f"    {entry.score:.2f}  {excerpt(entry.completion)}   [{entry.kind}{_beside(entry)}]"
+                yield f"    {entry.score:.2f}  {excerpt(entry.completion)}{_right(entry)}   [{entry.kind}{_beside(entry)}]"
             if len(entries) > SHOWN:
                 yield f"    and {len(entries) - SHOWN} more"
         for fault in task.breaks:
             yield f"  ! {fault}"
         if task.agreement is not None:
-            yield f"  agrees with {task.library} on {task.agreement:.1%} of the completions tried"
+            yield f"  agrees with {task.library} on {_agreed(task, task.agreement)}"
 
 
 def markdown(card: Card) -> str:
@@ -167,14 +168,14 @@ def markdown(card: Card) -> str:
             values = " | ".join("" if each is None else f"{each:.3g}" for each in (line.value, line.threshold))
             out.append(f"| {line.name} | {verdict} | {values} | {_cell(line.note)} |")
         for title, entries in _lists(task):
-            out += ["", f"{title}:", "", "| score | completion | kind |", "|---:|---|---|"]
+            out += ["", f"{title}:", "", "| score | completion | for | kind |", "|---:|---|---|---|"]
             out += [
-                f"| {e.score:.2f} | {_cell(excerpt(e.completion))} | {_cell(e.kind + _beside(e))} |"
+                f"| {e.score:.2f} | {_cell(excerpt(e.completion))} | {_cell(excerpt(e.reference or ''))} | {_cell(e.kind + _beside(e))} |"
                 for e in entries[:SHOWN]
             ]
         out += ["", *[f"- {_cell(fault)}" for fault in task.breaks]] if task.breaks else []
         if task.agreement is not None:
-            out += ["", f"Agrees with `{task.library}` on {task.agreement:.1%} of the completions tried."]
+            out += ["", f"Agrees with `{task.library}` on {_agreed(task, task.agreement)}."]
     return "\n".join(out) + "\n"
 
 
@@ -223,7 +224,7 @@ def page(card: Card) -> str:
             )  # fmt: skip
     head = f"{card.function}: {'passed' if card.is_admitted else 'rejected'}"
     made = f"rlar {card.rlar}, shape {card.shape}, code {card.code}, {card.rows} rows, seed {card.seed}"
-    return shell(f"Reward card: {head}", f'<p class="dim">{escape(made)}</p>\n{html(blocks)}')
+    return shell(f"Reward card: {shown(head)}", shown(f'<p class="dim">{escape(made)}</p>\n{html(blocks)}'))
 
 
 def data(card: Card) -> str:
@@ -250,6 +251,11 @@ def _lists(task: TaskCard) -> list[tuple[str, Sequence[Fooled]]]:
     return [(title, entries) for title, entries in lists if entries]
 
 
+def _agreed(task: TaskCard, share: float) -> str:
+    what = "completions tried" if task.role == "verifier" else "pairs of a row that both tell apart"
+    return f"{share:.1%} of the {what}"
+
+
 def _scale(task: TaskCard) -> str:
     low, high = task.scale
     reads = f"; reads answers only as {task.ending.format('...')!r}, with which all were tried" if task.ending else ""
@@ -263,6 +269,12 @@ def _value(line: CheckLine) -> str:
 
 def _beside(entry: Fooled) -> str:
     return "" if entry.library is None or entry.check != "agreement" else f"; library {entry.library:.2f}"
+
+
+def _right(entry: Fooled) -> str:
+    """What the row's answer is, where that fits beside it."""
+    short = entry.reference is not None and len(entry.reference) <= REFERENCE_SHOWN
+    return f"  for {excerpt(entry.reference or '')}" if short else ""
 
 
 def excerpt(text: str) -> str:

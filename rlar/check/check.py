@@ -109,6 +109,8 @@ def check_reward(
     examples, rows = _read(dataset, settings)
     spec = own_spec(path, name, _params(settings, (0.0, 1.0), "verifier", ()), python=settings.python)
     allow(str(spec.provenance["path"]))
+    if settings.python:
+        allow(str(spec.provenance["python"]))
     card = Card(
         function=spec.source.removesuffix(":"), shape=settings.shape, code=spec.code_hash, rlar=__version__,
         seed=settings.seed, rows=len(examples),
@@ -116,9 +118,15 @@ def check_reward(
     with Resources() as resources:
         tool = OwnTool(spec, resources, rows)
         try:
-            shape: Shape = tool.understood()["shape"]
+            about = tool.understood()
+            problem = "" if settings.as_served else _no_columns(about["columns"], rows.values())
         except ToolError as error:
-            return card.model_copy(update={"problem": str(error), "seconds": _since(started)}), []
+            problem = str(error)
+        finally:
+            tool.close()
+        if problem:
+            return card.model_copy(update={"problem": problem, "seconds": _since(started)}), []
+        shape: Shape = about["shape"]
         settings = replace(settings, shape=shape)
         discovery = discover(examples, seed=settings.seed)
         columns = _reference_columns(examples, rows)
@@ -165,11 +173,11 @@ class _Own:
         library = best_library(task, self._resources, self._policy, settings.seed)
         role: Role = settings.role or ("quality" if library is not None and library.role == "quality" else "verifier")
         probes = self._probes(task, role)
-        plain = self._tool((0.0, 1.0), role)
+        plain = self._kept(OwnTool(self._spec((0.0, 1.0), role), self._resources, self._rows))
         ending = "" if settings.as_served else ending_of(plain, probes)
         scale = settings.scale or _learned(_ended(plain, ending), probes)
         plain.close()
-        tool = self._tool(scale, role)
+        tool = self._kept(plain.fresh(spec=self._spec(scale, role)))
         tried = _ended(tool, ending)
         tell(f"{task.label}: {len(probes.probes)} probes")
         recorder = _Recorder(tried)
@@ -232,10 +240,9 @@ class _Own:
         budget = self._policy.budget("pool", task.contract.answer_kind)
         return make_probes(task, budget=budget, seed=self._settings.seed, role=role)
 
-    def _tool(self, scale: tuple[float, float], role: Role) -> OwnTool:
+    def _spec(self, scale: tuple[float, float], role: Role) -> ToolSpec:
         params = _params(self._settings, scale, role, self._columns)
-        spec = own_spec(self._path, self._name, params, python=self._settings.python)
-        return self._kept(OwnTool(spec, self._resources, self._rows))
+        return own_spec(self._path, self._name, params, python=self._settings.python)
 
     def _kept(self, tool: OwnTool) -> OwnTool:
         self._tools.append(tool)
@@ -450,6 +457,16 @@ def _read(dataset: Sequence[str | Path], settings: Settings) -> tuple[list[Examp
             break
     check_usable(stats)
     return examples, rows
+
+
+def _no_columns(names: Sequence[str], rows: Iterable[JsonObject]) -> str:
+    """That no row has a column which the function cannot do without; "" where some row has each."""
+    there = {name for row in rows for name in row}
+    missing = [name for name in names if name not in there]
+    if not missing:
+        return ""
+    has = ", ".join(sorted(there)[:20])
+    return f"it needs {', '.join(missing)}, and no row has a column of that name; the rows have {has}"
 
 
 def _reference_columns(examples: Sequence[Example], rows: Mapping[str, JsonObject]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from rlar.registry.registry import Registry
 from rlar.scoring.routes import RoutedSample
 from rlar.scoring.scorer import Scorer
 from rlar.tool import group_key
+from rlar.tools.own import ALLOW_VARIABLE, entries_of
 from rlar.types import Example, Sample, Score, TaskSpec, ToolKind, ToolSpec, abstain, failed, ok
 
 
@@ -35,7 +36,8 @@ def admit(function: str, dataset: Sequence[str | Path], settings: Settings, addr
         card, evidence = check_reward(function, dataset, replace(settings, as_served=True, shrink=False, search=0))
         if card.problem:
             return [f"not admitted: {card.problem}"]
-        policy, lines = load_policy(), []
+        policy, allowed = load_policy(), dict[str, None]()
+        lines = []
         for row_task, spec, certificate in evidence:
             task = known.get(row_task.fingerprint)
             if task is None:
@@ -50,16 +52,19 @@ def admit(function: str, dataset: Sequence[str | Path], settings: Settings, addr
                     recipe = recipe.model_copy(update={"answer_format": before.answer_format})
                 registry.put_outcome(task, tools=[spec], certificates=[certificate], recipe=recipe)
                 used = recipe is not None and spec.id in tool_ids(recipe)
+                allowed.update(dict.fromkeys(entries_of(spec)))
                 lines.append(
                     f"{row_task.label}: {spec.id} admitted, {'in the recipe' if used else 'the recipe keeps a better one'}"
                 )
+        if allowed:
+            lines.append(f"where it is to score: export {ALLOW_VARIABLE}={':'.join(allowed)}")
         return lines
 
 
 def search_registry(
     address: str, *, calls: int, seed: int, tell: Callable[[str], None]
-) -> list[tuple[TaskSpec, tuple[Fooled, ...], int]]:
-    """Per served task with references: texts without any of them that its reward pays for, and the calls made.
+) -> list[tuple[TaskSpec, tuple[Fooled, ...], int, int]]:
+    """Per served task with references: texts without any of them that its reward pays for, calls made, rewards given.
 
     A reward may be right where it pays: 0.5 is 1/2. Every text is one to look at.
 
@@ -76,7 +81,7 @@ def search_registry(
             probes = make_probes(task, budget=policy.budget("pool", task.contract.answer_kind), seed=seed)
             served = _Served(task, scorer)
             entries, spent = search(served, probes, holds_no_reference, calls=calls, seed=seed)
-            results.append((task, by_kind(entries), spent))
+            results.append((task, by_kind(entries), spent, served.rewarded))
             tell(f"{task.label}: {len(entries)} to look at after {spent} calls")
     return results
 
@@ -87,6 +92,8 @@ class _Served:
     def __init__(self, task: TaskSpec, scorer: Scorer) -> None:
         self.spec = ToolSpec(kind=ToolKind("own"), name="served", source=task.fingerprint)
         self._scorer = scorer
+        self.rewarded = 0
+        """Completions that got a reward at all, 0.0 too."""
         self._rows: dict[str, Example] = {group_key(Sample.of(row, "", {})): row for row in task.examples}
 
     def score(self, samples: Sequence[Sample]) -> list[Score]:
@@ -97,7 +104,9 @@ class _Served:
             for row, sample in zip(rows, samples, strict=True)
             if row is not None
         ]
-        rewards = iter(self._scorer.score(routed))
+        scored = self._scorer.score(routed)
+        self.rewarded += sum(each.reward is not None for each in scored)
+        rewards = iter(scored)
         return [failed("not a row of the task") if row is None else _score(next(rewards).reward) for row in rows]
 
 

@@ -73,6 +73,7 @@ def check_command(
         from rlar.check.card import Card, lines_of, write_cards
         from rlar.check.check import Settings, check_reward, scale_of
         from rlar.errors import ConfigError
+        from rlar.gate.policy import load_policy
         from rlar.rows.example import ColumnMap
 
         if function is None:
@@ -89,6 +90,9 @@ def check_command(
             scale=scale_of(scale), python=python, seconds=seconds, memory_mb=memory_mb, limit=limit, shrink=shrink,
             search=search, columns=ColumnMap(prompt=prompt_column, reference=reference_column), seed=seed,
         )  # fmt: skip
+        checks = {"rows", *(name for limits in load_policy().roles.values() for name in limits.mandatory)}
+        if unknown := sorted({*(fail_on or ())} - checks):
+            raise ConfigError(f"--fail-on {unknown[0]}: expected one of {', '.join(sorted(checks))}")
         before = Card.read(baseline) if baseline else None
         card, _ = check_reward(function, dataset or (), settings, tell=tell)
         if json_output:
@@ -114,7 +118,14 @@ def _search_registry(registry: str, calls: int, seed: int) -> None:
     from rlar.check.card import excerpt
     from rlar.check.registry import search_registry
 
-    for task, entries, spent in search_registry(registry, calls=calls, seed=seed, tell=tell):
+    is_silent = False
+    for task, entries, spent, rewarded in search_registry(registry, calls=calls, seed=seed, tell=tell):
+        if not rewarded:
+            is_silent = True
+            say(f"{task.label}: not searched: none of {spent} calls got a reward (`rlar score` says why)")
+            continue
         say(f"{task.label}: {len(entries)} texts without a reference in them are rewarded ({spent} calls)")
         for entry in entries:
             say(f"  {entry.score:.2f}  {excerpt(entry.completion)}  for {excerpt(entry.reference or '')}")
+    if is_silent:
+        raise typer.Exit(1)

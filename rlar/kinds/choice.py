@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from rlar.kinds.denials import attributed, denied, undoubted
 from rlar.text.answers import Claims, claims, fold, reference_answer, squeeze, tidy, visible_answer
 from rlar.text.sentences import parts_of, pieces, side_clauses
+from rlar.text.stems import Stems
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
 
@@ -76,17 +77,17 @@ _SELECTS = re.compile(
     r"(?:选择|選擇|选|應選|应选)[ \t]*(?:是|[:：])?",
     re.I | re.M,
 )
-_SELECT_STEMS = (
+_SELECT_STEMS = Stems(
     "choos", "chose", "prefer", "select", "pick", "go", "opt", "settl", "correct", "right", "best", "true", "choice", "verdict", "label", "classif", "categor", "class", "sentiment",
     "decision", "conclusion", "prediction", "leave", "选", "選", "auswahl", "choix", "elecci", "scelta", "escolha",
 )  # fmt: skip
-_BUT_STEMS = ("but", "except", "other than", "apart", "beside")
+_BUT_STEMS = Stems("but", "except", "other than", "apart", "beside")
 _PREFERRED = re.compile(r"\s(?:over|to|than|instead\s+of|rather\s+than|ahead\s+of)\s")
 _IS_RIGHT = re.compile(
     r"[\s*_)\"'’]*(?:is|must\s+be|would\s+be|seems|looks|appears\s+to\s+be)\s+(?:\w+\s+){0,1}?(?:the\s+)?(?:only\s+|most\s+)?(?:correct|right|best|better|true|the\s+answer|answer|appropriate|accurate)\b|是?(?:正确|正確|对的)(?!的?选项有)",
     re.I,
 )
-_RIGHT_WORDS = (
+_RIGHT_WORDS = Stems(
     "正确",
     "正確",
     "对的",
@@ -275,8 +276,7 @@ class _Reader:
         sentences = pieces(text[-8000:])[-200:]
         if selected := self._selected(sentences):
             return stated + selected
-        folded = whole.casefold()
-        unclear = any(stem in folded for stem in _BUT_STEMS) and _ALL_BUT.search(whole) is not None
+        unclear = _BUT_STEMS.stand_in(whole.casefold()) and _ALL_BUT.search(whole) is not None
         if len(lines) == 1 and len(whole) <= 160 and (choice := self.choices(whole)):
             last = self.choices(sentences[-1]) if len(sentences) > 1 else choice
             if choice != UNCLEAR and not unclear and last in ({choice, frozenset()} if len(choice) == 1 else {choice}):
@@ -297,8 +297,8 @@ class _Reader:
         """The option that lines about several options call the right one; UNCLEAR where several are; None without such lines."""
         verdicts: dict[str, bool] = {}
         for line in lines[:200]:
-            word, marker = _VERDICT.search(line), _MARKED_LINE.match(_SIGNS.sub("", line[:24]).lstrip() + line[24:])
-            if word is not None and marker is not None and marker[1] in self.letters:
+            marker = _MARKED_LINE.match(_SIGNS.sub("", line[:24]).lstrip() + line[24:])
+            if marker is not None and marker[1] in self.letters and (word := _VERDICT.search(line)) is not None:
                 verdicts[marker[1]] = word["word"].lower() in _POSITIVE
         if len(verdicts) < 2:
             return None
@@ -309,10 +309,9 @@ class _Reader:
         """What the sentences that select something choose: "I'd go with C", "C is the right one", "So C."."""
         chosen = []
         for sentence in sentences:
-            folded = sentence.casefold()
-            if any(stem in folded for stem in _SELECT_STEMS) and (cue := _SELECTS.search(sentence)):
+            if _SELECT_STEMS.stand_in(sentence.casefold()) and (cue := _SELECTS.search(sentence)):
                 chosen.append(self.choices(_PREFERRED.split(sentence[cue.end() :], maxsplit=1)[0]))
-            elif any(word in sentence for word in _RIGHT_WORDS):
+            elif _RIGHT_WORDS.stand_in(sentence):
                 chosen += [
                     frozenset({name})
                     for match, name in self._places(sentence)

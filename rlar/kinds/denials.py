@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from rlar.text.stems import Stems
+
 REACH = 80
 """Characters before and after a place that are read."""
 
@@ -68,7 +70,7 @@ _ATTRIBUTED = re.compile(
 )
 
 
-_STEMS = (
+_STEMS = Stems(
     "mistak", "onfuse", "not", "n't", "n’t", "by no", "in no", "kein", "nul", "nev", "neith", "nor", "har", "scarc", "bare", "unlike", "doub", "den", "disag", "fals", "untr", "incor", "wron", "but",
     "no lo", "other", "exce", "rath", "inst", "far", "with", "excl", "rule", "nic", "nie", "wede", "noch", "kaum", "zwei", "auß", "auss", "stat", "pas", "jam", "ni", "aucun", "sauf",
     "plu", "lieu", "no ", "nun", "tamp", "salv", "dud", "vez", "luga", "non", "mai", "né", "nes", "tran", "inve", "dub", "não", "nem", "geen", "noo", "int", "ald", " of", " to", "near", "out",
@@ -76,7 +78,7 @@ _STEMS = (
 """One of these stands in every text before a place that denies it: nothing else is searched."""
 
 
-_UNDOUBTED_STEMS = (
+_UNDOUBTED_STEMS = Stems(
     "doubt", "question", "wonder", "only", "just", "merely", "surpris", "none other", "why not", "mistaken", "not wrong", "nothing but", "zweifel", "doute", "dud", "dubbi", "dúvida",
     "nur", "seulement", "sólo", "solo", "apenas", "não s", "только", "不仅", "不只",
 )  # fmt: skip
@@ -85,8 +87,7 @@ _UNDOUBTED_STEMS = (
 def denied(text: str, start: int, end: int) -> bool:
     """Is what stands from `start` to `end` denied, doubted, or somebody else's ("X's wife", "near X")?"""
     before = text[max(0, start - REACH) : start]
-    folded = before.casefold()
-    if any(stem in folded for stem in _STEMS) or not before.isascii():
+    if not before.isascii() or _STEMS.stand_in(before.casefold()):
         before = undoubted(before)
         if _BEFORE.search(before) or _RELATED_TO.search(before) or _CJK_BEFORE.search(before):
             return True
@@ -101,5 +102,4 @@ def attributed(text: str, start: int) -> bool:
 
 def undoubted(text: str) -> str:
     """The text without "no doubt", "not only" and their like, whose "no" and "not" deny nothing."""
-    folded = text.casefold()
-    return _NO_DENIAL.sub(" ", text) if any(stem in folded for stem in _UNDOUBTED_STEMS) else text
+    return _NO_DENIAL.sub(" ", text) if _UNDOUBTED_STEMS.stand_in(text.casefold()) else text

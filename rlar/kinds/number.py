@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 from rlar.kinds.units import Unit, ratio, read_unit, unit_after
 from rlar.text.answers import claims, last_result, read_tier, reference_answer, tidy, visible_answer
 from rlar.text.sentences import CORRECTION, Parts, parts_of
+from rlar.text.stems import Stems
 from rlar.tool import LibraryTool
 from rlar.types import AnswerKind, Sample, Score, abstain, ok
 
@@ -133,11 +134,15 @@ _DENIES = re.compile(
     re.I,
 )
 """Whether either of them may match at all."""
-_DENIAL_STEMS = (
+_DENIAL_STEMS = Stems(
     "not", "n't", "n’t", "never", "hardly", "scarc", "bare", "neith", "nor", "anyth", "longer", "wrong", "incorr", "false", "imposs", "ruled", "too ", "fails", "nicht", "kein",
     "niem", "falsch", " pas", "jam", "nunca", "não", "niet", "nie ", "inte ", "ikke", " no", "faux", "instead", "rather", " не ", "不", "并非", "绝非", "错", "是错", "ではなく", "아니라", "は違", "は間",
 )  # fmt: skip
 """One of these stands in every text in which it does."""
+_NOT_STEMS = Stems(
+    "no", "n't", "never", "hardly", "scarcely", "barely", "neither", "anything but", "instead of", "rather than", "nicht", "kein", "nie", "pas", "jamais", "nunca", "inte", "ikke",
+)  # fmt: skip
+"""One of these stands in every text of ASCII before a number that is denied."""
 _BUT = re.compile(r"\s?[,;]?\s?(?:but|it is|it's|rather|sondern|sino|mais|而是)\b", re.I)
 
 
@@ -147,7 +152,8 @@ _WORDED_SIGNS = {"minus": "-", "plus": "+", "times": "×", "multiplied": "×", "
 
 def denied(text: str, position: int) -> bool:
     """Does the text in front of a position deny what stands there?"""
-    return _NOT.search(text[max(0, position - 60) : position]) is not None
+    before = text[max(0, position - 60) : position]
+    return (not before.isascii() or _NOT_STEMS.stand_in(before.casefold())) and _NOT.search(before) is not None
 
 
 def plain(text: str) -> str:
@@ -156,7 +162,7 @@ def plain(text: str) -> str:
     if not text.isascii():
         text = _VULGAR_PATTERN.sub(lambda match: " " + _VULGAR[match.group()], text)
         text = unicodedata.normalize("NFKC", text.replace("\u2009", " ").replace("\u202f", " "))
-        text = "".join(_ascii_digit(character) for character in text)
+        text = _OTHER_SIGNS.sub(_in_ascii, text)
     if "{,}" in text:
         text = text.replace("{,}", ",")
     if "\\" in text:
@@ -171,12 +177,12 @@ def plain(text: str) -> str:
     return _EURO_GROUPS.sub(lambda match: match[1].replace(".", "") + "." + match[2], text) if "," in text else text
 
 
-def _ascii_digit(character: str) -> str:
-    if character in "−–‒﹣－":
-        return "-"
-    if character == "⁄":
-        return "/"
-    return str(unicodedata.decimal(character)) if character.isdecimal() else character
+_OTHER_SIGNS = re.compile(r"[−–‒﹣－⁄]|(?![0-9])\d")
+
+
+def _in_ascii(match: re.Match[str]) -> str:
+    sign = match.group()
+    return str(unicodedata.decimal(sign)) if sign.isdecimal() else "/" if sign == "⁄" else "-"
 
 
 def _read_frac(match: re.Match[str]) -> str:
@@ -233,20 +239,23 @@ _NOTHING_FOLLOWS = frozenset(["", ".", ",", ";", ":", ")", "]", "}", "?", "!", "
 
 def _read_token(text: str, match: re.Match[str]) -> _Found | None:
     start, end = match.span()
-    if text[end : end + 1] in (":", ".") and text[end + 1 : end + 2].isdigit():
+    before, after = text[start - 1] if start else "", text[end : end + 1]
+    if after in (":", ".") and text[end + 1 : end + 2].isdigit():
         return None
-    if start and text[start - 1] == ":" and text[start - 2 : start - 1].isdigit():
+    if before == ":" and text[start - 2 : start - 1].isdigit():
         return None
-    whole = match["int"] or ""
-    whole = whole if whole.isdecimal() else _NO_DIGIT.sub("", whole)
-    listed = text[start - 1 : start] == ","  # 1,2,3 is a list; its 2,3 is no decimal
-    part = (match["bare"] or match["dec"] or "").lstrip(".") or ("" if listed else (match["euro"] or "").lstrip(","))
+    whole, _, point, comma, rest, bare = match.groups(default="")
+    if not whole.isdecimal():
+        whole = _NO_DIGIT.sub("", whole)
+    part = (bare or point).lstrip(".")
+    if comma and not part and before != ",":  # 1,2,3 is a list; its 2,3 is no decimal
+        part = comma.lstrip(",")
     if len(whole) + len(part) > MAX_DIGITS:
         return None
     value = Fraction(int((whole or "0") + part), 10 ** len(part)) if part else Fraction(int(whole))
     decimals = len(part)
-    is_last = text[end : end + 1] in _NOTHING_FOLLOWS
-    rest = match["rest"]
+    is_last = after in _NOTHING_FOLLOWS
+    sign = "" if is_last else _first_sign(text, end)
     if rest:
         mixed, _, bottom = rest.rpartition("/")
         if int(bottom) == 0:
@@ -256,22 +265,23 @@ def _read_token(text: str, match: re.Match[str]) -> _Found | None:
         else:
             value /= int(bottom)
         decimals = -1
-    elif not is_last and (exponent := (_EXPONENT.match(text, end) or _POWER_OF_TEN.match(text, end))):
+    elif sign in _OPENS_EXPONENT and (exponent := _EXPONENT.match(text, end) or _POWER_OF_TEN.match(text, end)):
         value *= Fraction(10) ** int(exponent[1])
         end = exponent.end()
+        sign = _first_sign(text, end)
         decimals = max(0, decimals - int(exponent[1]))
     if _is_negative(text, start):
         value = -value
-    values = [value]
     if is_last:
         return _Found(Number((value,), decimals, _currency_before(text, start, end)), start, end, end)
-    if scale := _SCALE.match(text, end):
+    values = [value]
+    if sign in _OPENS_SCALE and (scale := _SCALE.match(text, end)):
         values = [value * _SCALES[scale[1].lower()], value]
         end = scale.end()
-    elif percent := _PERCENT.match(text, end):
+    elif sign in _OPENS_PERCENT and (percent := _PERCENT.match(text, end)):
         values = [value, value / 100]
         end = percent.end()
-    elif (of := _OUT_OF.match(text, end)) and int(of[1]):
+    elif "out of" in text[end : end + 24] and (of := _OUT_OF.match(text, end)) and int(of[1]):
         values = [value, value / int(of[1])]
     if following := unit_after(text, end):
         if following[0] == _EURO and decimals == 3 and len(whole) <= 3 and value >= 1:
@@ -280,15 +290,30 @@ def _read_token(text: str, match: re.Match[str]) -> _Found | None:
     return _Found(Number(tuple(values), decimals, _currency_before(text, start, end)), start, end, end)
 
 
+_OPENS_EXPONENT = frozenset("eE\\×x*·")
+_OPENS_SCALE = frozenset("htmbdHTMBD")
+_OPENS_PERCENT = frozenset("\\%pP")
+"""What begins with another sign than these is none, which is told sooner than by a search."""
+
+
+def _first_sign(text: str, position: int) -> str:
+    """The first character from a position that is no white space; "" where there is none."""
+    while (sign := text[position : position + 1]).isspace():
+        position += 1
+    return sign
+
+
 _EURO = read_unit("€")
 _OUT_OF = re.compile(r"\s(?:[^\W\d_]{1,12}\s)?out of (?:the |all )?(\d{1,9})(?![\d.,/])")
 _CURRENCY = re.compile(r"(?:([$€£¥₹])|\b(USD|EUR|GBP|JPY|CNY|INR|RMB)\s?)[\s-]?$")
+_CURRENCY_LETTERS = frozenset("$€£¥₹DRPYB")
+"""One of these stands in every sign or name of a currency."""
 
 
 def _currency_before(text: str, start: int, end: int) -> Unit | None:
     """The currency whose sign stands in front; none where "$" is LaTeX's (another one closes the formula)."""
     before = text[max(0, start - 5) : start]
-    if not before or before.isspace() or before[-1] in ",.(:=+*/":
+    if not before or before[-1] in ",.(:=+*/" or _CURRENCY_LETTERS.isdisjoint(before):
         return None
     match = _CURRENCY.search(before)
     if match is None:
@@ -537,7 +562,7 @@ def _said_in_sentence(text: str, found: list[_Found]) -> tuple[Number, ...]:
         found = [_with_noun(text, found[0])]
     kept = found[-16:]
     stretch = text[max(0, kept[0].start - 60) :].casefold()
-    if any(stem in stretch for stem in _DENIAL_STEMS) and _DENIES.search(stretch):
+    if _DENIAL_STEMS.stand_in(stretch) and _DENIES.search(stretch):
         kept = [one for one in kept if not denied(text, one.start) and not _DENIED.match(text, one.end)]
     if not kept:
         return (DENIED,)
@@ -550,12 +575,12 @@ def _said_in_sentence(text: str, found: list[_Found]) -> tuple[Number, ...]:
     one = kept[index]
     if (_OPERATOR.match(text, one.end) and "=" not in text[one.end :]) or _COEFFICIENT.match(text, one.end):
         return (NOT_A_NUMBER,)
-    if re.search(r"[\d)}]\s*+[+*×/÷]\s*+(?:[$€£¥]\s*+)?$", text[max(0, one.start - 24) : one.start]):
+    if _AFTER_OPERATOR.search(text[max(0, one.start - 24) : one.start]):
         return (NOT_A_NUMBER,)  # 1 + 18
-    if re.search(r"(?<![a-zA-Z])[a-zA-Z]\s?[-+*/]\s?$", text[max(0, one.start - 4) : one.start]):
+    if _AFTER_VARIABLE.search(text[max(0, one.start - 4) : one.start]):
         return (NOT_A_NUMBER,)  # 2n - 2
     token = _token_around(text, one).rsplit("=", 1)[-1]
-    if re.search(r"\^|![\w)!(]|\\(?:sqrt|frac|log|sin|cos|tan)", token):
+    if _IN_FORMULA.search(token):
         return (NOT_A_NUMBER,)  # 10^{10^{10}}
     if (twice := _given_twice(text, kept, index)) is not None:
         return (twice,)
@@ -563,6 +588,9 @@ def _said_in_sentence(text: str, found: list[_Found]) -> tuple[Number, ...]:
     return tuple(_restated([other.number for other in around]))
 
 
+_AFTER_OPERATOR = re.compile(r"[\d)}]\s*+[+*×/÷]\s*+(?:[$€£¥]\s*+)?$")
+_AFTER_VARIABLE = re.compile(r"(?<![a-zA-Z])[a-zA-Z]\s?[-+*/]\s?$")
+_IN_FORMULA = re.compile(r"\^|![\w)!(]|\\(?:sqrt|frac|log|sin|cos|tan)")
 _THAT_IS = re.compile(
     r"[\s,;]{0,2}\(?(?:i\.e\.|that is|which is|or|=|equivalently|namely)?[\s,]{0,2}(?:about|approximately|roughly|around|nearly|almost)?\s?"
 )
@@ -586,7 +614,7 @@ def _given_twice(text: str, kept: list[_Found], index: int) -> Number | None:
     return None
 
 
-_SENTENCE_END = re.compile(r"(?<![\s.(][a-zA-Z])(?<!\be\.g)(?<!\bi\.e)[.!?](?=\s|$)|[。！？\n]")
+_SENTENCE_END = re.compile(r"[.!?。！？\n](?:(?<=[。！？\n])|(?=\s|$)(?<![\s.(][a-zA-Z].)(?<!\be\.g.)(?<!\bi\.e.))")
 _CONCLUSION = re.compile(
     r"\b(?:so|therefore|thus|hence|leaving|making|giving|meaning|which (?:means|makes|gives|leaves)|that (?:means|makes|leaves))\b|所以|因此|于是",
     re.I,
@@ -743,17 +771,18 @@ def same_number(claimed: Number, wanted: Number) -> bool:
 def compare_numbers(claimed: Number, wanted: Number) -> bool | None:
     """Are two numbers the same quantity? None where the values are equal and what they count may differ, or where the claim
     is right in another unit than the one asked for."""
-    scale = Fraction(1)
+    scale: Fraction | None = None
     if claimed.unit is not None and wanted.unit is not None:
         conversion = ratio(claimed.unit, wanted.unit)
         if conversion is None:
             return False
-        scale = conversion
+        scale = conversion if conversion != 1 else None
     # Two that both carry a unit of scale are compared with it: 3 thousand is not 3 million.
     both_scaled = len(claimed.values) > 1 and len(wanted.values) > 1
-    for got in claimed.values[:1] if both_scaled or scale != 1 else claimed.values:
+    for value in claimed.values[:1] if both_scaled or scale is not None else claimed.values:
+        got = value if scale is None else value * scale
         for want in wanted.values[:1] if both_scaled else wanted.values:
-            if got * scale == want or _rounds_to(got * scale, claimed.decimals, want, wanted.decimals):
+            if got == want or _rounds_to(got, claimed.decimals, want, wanted.decimals):
                 return None if claimed.converted and wanted.unit is None else _same_noun(claimed, wanted)
     for one, other in ((claimed, wanted), (wanted, claimed)):
         # 12.345 is twelve thousand to some, a little more than twelve to others.
@@ -911,8 +940,7 @@ def rivals(reading: Reading, prompt: str) -> Iterator[Number]:
     text, places = _passage(main)
     if len(places) < 2:
         return
-    ends = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
-    spans = [(start, end) for start, end in pairwise(ends) if any(start <= one.start < end for one in places)]
+    spans = _sentences_of(text, places)
     given = _given(prompt)
 
     def results(start: int, end: int) -> list[Number]:
@@ -962,25 +990,28 @@ def rivals(reading: Reading, prompt: str) -> Iterator[Number]:
         yield first.number
 
 
+def _sentences_of(text: str, places: Sequence[_Found]) -> list[tuple[int, int]]:
+    """Where the sentences with numbers start and end."""
+    ends = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
+    after = dict.fromkeys(bisect_right(ends, one.start) for one in places)
+    return [(ends[index - 1], ends[index]) for index in after]
+
+
 def stated_numbers(reading: Reading) -> list[Number]:
     """The other numbers that the last sentence of a text without a cue and a sum states; neither denied nor reckoned with."""
     if reading.uncued is None or len({number.values for number in reading.numbers if number.values}) != 1:
         return []
     text, places = _passage(reading.uncued.main)
     read = {number.values for number in reading.numbers}
-    ends = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
-    starts = [start for start, end in pairwise(ends) if any(start <= one.start < end for one in places)]
-    if (
-        not starts
-        or "=" in text[starts[-1] :]
-        or _WORD.search(text, starts[-1]) is None
-        or any(number.converted for number in reading.numbers)
-    ):
+    if not places or any(number.converted for number in reading.numbers):
+        return []
+    last, _ = _sentences_of(text, places[-1:])[0]
+    if "=" in text[last:] or _WORD.search(text, last) is None:
         return []
     return [
         one.number
         for one in places[-16:]
-        if one.start >= starts[-1]
+        if one.start >= last
         and one.number.values not in read
         and not _OPERATOR.match(text, one.end)
         and not _REACHED_BY.search(text, max(0, one.start - 12), one.start)

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import islice
 from typing import ClassVar
 
@@ -171,8 +171,25 @@ class _Target:
         self.lists = bool(_ALTERNATIVES.search(self.text)) or self.text.count(",") >= 2
         self.counted = _COUNTED.fullmatch(unicodedata.normalize("NFKC", self.text))
         self.same_name, self.similar_name = _shortened(self.text)
-        self.spelled = _spelled(self.words)
-        """Where it stands in a text, in folded form; None for what has no words."""
+
+    @cached_property
+    def _spaced(self) -> re.Pattern[str]:
+        return _spelled(self.words, r"[^\W_]")
+
+    @cached_property
+    def _beside_unspaced(self) -> re.Pattern[str]:
+        return _spelled(self.words, _SPACED)
+
+    def _spelled_in(self, text: str) -> re.Pattern[str]:
+        """What finds the words of this answer in a text; they stand alone, but for words of unspaced scripts."""
+        return self._spaced if text.isascii() or _UNSPACED.search(text) is None else self._beside_unspaced
+
+    @cached_property
+    def must_stand(self) -> str:
+        """A word that stands in every claim that meets this answer, folded and without LaTeX; "" where none has to."""
+        is_plain = self.number is None and not (self.has_time or self.symbols or self.counted or self.dates)
+        last = self.words[-1] if self.words and is_plain else ""
+        return last if last.isalpha() and last not in _CONJUNCTIONS else ""
 
     def meets(self, claim: str, asked: frozenset[str] = frozenset()) -> bool:
         """Does this claim give this answer, and no other beside it? `asked`: the words of the question."""
@@ -280,14 +297,14 @@ class _Target:
         Args:
             aside: one in a clause that only explains or concedes is enough.
         """
-        if self.spelled is None:
+        if not self.words:
             return True
         text = text.replace("’", "'")
         if len(text.casefold()) != len(text):
             text = text.casefold()
         is_side = side_clauses(text) if len(text) > len(self.text) + 24 else None
         in_main = is_side is None
-        for place in islice(self.spelled.finditer(text), 8):
+        for place in islice(self._spelled_in(text).finditer(text), 8):
             start, end = place.span()
             before = text[max(0, start - 60) : start]
             if denied(text, start, end) or attributed(text, start) or _BESIDE.search(before):
@@ -303,7 +320,7 @@ class _Target:
 
     def may_be_said(self, claim: str, asked: frozenset[str]) -> bool:
         """Does a sentence hold this answer, undenied, with words of the question or such as link? It may say it, and more."""
-        if self.spelled is None or len(claim) > MAX_CLAIM or self.spelled.search(claim) is None:
+        if not self.words or len(claim) > MAX_CLAIM or self._spelled_in(claim).search(claim) is None:
             return False
         words = tokens(tidy(claim))
         linking = sum(word in _LINKING or word in asked for word in words)
@@ -320,6 +337,8 @@ class _Target:
         if self.dates and (match := _SLASHED.search(claim)):
             one, other, year = map(int, match.groups())
             return bool({(year, one, other), (year, other, one)} & self.dates)
+        if len(claim) > MAX_CLAIM:
+            return False
         words = frozenset(without_article(tokens(tidy(claim))))
         named = self.counted is None and not self.numerals
         if named and words and words < frozenset(self.words) and prompted.issuperset(frozenset(self.words) - words):
@@ -333,11 +352,12 @@ class _Target:
     def is_contrasted(self, claim: str) -> bool:
         """Does a claim that meets this answer go on with "but" and another name?"""
         contrast = _CONTRAST.search(claim)
-        if contrast is None or self.spelled is None or self.spelled.search(claim, contrast.end()):
+        if contrast is None or not self.words:
             return False
-        return (
-            self.spelled.search(claim) is not None and re.search(r"[^\W\d_a-z]\w", claim[contrast.end() :]) is not None
-        )
+        spelled = self._spelled_in(claim)
+        if spelled.search(claim, contrast.end()):
+            return False
+        return spelled.search(claim) is not None and re.search(r"[^\W\d_a-z]\w", claim[contrast.end() :]) is not None
 
 
 _CAPITALS = r"[^\W\d_a-z][\w.'’-]{1,30}(?:\s[^\W\d_a-z][\w.'’-]{0,30}){0,3}"
@@ -390,16 +410,19 @@ def _signs(text: str) -> str:
     return re.sub(r"[^-+*/^<>=]", "", ranges(re.sub("[−–—]", "-", text)))
 
 
-def _spelled(words: tuple[str, ...]) -> re.Pattern[str] | None:
-    """The words in a row with at most four signs between two."""
-    if not words:
-        return None
+_SPACED = rf"[^\W_{_CJK}\uac00-\ud7a3]"
+"""A letter or digit of a script that puts spaces between words; takes milliseconds to compile."""
+_SPACED_SIGN = re.compile(_SPACED)
+_UNSPACED = re.compile(rf"[{_CJK}\uac00-\ud7a3]")
+
+
+def _spelled(words: tuple[str, ...], letter: str) -> re.Pattern[str]:
+    """The words in a row with at most four signs between two, and with no `letter` beside them."""
+    # A class of so many characters takes seven times as long to compile with re.I, which changes nothing about it.
     pieces = [re.escape(word) for word in words]
     pattern = r"(?:[\W_]|'s\b){0,5}".join("(?:and|&)" if piece == "and" else piece for piece in pieces)
-    # Words of unspaced scripts may stand beside it.
-    spaced = rf"[^\W_{_CJK}\uac00-\ud7a3]"
-    left = f"(?<!{spaced})" if re.match(spaced, words[0]) else ""
-    right = f"(?!{spaced})" if re.match(spaced, words[-1][-1]) else ""
+    left = f"(?-i:(?<!{letter}))" if _SPACED_SIGN.match(words[0]) else ""
+    right = f"(?-i:(?!{letter}))" if _SPACED_SIGN.match(words[-1][-1]) else ""
     return re.compile(left + pattern + right, re.I)
 
 
@@ -443,8 +466,12 @@ class ShortTextMatch(LibraryTool):
         asked = prompted - {word for target in targets for word in target.words}
         dotted = frozenset().union(*(dotted_words(target.text) for target in targets))
 
+        needed = frozenset(target.must_stand for target in targets)
+
         @cache
         def meets(claim: str) -> bool:
+            if "" not in needed and "\\" not in claim and not any(map(fold(claim).__contains__, needed)):
+                return False
             said = pieces(claim[:MAX_CLAIM], dotted)[:1]
             first = said[0] if said and said[0] != claim else ""
             told = dict.fromkeys(
@@ -529,6 +556,10 @@ _INTERJECTION = re.compile(
 """A few words that name nothing."""
 
 
+_FIVE_WORDS = re.compile(r"(?<![^\s])(?:[a-zA-Z]++[,;:]?\s++){4}[a-zA-Z]")
+"""What holds these holds more than three tokens, of which a range of numbers may swallow the last."""
+
+
 def uncued(text: str, found: Claims, meets: Callable[[str], bool], parts: Sequence[str] | None = None) -> bool:
     """Does a completion without any cue say it: whole, in bold, or in its first or last sentence?
 
@@ -539,7 +570,9 @@ def uncued(text: str, found: Claims, meets: Callable[[str], bool], parts: Sequen
         return True
     guesses = [part for part in parts[:-1] if not (part.rstrip(" *_").endswith("?") and not parts[-1].endswith("?"))]
     fragments = [
-        part for part in (*guesses, *parts[-1:]) if len(tokens(part[:80])) <= 3 and not _INTERJECTION.match(part)
+        part
+        for part in (*guesses, *parts[-1:])
+        if _FIVE_WORDS.search(part, 0, 80) is None and len(tokens(part[:80])) <= 3 and not _INTERJECTION.match(part)
     ]
     if len(fragments) > 64 or not all(map(meets, fragments)):
         return False

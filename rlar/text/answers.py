@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
+from rlar.text.stems import Stems
 from rlar.visible import CONTROLS, IGNORABLE
 
 MAX_VISIBLE_CHARACTERS = 20_000
@@ -22,7 +23,6 @@ MAX_VISIBLE_CHARACTERS = 20_000
 _IGNORABLE = re.compile(f"[{IGNORABLE}]")
 _CONTROLS = re.compile(f"[{CONTROLS}]")
 _CHAT_TOKENS = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end|end_of_text)\|>|</s>|<eos>|<end_of_turn>", re.I)
-_SPACES = re.compile(r"\s+")
 
 
 def clean(text: str) -> str:
@@ -38,7 +38,7 @@ def clean(text: str) -> str:
 
 def squeeze(text: str) -> str:
     """White space runs as one space, trimmed."""
-    return _SPACES.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def without_prompt(text: str, prompt: str) -> str:
@@ -122,8 +122,8 @@ _CUED = re.compile(
     r"(?:الإجابة|الجواب|उत्तर|जवाब|คำตอบ)[^\n:：]{0,20}(?:هي|هو|है|คือ|[:：])",
     re.I | re.M,
 )
-_FINAL_STEMS = ("final", "endg", "最", "최종")
-_CUED_STEMS = (
+_FINAL_STEMS = Stems("final", "endg", "最", "최종")
+_CUED_STEMS = Stems(
     "answer",
     "ans",
     "solution",
@@ -279,9 +279,9 @@ def claims(text: str, prompt: str = "") -> Claims:
             if not _HEADING_NUMBER.match(line) and (last or line[0] in "-+$€£¥\\(" or line[0].isdigit()):
                 final.append(_bare(line))
     folded = text.casefold()
-    if any(stem in folded for stem in _FINAL_STEMS):
+    if _FINAL_STEMS.stand_in(folded):
         final += _payloads(_FINAL, text)
-    is_cued = not text.isascii() or ("A" in text and ":" in text) or any(stem in folded for stem in _CUED_STEMS)
+    is_cued = not text.isascii() or ("A" in text and ":" in text) or _CUED_STEMS.stand_in(folded)
     cued = list(_payloads(_CUED, text)) if is_cued else []
     lines = [line for line in (line.strip() for line in text[-4000:].split("\n")) if line.strip("*_`#>-=$|\\[](){} \t")]
     last_line = lines[-1] if lines else ""

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple
 
+from rlar.text.stems import Stems
+
 _SIGNS = "*_`#>~ \t\r\n"
 
-_SENTENCE_END = re.compile(
-    r"(?:(?<=[^\W\d_]{2}[.!?])|(?<=[\d)$}\]*][.!?]))\s+(?![a-z]|[^\W\d_]{3,10}\s\d{4}\b)|(?<=[。！？])|\n"
-)
+_SPACED_END = r"\s(?:(?:(?<=[^\W\d_]{2}[.!?]\s)|(?<=[\d)$}\]*][.!?]\s))\s*(?![a-z]|[^\W\d_]{3,10}\s\d{4}\b)|(?<=\n))"
+_SENTENCE_END = re.compile(_SPACED_END), re.compile(rf"(?<=[。！？])|{_SPACED_END}")
+"""The first is several times faster: every match of it starts with white space."""
 _DOTTED = re.compile(r"([^\W\d_]{1,6})\.\Z")
 _ABBREVIATED_WORDS = """
 st ste mt mts ft dr mr mrs ms prof sgt cpl pvt lt col gen maj capt cmdr adm rev hon gov sen rep pres jr sr vs nos vol inc
@@ -28,7 +30,8 @@ def pieces(text: str, dotted: frozenset[str] = frozenset()) -> list[str]:
     """Sentences and lines that say something. `dotted`: more abbreviations, folded and without their full stop."""
     parts: list[str] = []
     start = 0
-    for end in _SENTENCE_END.finditer(text):
+    ends = _SENTENCE_END[not text.isascii() and ("。" in text or "！" in text or "？" in text)]
+    for end in ends.finditer(text):
         word = _DOTTED.search(text, max(start, end.start() - 8), end.start())
         if word is None or "\n" in end[0] or not {word[1].casefold()} & (_ABBREVIATIONS | dotted):
             parts.append(text[start : end.start()])
@@ -55,7 +58,7 @@ _ASIDE = re.compile(
     re.I | re.M,
 )
 """A sentence beside the point: it explains, checks or notes."""
-_ASIDE_STEMS = (
+_ASIDE_STEMS = Stems(
     "check", "verif", "expanding", "proof", "probe", "note", "n.b", "nb:", "hope", "let me know", "feel free", "explan", "explic", "reason", "rational", "justif", "why", "how", "erkl",
     "begr", "spieg", "解", "理由", "пояс", "объяс", "vérif", "comprob", "провер", "验算", "检", "検", "확인",
 )  # fmt: skip
@@ -76,8 +79,7 @@ def parts_of(text: str) -> Parts:
     """A text that `visible_answer` gave, without the sentences that only explain, check or note something."""
     kept: list[str] = []
     start = 0
-    folded = text.casefold()
-    if not any(stem in folded for stem in _ASIDE_STEMS):
+    if not _ASIDE_STEMS.stand_in(text.casefold()):
         return Parts(text)
     while (aside := _ASIDE.search(text, start)) is not None:
         begin = aside.start() + (aside[0][:1] in ".!?。！？")

@@ -1,14 +1,16 @@
 """Tools of kind "own": a reward function that the user wrote, in the shape of its host, called in a process of its own.
 
 It is the user's code and runs with the user's rights, without a sandbox: a registry can name such a tool, but only a path
-that the user has allowed (`RLAR_ALLOW_CODE`) is ever run, and only while the file is the one that was certified. What it
-gives is put on a scale of [0, 1] by what it gives for nothing and for a right answer (`low`, `high`).
+and an interpreter that the user has allowed (`RLAR_ALLOW_CODE`) are ever run, and only while the file is the one that was
+certified. What it gives is put on a scale of [0, 1] by what it gives for nothing and for a right answer (`low`, `high`).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import shutil
 import sys
 import threading
@@ -29,6 +31,8 @@ from rlar.types import Frozen, JsonObject, Sample, Score, ToolKind, ToolSpec, ab
 CALLING = "1"
 """Version of how functions are called; a change makes every own tool another tool."""
 ALLOW_VARIABLE = "RLAR_ALLOW_CODE"
+_ALLOWED = re.compile(r"https?://[^/]*[^:]*|[^:]+")
+"""Its entries: paths and routes with ":" between; that of a port parts nothing."""
 LOAD_SECONDS = 120.0
 """For the first word of the process: a function may import torch."""
 BATCH = 16
@@ -36,7 +40,9 @@ BATCH = 16
 MOST_HANGS = 6
 """After so many completions on which it did not come back no further one is tried."""
 PATIENCE = 8.0
-"""So many times its limit a call may take in all, where it waits or the machine is busy: the limit is of processor time."""
+"""So many times its limit a call may take in all, where the machine is busy or it waits for processes that it started."""
+WAITS = 2.0
+"""So many times its limit it may wait for anything but a processor: a lock, a server, nothing at all."""
 QUIET_CHARACTERS = 1_000_000
 CHILD = Path(__file__).with_name("own_child.py")
 
@@ -80,9 +86,11 @@ class OwnTool:
         self._broke: Counter[str] = Counter()
         self._printed = self._left = 0
         self._path = str(spec.provenance.get("path", ""))
+        self._function = spec.source.removesuffix(":")
+        self._python = str(spec.provenance.get("python") or sys.executable)
         _permit(self._path)
-        if spec.code_hash != file_hash(self._path, self.params.shape):
-            raise ToolError(f"{spec.id}: {self._path} is not what was certified; run `rlar check` again")
+        _permit_interpreter(self._python)
+        self._compare()
         self._rows, self._hash_seed = rows, hash_seed
         self._lock = threading.Lock()
         self._child: Child | None = None
@@ -96,23 +104,30 @@ class OwnTool:
             self._child.close()
 
     def understood(self) -> JsonObject:
-        """Its shape and the parameters without a default. Raises ToolError where it cannot be loaded or called."""
+        """Its shape, and the parameters (`columns`) that only a column of the rows can fill. Raises ToolError where it cannot be loaded or called."""
         with self._lock:
             self._started()
             return self._told
 
     def said(self) -> list[str]:
         """What a person should know beside the scores, one line each: how it broke, what it prints and leaves behind."""
-        lines = [f"{error} ({count} completions)" for error, count in self._broke.most_common(5)]
+        lines = (
+            [f"hangs: did not come back within {self.params.seconds:g} s ({len(self._hung)} completions)"]
+            if self._hung
+            else []
+        )
+        lines += [f"{error} ({count} completions)" for error, count in self._broke.most_common(5)]
         if self._printed > QUIET_CHARACTERS:
             lines.append(f"prints {self._printed / 1e6:,.1f} MB while it scores")
         if self._left:
             lines.append(f"leaves {self._left} processes running that it started")
         return lines
 
-    def fresh(self, hash_seed: str = "0") -> OwnTool:
-        """The same function in a process that has seen nothing."""
-        return OwnTool(self.spec, self.resources, self._rows, hash_seed)
+    def fresh(self, hash_seed: str = "0", spec: ToolSpec | None = None) -> OwnTool:
+        """The same function in a process that has seen nothing, on the scale of `spec`; what hung is not tried again."""
+        other = OwnTool(spec or self.spec, self.resources, self._rows, hash_seed)
+        other._hung = self._hung
+        return other
 
     def score(self, samples: Sequence[Sample]) -> list[Score]:
         """One Score per sample, in order."""
@@ -127,18 +142,24 @@ class OwnTool:
         if len(self._hung) >= MOST_HANGS:
             return [timed_out(f"not asked any more: it did not come back {MOST_HANGS} times")] * len(samples)
         shown = [self._shown(each) for each in samples]
-        if len(shown) == 1 and shown[0]["completion"] in self._hung:
+        if len(samples) > 1 and self._hung:
+            # A batch would wait for all of them whenever one hangs.
+            return [score for each in samples for score in self._scored([each])]
+        if shown[0]["completion"] in self._hung:
             return [timed_out("hangs, as it did before")]
         allowed = self.params.seconds * (1 + (len(samples) - 1) / 4)
         try:
             child = self._started()
             until = time.monotonic() + PATIENCE * allowed
             child.send(json.dumps({"samples": shown}).encode(), until=until)
-            spent = _processor_seconds(child.pid)
+            sent, spent, ready = time.monotonic(), _processor_seconds(child.pid), _ready_seconds(child.pid)
 
             def has_hung() -> bool:
                 child.trim()  # what it writes on stderr meanwhile
-                return _processor_seconds(child.pid) - spent > allowed
+                if _processor_seconds(child.pid) - spent > allowed:
+                    return True
+                waits = time.monotonic() - sent - (_ready_seconds(child.pid) - ready)
+                return waits > WAITS * allowed and not _has_children(child.pid)
 
             reply = json.loads(child.receive(until=until, is_given_up=has_hung))
             return [self._score(entry) for entry in self._read(reply, len(samples))]
@@ -149,7 +170,7 @@ class OwnTool:
             if len(samples) > 1:
                 return [score for each in samples for score in self._scored([each])]
             self._hung.add(shown[0]["completion"])
-            return [self._broken(timed_out(f"hangs: did not come back within {self.params.seconds:g} s"))]
+            return [timed_out(f"hangs: did not come back within {self.params.seconds:g} s")]
         except (OSError, EOFError, ValueError):
             ended = child.end()
             self._stop()
@@ -157,10 +178,15 @@ class OwnTool:
                 return [score for each in samples for score in self._scored([each])]
             return [self._broken(failed(f"ends its process ({ended})"))]
 
+    def _compare(self) -> None:
+        if self.spec.code_hash != file_hash(self._path, self.params.shape):
+            raise ToolError(f"{self.spec.id}: {self._path} is not what was certified; run `rlar check` again")
+
     def _started(self) -> Child:
         if self._child is not None and self._child.is_open:
             return self._child
-        command = (str(self.spec.provenance.get("python") or sys.executable), str(CHILD))
+        self._compare()  # again: the process before may have ended long after the file was changed
+        command = (self._python, str(CHILD))
         name = self.spec.source.rpartition(":")[2]
         child = Child(
             "",
@@ -172,12 +198,12 @@ class OwnTool:
             self._told = json.loads(child.receive(until=time.monotonic() + LOAD_SECONDS))
         except TimeoutError:
             child.close()
-            raise ToolError(f"{self.spec.source} is not loaded after {LOAD_SECONDS:g} s") from None
+            raise ToolError(f"{self._function} is not loaded after {LOAD_SECONDS:g} s") from None
         except (OSError, EOFError, ValueError):
-            raise ToolError(f"{self.spec.source} cannot be loaded: {child.end()}") from None
+            raise ToolError(f"{self._function} cannot be loaded: {child.end()}") from None
         if problem := self._told.get("problem"):
             child.close()
-            raise ToolError(f"{self.spec.source} cannot be called: {problem}")
+            raise ToolError(f"{self._function} cannot be called: {problem}")
         self._child = child
         return child
 
@@ -231,6 +257,22 @@ def _processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def _ready_seconds(pid: int) -> float:
+    """How long the threads of a process were ready to run and no processor was free; NaN where the system does not tell."""
+    try:
+        tasks = [(task / "schedstat").read_text("ascii") for task in Path(f"/proc/{pid}/task").iterdir()]
+        return sum(int(task.split()[1]) for task in tasks) / 1e9
+    except (OSError, ValueError, IndexError):
+        return math.nan
+
+
+def _has_children(pid: int) -> bool:
+    try:
+        return any((task / "children").read_text("ascii") for task in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return False
+
+
 def own_spec(
     path: str,
     function: str,
@@ -247,7 +289,8 @@ def own_spec(
         if not path.endswith(".py") or not Path(path).is_file():
             raise ConfigError(f"no file {path}; name FILE.py:FUNCTION, or http://host/route")
         path = str(Path(path).resolve())
-    if python and not (found := shutil.which(python)):
+    interpreter = shutil.which(python) if python else None
+    if python and interpreter is None:
         raise ConfigError(f"--python {python}: no such interpreter")
     name = function.rpartition(".")[2] or "served"
     return ToolSpec(
@@ -256,7 +299,7 @@ def own_spec(
         source=f"{path if is_url(path) else Path(path).name}:{function}",
         params=params.model_dump(mode="json"),
         code_hash=file_hash(path, params.shape),
-        provenance={"path": path, **({"python": found} if python else {})},
+        provenance={"path": path, **({"python": str(Path(interpreter).absolute())} if interpreter else {})},
     )
 
 
@@ -277,23 +320,57 @@ def file_hash(path: str, shape: str) -> str:
 
 
 def allow(path: str) -> None:
-    """Let this process and those that it starts run the file (its user named it)."""
-    held = os.environ.get(ALLOW_VARIABLE, "")
-    if path not in held.split(os.pathsep):
-        os.environ[ALLOW_VARIABLE] = os.pathsep.join(filter(None, (held, path)))
+    """Let this process and those that it starts run the file, route or interpreter (its user named it)."""
+    if _entry(path) not in map(_entry, _allowed()):
+        held = os.environ.get(ALLOW_VARIABLE, "")
+        os.environ[ALLOW_VARIABLE] = ":".join(filter(None, (held, _entry(path))))
+
+
+def _allowed() -> list[str]:
+    return _ALLOWED.findall(os.environ.get(ALLOW_VARIABLE, ""))
+
+
+def _entry(path: str) -> str:
+    """A path or route as the variable holds it."""
+    if not is_url(path):
+        return path
+    scheme, _, rest = path.partition("://")
+    host, _, route = rest.partition("/")
+    return f"{scheme}://{host}/{route.replace(':', '%3A')}"
+
+
+def entries_of(spec: ToolSpec) -> tuple[str, ...]:
+    """What the variable has to hold before a tool runs."""
+    python = spec.provenance.get("python")
+    return (_entry(str(spec.provenance["path"])), *([str(python)] if python else []))
 
 
 def _permit(path: str) -> None:
     """Raise ToolError where the user has not allowed a path, or a folder above it."""
-    allowed = [each for each in os.environ.get(ALLOW_VARIABLE, "").split(os.pathsep) if each]
     if is_url(path):
-        if path in allowed:
+        if _entry(path) in map(_entry, _allowed()):
             return
-    elif any(Path(path).resolve().is_relative_to(Path(each).resolve()) for each in allowed):
+    elif any(_is_within(path, each) for each in _allowed()):
         return
     raise ToolError(
-        f"it is a reward function in {path}, which runs outside any sandbox; if it is yours, export {ALLOW_VARIABLE}={path}"
+        f"it is a reward function in {path}, which runs outside any sandbox; "
+        f"if it is yours, export {ALLOW_VARIABLE}={_entry(path)}"
     )
+
+
+def _is_within(path: str, folder: str) -> bool:
+    try:
+        return Path(path).resolve().is_relative_to(Path(folder).resolve())
+    except (OSError, ValueError):  # a NUL, or links in a circle
+        return False
+
+
+def _permit_interpreter(python: str) -> None:
+    """Raise ToolError where an interpreter is neither this one nor one that the user has allowed by its own path."""
+    if python != sys.executable and python not in _allowed():
+        raise ToolError(
+            f"it runs in the interpreter {python}; if you trust that, export {ALLOW_VARIABLE}=FILE.py:{python}"
+        )
 
 
 def _params(spec: ToolSpec) -> OwnParams:

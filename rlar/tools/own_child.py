@@ -6,7 +6,16 @@ from it says how the function was understood, or why it cannot be called. Then e
 {"prompt": text | messages, "text": the prompt as one text, "completion", "reference", "references", "row"}.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+
+# Python puts the folder of a script first: its http.py would stand before the standard library's.
+sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]  # noqa: PTH100, PTH120
 
 import asyncio
 import builtins
@@ -16,8 +25,6 @@ import inspect
 import io
 import json
 import math
-import os
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -33,19 +40,37 @@ MARKS = {
 """Parameters that only this shape has; the first one that fits is it."""
 
 
-class Counted(io.TextIOBase):
-    """Takes the place of stdout and stderr: what a function prints is counted and thrown away."""
+dumps, loads = json.dumps, json.loads
+"""As they are now: a function may put its own into the module."""
+
+
+class Counted(io.RawIOBase):
+    """Under stdout and stderr: what a function prints is counted and thrown away."""
 
     written = 0
 
-    def write(self, text: str) -> int:
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, data: Any) -> int:
         """Count it."""
-        Counted.written += len(text)
-        return len(text)
+        size = memoryview(data).nbytes
+        Counted.written += size
+        return size
 
     def fileno(self) -> int:
-        """None: nobody writes past us."""
-        raise io.UnsupportedOperation("fileno")
+        """For a process that is to write there too."""
+        return self._descriptor
+
+    @classmethod
+    def stream(cls, descriptor: int) -> io.TextIOWrapper:
+        """What takes the place of `sys.stdout`, with all that a text stream has."""
+        return io.TextIOWrapper(io.BufferedWriter(cls(descriptor)), "utf-8", "backslashreplace", write_through=True)
 
 
 def shape_of(function: Callable[..., Any]) -> str:
@@ -54,8 +79,16 @@ def shape_of(function: Callable[..., Any]) -> str:
     return next((shape for shape, marks in MARKS.items() if marks <= names), "")
 
 
+class Refused(Exception):
+    """It is nothing that can be called as a reward; the text is for its user."""
+
+
 class Misread(Exception):
     """What came back from a call with lists is no list of as many numbers: nobody knows which belongs to what."""
+
+
+class NoColumn(LookupError):
+    """A function needs what a row does not have."""
 
 
 class Caller:
@@ -82,9 +115,9 @@ class Caller:
         scores = []
         for sample in samples:
             try:
-                value = self.run(getattr(self, self.shape, self.plain)(sample))
+                value = self.run(self.arguments(sample))
                 scores.append(value.get("score", value.get("reward", value)) if isinstance(value, dict) else value)
-            except BaseException as error:  # noqa: BLE001  # it is the function\'s, whatever it is
+            except BaseException as error:  # noqa: BLE001  # it is the function's, whatever it is
                 scores.append(error)
         return scores
 
@@ -94,14 +127,14 @@ class Caller:
             return self.batch(samples)
         except Misread as error:
             return [error] * len(samples)
-        except BaseException as error:  # noqa: BLE001  # it is the function\'s, whatever it is
+        except BaseException as error:  # noqa: BLE001  # it is the function's, whatever it is
             if len(samples) == 1:
                 return [error]
         return [score for sample in samples for score in self.many([sample])]
 
     def batch(self, samples: list[Any]) -> list[Any]:
         """The values of a call with lists."""
-        values = self.run(getattr(self, self.shape)(samples))
+        values = self.run(self.arguments(samples))
         if isinstance(values, dict):
             values = values.get("rewards", values.get("scores"))
         if hasattr(values, "tolist"):
@@ -112,32 +145,48 @@ class Caller:
             raise Misread(f"returned {len(values)} numbers for {len(samples)} completions")
         return list(values)
 
-    def run(self, call: Callable[[], Any]) -> Any:
-        """What a call gives, awaited where it has to be."""
-        value = call()
+    def run(self, values: dict[str, Any]) -> Any:
+        """What the function gives for the values that it has parameters for, awaited where it has to be."""
+        if missing := [name for name in self.needed if name not in values]:
+            raise NoColumn("the rows have no column {}".format(", ".join(missing)))
+        value = self.function(
+            **(values if self.takes_more else {name: values[name] for name in self.names if name in values})
+        )
         return asyncio.run(awaited(value)) if inspect.isawaitable(value) else value
 
-    # How each host calls.
+    def columns(self) -> list[str]:
+        """Parameters without a default that only a column of the rows can fill."""
+        nobody = {"prompt": "", "text": "", "completion": "", "reference": "", "references": [], "row": {}}
+        offered = self.arguments([nobody] if self.shape in ("trl", "openrlhf") else nobody)
+        return [name for name in self.needed if name not in offered]
 
-    def trl(self, samples: list[Any]) -> Callable[[], Any]:
+    def arguments(self, samples: Any) -> dict[str, Any]:
+        """What the host calls with: for samples where it hands over lists, for one elsewhere."""
+        values: dict[str, Any] = getattr(self, self.shape, self.plain)(samples)
+        return values
+
+    # What each host calls with.
+
+    def trl(self, samples: list[Any]) -> dict[str, Any]:
         """prompts, completions and every column as a list; messages where the function or the prompts want them."""
         as_messages = self.messages if self.messages is not None else isinstance(samples[0]["prompt"], list)
-        values: dict[str, Any] = {"prompts": [prompt_of(each, as_messages) for each in samples]}
-        values["completions"] = [completion_of(each, as_messages) for each in samples]
-        values["completion_ids"] = [[ord(char) % 256 for char in each["completion"][:4096]] for each in samples]
         columns = sorted({name for each in samples for name in each["row"]} - {"prompt", "completion"})
-        values.update({name: [each["row"].get(name) for each in samples] for name in columns})
-        values.update(trainer_state=None, log_extra=nothing, log_metric=nothing)
-        return self.with_names(values)
+        return {
+            **{name: [each["row"].get(name) for each in samples] for name in columns},
+            "prompts": [prompt_of(each, as_messages) for each in samples],
+            "completions": [completion_of(each, as_messages) for each in samples],
+            "completion_ids": [[ord(char) % 256 for char in each["completion"][:4096]] for each in samples],
+            **{"trainer_state": None, "log_extra": nothing, "log_metric": nothing},
+        }
 
-    def openrlhf(self, samples: list[Any]) -> Callable[[], Any]:
+    def openrlhf(self, samples: list[Any]) -> dict[str, Any]:
         """queries, prompts and labels as lists."""
         texts = [each["text"] for each in samples]
         labels = [each["reference"] for each in samples]
         queries = [text + each["completion"] for text, each in zip(texts, samples, strict=False)]
-        return self.with_names({"queries": queries, "prompts": texts, "labels": labels})
+        return {"queries": queries, "prompts": texts, "labels": labels}
 
-    def verl(self, sample: Any) -> Callable[[], Any]:
+    def verl(self, sample: Any) -> dict[str, Any]:
         """data_source, solution_str, ground_truth, extra_info; a dict's "score" counts."""
         row = sample["row"]
         model = row.get("reward_model")
@@ -148,9 +197,9 @@ class Caller:
             "solution_str": sample["completion"],
             "ground_truth": truth,
         }
-        return self.with_names({**values, "extra_info": extra if isinstance(extra, dict) else {}})
+        return {**values, "extra_info": extra if isinstance(extra, dict) else {}}
 
-    def verifiers(self, sample: Any) -> Callable[[], Any]:
+    def verifiers(self, sample: Any) -> dict[str, Any]:
         """prompt, completion, answer, state, info, task: those that it names."""
         as_messages = self.messages if self.messages is not None else isinstance(sample["prompt"], list)
         values = {"prompt": prompt_of(sample, as_messages), "completion": completion_of(sample, as_messages)}
@@ -158,20 +207,13 @@ class Caller:
         info = row.get("info") if isinstance(row.get("info"), dict) else {}
         values.update(answer=sample["reference"] or "", info=info, task=str(row.get("task", "default")))
         values["state"] = {**values, "turn": 1}
-        return self.with_names({**row, **values, "parser": None})
+        return {**row, **values, "parser": None}
 
-    def plain(self, sample: Any) -> Callable[[], Any]:
+    def plain(self, sample: Any) -> dict[str, Any]:
         """prompt, response, reference and, where asked for, references and the row's columns."""
         values = {name: sample[name] for name in ("reference", "references")}
         values.update(prompt=sample["text"], response=sample["completion"], binding=sample["row"])
-        return self.with_names({**sample["row"], **values})
-
-    def with_names(self, values: dict[str, Any]) -> Callable[[], Any]:
-        """A call with what the function has parameters for."""
-        if missing := [name for name in self.needed if name not in values]:
-            raise KeyError("the rows have no column {}".format(", ".join(missing)))
-        chosen = values if self.takes_more else {name: values[name] for name in self.names if name in values}
-        return lambda: self.function(**chosen)
+        return {**sample["row"], **values}
 
 
 def nothing(*_arguments: Any, **_more: Any) -> None:
@@ -197,23 +239,36 @@ def completion_of(sample: Any, as_messages: bool) -> Any:
     return [{"role": "assistant", "content": sample["completion"]}] if as_messages else sample["completion"]
 
 
+def problem_of(error: BaseException) -> str:
+    """An exception in one line, whatever is in it."""
+    try:
+        lines = str(error)[:10_000].strip().splitlines()
+    except BaseException:  # noqa: BLE001  # it is the function's, whatever it is
+        lines = []
+    line = " ".join(lines[0].split())[:200] if lines else ""
+    if isinstance(error, (Refused, Misread, NoColumn)):
+        return line
+    name = " ".join(type(error).__name__.split())[:100]
+    return f"raises {name}: {line}" if line else f"raises {name}"
+
+
 def entry(value: Any) -> dict[str, Any]:
     """A function's value as it travels: a finite number, null (cannot tell), or what is wrong with it."""
-    if isinstance(value, Misread):
-        return {"error": str(value)}
     if isinstance(value, BaseException):
-        text = str(value).strip().splitlines()
-        return {"error": "raises {}{}".format(type(value).__name__, ": " + text[0][:200] if text else "")}
-    if isinstance(value, (list, tuple)) and value:
-        value = value[0]  # verifiers and verl let a pair of score and notes pass
-    if value is None:
-        return {"value": None}
-    if isinstance(value, (str, bytes, dict)):
-        return {"error": f"returned {type(value).__name__} instead of a number"}
+        return {"error": problem_of(value)}
+    kind = " ".join(type(value).__name__.split())[:100]
     try:
+        if isinstance(value, (list, tuple)) and value:
+            value = value[0]  # verifiers and verl let a pair of score and notes pass
+        if value is None:
+            return {"value": None}
+        if isinstance(value, (str, bytes, dict)):
+            return {"error": f"returned {type(value).__name__} instead of a number"}
         number = float(value)
-    except BaseException:  # noqa: BLE001  # it is the function\'s, whatever it is
-        return {"error": f"returned {type(value).__name__} instead of a number"}
+    except OverflowError:
+        return {"error": f"returned {kind} too large for a number"}
+    except BaseException:  # noqa: BLE001  # it is the function's, whatever it is
+        return {"error": f"returned {kind} instead of a number"}
     return {"value": number} if math.isfinite(number) else {"error": f"returned {number!r}"}
 
 
@@ -246,7 +301,7 @@ def route(url: str, shape: str) -> Callable[..., Any]:
         return post(url, {"prompt": prompt, "response": response, "label": reference})
 
     if shape not in ("openrlhf", "gym", "slime"):
-        raise ValueError("a route has a shape of its own; say --shape gym|openrlhf|slime")
+        raise Refused("a route has a shape of its own; say --shape gym|openrlhf|slime")
     routes: dict[str, Callable[..., Any]] = {"openrlhf": openrlhf, "gym": gym, "slime": slime}
     return routes[shape]
 
@@ -270,25 +325,35 @@ def load(path: str, name: str) -> Any:
             raise
         sys.modules.pop(file.stem, None)
         module = importlib.import_module(".".join(names).removesuffix(".__init__"))
-    found = module
+    found: Any = module
     for part in name.split("."):
-        found = getattr(found, part)
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise Refused(f"{file.name} has no {name}") from None
+        # A registry may name what is in an allowed file; os.system, which that imports, is not meant.
+        if inspect.ismodule(found) or part.startswith("__"):
+            raise Refused(f"{part} of {name} is no function of {file.name}; name the file that it is in")
+    home = str(getattr(found, "__module__", "")).partition(".")[0]
+    library = set(getattr(sys, "stdlib_module_names", ())) - {file.stem}
+    if (inspect.isroutine(found) or inspect.isclass(found)) and home in library:
+        raise Refused(f"{name} is Python's own ({home}), not a reward function")
     return found() if inspect.isclass(found) else found
 
 
 def understood(path: str, name: str, shape: str) -> tuple[Caller, dict[str, Any]]:
-    """The caller, and what to tell of it. Raises ValueError where the function cannot be called."""
+    """The caller, and what to tell of it. Raises Refused where the function cannot be called."""
     function = route(path, shape) if path.startswith(("http://", "https://")) else load(path, name)
     if not callable(function):
-        raise ValueError(f"{name} is {type(function).__name__}, not a function")
+        raise Refused(f"{name} is {type(function).__name__}, not a function")
     shape = shape_of(function) if shape == "auto" else shape
     if not shape:
         names = ", ".join(inspect.signature(function).parameters)
-        raise ValueError(
+        raise Refused(
             "its parameters ({}) are none of the known shapes; say --shape {}".format(names, "|".join(SHAPES))
         )
     caller = Caller(function, shape)
-    return caller, {"shape": shape, "needed": caller.needed}
+    return caller, {"shape": shape, "columns": caller.columns()}
 
 
 def children() -> int:
@@ -306,9 +371,17 @@ def try_messages(caller: Caller, samples: list[Any]) -> None:
     for as_messages in dict.fromkeys((isinstance(samples[0]["prompt"], list), True, False)):
         caller.messages = as_messages
         value = caller.score(samples[:1])[0]
-        if not isinstance(value, (TypeError, AttributeError, KeyError, IndexError)):
+        if not isinstance(value, (TypeError, AttributeError, LookupError)):
             return
     caller.messages = None
+
+
+def end_with(parent: int, exit_now: Callable[[int], Any]) -> None:
+    """End this process once who started it is gone, even in the midst of a call that never returns."""
+    pause, parent_of = time.sleep, os.getppid
+    while parent_of() == parent:
+        pause(1.0)
+    exit_now(1)
 
 
 def main(path: str, name: str, shape: str, memory_mb: int) -> None:
@@ -317,31 +390,32 @@ def main(path: str, name: str, shape: str, memory_mb: int) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
-    sys.stdout = sys.stderr = Counted()
+    sys.stdout, sys.stderr = Counted.stream(1), Counted.stream(2)
     if memory_mb:
         import resource
 
         resource.setrlimit(resource.RLIMIT_DATA, (memory_mb << 20, memory_mb << 20))
     own, exit_now = os.getpid(), os._exit
+    threading.Thread(target=end_with, args=(os.getppid(), exit_now), daemon=True).start()
 
     def reply(value: dict[str, Any]) -> None:
         if os.getpid() != own:
             exit_now(0)  # a fork that came back from the function
-        body = json.dumps(value).encode()
+        body = dumps(value).encode()
         replies.write(len(body).to_bytes(8, "little") + body)
         replies.flush()
 
     try:
         caller, told = understood(path, name, shape)
-    except BaseException as error:  # noqa: BLE001  # it is the function\'s, whatever it is
-        reply({"problem": entry(error)["error"] if not isinstance(error, ValueError) else str(error)})
+    except BaseException as error:  # noqa: BLE001  # it is the function's, whatever it is
+        reply({"problem": problem_of(error)})
         return
     reply(told)
     while True:
         head = requests.read(8)
         if len(head) < 8:
             return
-        samples = json.loads(requests.read(int.from_bytes(head, "little")))["samples"]
+        samples = loads(requests.read(int.from_bytes(head, "little")))["samples"]
         try_messages(caller, samples)
         scores = [entry(value) for value in caller.score(samples)]
         reply({"scores": scores, "printed": Counted.written, "left": children()})

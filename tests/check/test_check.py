@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -67,7 +68,7 @@ def planted(name: str, shape: str) -> str:
 def test_every_planted_fault_is_found_by_the_check_that_is_meant_for_it(rows: dict[str, Path], name: str, shape: str):
     case = Catalogue.BAD[name]
     card, _ = check_reward(planted(name, shape), [rows[case.kind]], Settings(shape=shape))  # type: ignore[arg-type]
-    [task] = card.tasks
+    task = card.tasks[0]
     assert not card.is_admitted
     failing = {check for _, check in card.failing()}
     assert case.caught_by in failing or name in ("wrong_type", "wrong_length"), task.reasons
@@ -83,7 +84,7 @@ def test_every_planted_fault_is_found_by_the_check_that_is_meant_for_it(rows: di
     ],
 )
 def test_honest_functions_pass(rows: dict[str, Path], name: str, kind: str, shape: str):
-    card, [(_, spec, certificate)] = check_reward(planted(name, shape), [rows[kind]], Settings())
+    card, [(_, spec, certificate), *_] = check_reward(planted(name, shape), [rows[kind]], Settings())
     assert card.is_admitted, card.tasks[0].reasons
     assert certificate.admitted and certificate.tool_id == spec.id
     assert not card.tasks[0].lets_through and not card.problem
@@ -141,6 +142,22 @@ def test_the_search_runs_against_what_a_registry_serves(rows: dict[str, Path], t
     assert "(100 calls)" in result.output
 
 
+@pytest.mark.slow
+def test_a_registry_that_gives_no_reward_here_is_not_said_to_hold(
+    rows: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    registry = str(tmp_path / "registry.db")
+    build_tools(BuildConfig(dataset=(str(rows["number"]),), registry=registry, report=None))
+    file = FAKES.parents[1] / "examples" / "check" / "my_rewards.py"
+    lines = admit(f"{file}:final_answer_reward", [rows["number"]], Settings(), registry)
+    assert "in the recipe" in lines[0], lines
+    assert lines[-1] == f"where it is to score: export {ALLOW_VARIABLE}={file}"
+    monkeypatch.setenv(ALLOW_VARIABLE, "")
+    result = CliRunner().invoke(app, ["check", "--registry", registry, "--search", "40"])
+    assert result.exit_code == 1, result.output
+    assert "not searched: none of 40 calls got a reward" in result.output
+
+
 def test_a_reward_of_minus_one_to_one_is_measured_on_its_own_scale(rows: dict[str, Path]):
     card, _ = check_reward(f"{FAKES / 'own_rewards.py'}:minus_one_to_one", [rows["number"]], Settings())
     assert card.tasks[0].scale == (-1.0, 1.0)
@@ -183,6 +200,20 @@ def test_a_function_that_cannot_be_called_is_a_card_with_a_problem(rows: dict[st
     assert ElementTree.fromstring(junit(card)).get("failures") == "1"
 
 
+def test_a_column_that_no_row_has_is_said_before_anything_is_tried(rows: dict[str, Path]):
+    card, _ = check_reward(f"{FAKES / 'own_rewards.py'}:needs_a_column", [rows["number"]], Settings())
+    assert card.problem == "it needs level, and no row has a column of that name; the rows have prompt, solution"
+
+
+@pytest.mark.slow
+def test_a_function_that_never_comes_back_is_rejected_soon_and_the_card_says_why(rows: dict[str, Path], tmp_path: Path):
+    (tmp_path / "mine.py").write_text("import time\ndef reward(response):\n    time.sleep(1e6)\n")
+    started = time.monotonic()
+    card, _ = check_reward(f"{tmp_path / 'mine.py'}:reward", [rows["number"]], Settings(seconds=0.5, limit=5))
+    assert time.monotonic() - started < 60.0
+    assert not card.is_admitted and "hangs: did not come back" in card.tasks[0].breaks[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -192,6 +223,7 @@ def test_a_function_that_cannot_be_called_is_a_card_with_a_problem(rows: dict[st
         ([f"{FAKES / 'own_rewards.py'}:plain", "--range", "1"], "--range 1: expected two numbers"),
         ([f"{FAKES / 'own_rewards.py'}:plain", "--range", "1,0"], "LOW is not below HIGH"),
         ([f"{FAKES / 'own_rewards.py'}:plain", "--role", "guard"], "--role guard"),
+        ([f"{FAKES / 'own_rewards.py'}:plain", "--fail-on", "hackpanel"], "--fail-on hackpanel: expected one of"),
         ([], "name a function"),
     ],
 )
@@ -212,6 +244,7 @@ def test_whatever_a_completion_holds_the_card_shows_it_as_text():
                        "lets_through": [entry.model_dump()]}],
         }
     )  # fmt: skip
+    assert "\x1b" not in page(card)
     assert "<script>" not in page(card) and "<script>" not in markdown(card)
     assert "](http" not in markdown(card).replace("\\]", "") and "\x1b" not in markdown(card)
     assert ElementTree.fromstring(junit(card)).get("failures") == "1"

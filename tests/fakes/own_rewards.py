@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+from pathlib import Path  # noqa: F401  # imported by name: no reward
 
 
 def last_words(completions, solution, **kwargs):

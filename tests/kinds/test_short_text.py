@@ -1,5 +1,9 @@
 import pytest
 
+from rlar.kinds import short_text
+from rlar.kinds.short_text import answer_in_words
+from tests.kinds import natural
+
 PROMPT = "What is the capital of France?"
 
 
@@ -101,3 +105,28 @@ def test_a_time_of_day_counts_in_any_spelling(scored, reference, right, wrong):
     prompt = "When does it leave?"
     assert [scored("short_text", each, reference, prompt=prompt).value for each in right] == [1.0] * len(right)
     assert [scored("short_text", each, reference, prompt=prompt).value for each in wrong] == [0.0] * len(wrong)
+
+
+def test_the_quick_no_refuses_nothing_that_is_an_accepted_answer(scored, monkeypatch):
+    cases = list(natural.short_answers(31))
+    claims = [(case, wanted) for case in cases for wanted in (case.gives, *case.mentions)]
+
+    def verdicts() -> list[object]:
+        return [
+            scored("short_text", case.completion, wanted, prompt=case.prompt, **case.binding).value
+            for case, wanted in claims
+        ]
+
+    quick = verdicts()
+    monkeypatch.setattr(short_text._Target, "must_stand", "")
+    short_text.answer_in_words.cache_clear()
+    assert quick == verdicts()
+    assert 1.0 in quick and 0.0 in quick
+    short_text.answer_in_words.cache_clear()
+
+
+def test_words_of_a_spaced_script_are_not_found_inside_others_and_those_of_an_unspaced_one_are(scored):
+    assert scored("short_text", "答案是Paris。", "Paris").value == 1.0
+    assert scored("short_text", "The answer is Parisian.", "Paris").value == 0.0
+    assert answer_in_words("Paris")._spelled_in("在Paris市").search("在Paris市") is not None
+    assert answer_in_words("Paris")._spelled_in("Parisian").search("Parisian") is None

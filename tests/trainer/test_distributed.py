@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -91,7 +92,8 @@ def test_gradients_and_statistics_of_the_shares_add_up_to_those_of_the_batch(tmp
 
     class Given:
         def __init__(self, made):
-            self.rollouts, self.rewards_P_G, self.rows = rollouts_of(made), rewards_P_G, []
+            self.rollouts, self.rewards_P_G = rollouts_of(made), rewards_P_G
+            self.rows = [SimpleNamespace(has_tools=True)] * len(rewards_P_G)
 
     policies = [policy(spread=2.0) for _ in range(size)]  # torch's seed is shared by threads
 

@@ -56,7 +56,7 @@ def per_signal(rows: Sequence[dict[str, Any]]) -> dict[str, Series]:
     """Mean of every signal over the steps."""
     curves: dict[str, Series] = {}
     for row in rows:
-        for name, value in row["signals"].items():
+        for name, value in row.get("signals", {}).items():
             if value is not None:
                 curves.setdefault(name, []).append((row["step"], value))
     return curves
