@@ -304,8 +304,8 @@ def test_a_signal_is_a_file_and_a_line_and_sees_logits_and_turns(tmp_path):
         {"trainer/signals/surprise.py": SURPRISE},
         {
             "trainer/signals/__init__.py": (
-                "SIGNALS: dict[str, Signal] = {",
-                'from rlar.trainer.signals.surprise import surprise\n\nSIGNALS: dict[str, Signal] = {"surprise": surprise, ',
+                "SIGNALS: dict[str, Signal | type[BaseModel]] = {",
+                'from rlar.trainer.signals.surprise import surprise\n\nSIGNALS: dict[str, Signal | type[BaseModel]] = {"surprise": surprise, ',
             )
         },
     )

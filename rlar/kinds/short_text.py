@@ -67,7 +67,7 @@ _RANGE = re.compile(
     r"(?<![\w.,])(\d{1,4})\s*(?:[-–—−‐‑‒]|\b(?:to|until|till|through|bis|au?|al?|até)\b)\s*(\d{1,4})(?![\w,]|\.\d)"
 )
 _BETWEEN = re.compile(r"\b(?:between\s+(\d{1,4})\s+and|from\s+(\d{1,4})(?=\s*-))\s*(\d{0,4})", re.I)
-_COUNTED = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*[(（]?\s*([\u3400-\u9fff]{1,3})[)）]?\Z")
+_COUNTED = re.compile(r"(?<![\d,.])(\d[\d,]*+(?:\.\d++)?+)\s{0,4}[(（]?\s{0,4}([\u3400-\u9fff]{1,3})[)）]?\Z")
 """A number with its Chinese or Japanese measure word."""
 _BEFORE_NUMBER = frozenset(
     ["a", "an", "the", "about", "around", "approximately", "roughly", "nearly", "some", "over", "almost", "exactly"]

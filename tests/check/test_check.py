@@ -23,7 +23,7 @@ from rlar.registry.registry import Registry
 from rlar.tool import Resources
 from rlar.tools.load import load_tool
 from rlar.tools.own import ALLOW_VARIABLE
-from rlar.types import Sample
+from rlar.types import Calibration, Sample
 from tests.fakes.planted import Catalogue
 from tests.fakes.probing_tasks import number_task, short_text_task, translation_task
 
@@ -46,6 +46,10 @@ def rows(tmp_path: Path) -> dict[str, Path]:
     return files
 
 
+UNSEEN = ("slow", "hanging", "number_with_status_failed", "out_of_range", "wrong_type", "hoarding")
+"""Faults that are none of a function's (a float is its score, any scale will do), take minutes, or need --memory-mb."""
+
+
 def planted(name: str, shape: str) -> str:
     return f"{FAKES / 'own_planted.py'}:{shape}__{name}"
 
@@ -58,7 +62,7 @@ def planted(name: str, shape: str) -> str:
         *[
             pytest.param(name, shape, marks=pytest.mark.slow)
             for name, case in Catalogue.BAD.items()
-            if case.kind in TASKS and name not in ("slow", "hanging", "number_with_status_failed", "out_of_range")
+            if case.kind in TASKS and name not in UNSEEN
             for shape in ("trl", "verl")
             # A call of verl's is one completion's: what needs a batch cannot show. The probes and checks are the same.
             if shape == "trl"
@@ -72,7 +76,7 @@ def test_every_planted_fault_is_found_by_the_check_that_is_meant_for_it(rows: di
     task = card.tasks[0]
     assert not card.is_admitted
     failing = {check for _, check in card.failing()}
-    assert case.caught_by in failing or name in ("wrong_type", "wrong_length"), task.reasons
+    assert case.caught_by in failing or name == "wrong_length", task.reasons
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_every_planted_fault_is_found_by_the_check_that_is_meant_for_it(rows: di
 )
 def test_honest_functions_pass(rows: dict[str, Path], name: str, kind: str, shape: str):
     card, [(_, spec, certificate), *_] = check_reward(planted(name, shape), [rows[kind]], Settings())
-    assert card.is_admitted, card.tasks[0].reasons
+    assert card.tasks[0].admitted, card.tasks[0].reasons
     assert certificate.admitted and certificate.tool_id == spec.id
     assert not card.tasks[0].lets_through and not card.problem
 
@@ -151,8 +155,13 @@ def test_a_registry_that_gives_no_reward_here_is_not_said_to_hold(
     build_tools(BuildConfig(dataset=(str(rows["number"]),), registry=registry, report=None))
     file = FAKES.parents[1] / "examples" / "check" / "my_rewards.py"
     lines = admit(f"{file}:final_answer_reward", [rows["number"]], Settings(), registry)
-    assert "in the recipe" in lines[0], lines
+    assert " admitted, " in lines[0], lines
     assert lines[-1] == f"where it is to score: export {ALLOW_VARIABLE}={file}"
+    with Registry.open(registry) as opened:  # which of two equals the recipe keeps hangs on their speed
+        [own] = [tool.id for tool in opened.tools() if tool.kind == "own"]
+        [recipe] = opened.recipes()
+        served = {"gates": (), "qualities": ((own, 1.0),), "calibrations": {own: Calibration()}}
+        opened.put_recipe(recipe.model_copy(update=served))
     monkeypatch.setenv(ALLOW_VARIABLE, "")
     result = CliRunner().invoke(app, ["check", "--registry", registry, "--search", "40"])
     assert result.exit_code == 1, result.output

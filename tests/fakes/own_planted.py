@@ -33,7 +33,7 @@ def __getattr__(name):
         return [getattr(score, "value", score) for score in tool.score(samples)]
 
     def verl(data_source, solution_str, ground_truth, extra_info=None):
-        [score] = tool.score([_sample(extra_info["prompt"], solution_str, ground_truth)])
+        [score] = tool.score([_sample((extra_info or {}).get("prompt", ""), solution_str, ground_truth)])
         return getattr(score, "value", score)
 
     return {"trl": trl, "verl": verl}[shape]
