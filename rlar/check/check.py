@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from rlar._version import __version__
 from rlar.check.card import Card, CheckLine, Fooled, TaskCard
 from rlar.check.endings import Ended, ending_of, written
-from rlar.check.search import search, shrink
+from rlar.check.search import HALF, search, shrink
 from rlar.discover.discover import discover
 from rlar.errors import ConfigError, ToolError
 from rlar.gate import certify
@@ -32,8 +32,6 @@ from rlar.tools.library import library_spec
 from rlar.tools.own import OwnParams, OwnTool, Shape, allow, own_spec
 from rlar.types import Certificate, Example, JsonObject, Sample, Score, TaskSpec, ToolSpec, canonical_json
 
-HALF = 0.5
-"""On a verifier's scale: from here on a completion is rewarded."""
 SINGLY = 8
 """Completions that are scored alone and in one call, to see whether the others matter."""
 
@@ -106,14 +104,14 @@ def check_reward(
     """
     started = time.monotonic()
     path, name = _address(function)
-    examples, rows = _read(dataset, settings)
+    examples, rows, unusable = _read(dataset, settings)
     spec = own_spec(path, name, _params(settings, (0.0, 1.0), "verifier", ()), python=settings.python)
     allow(str(spec.provenance["path"]))
     if settings.python:
         allow(str(spec.provenance["python"]))
     card = Card(
         function=spec.source.removesuffix(":"), shape=settings.shape, code=spec.code_hash, rlar=__version__,
-        seed=settings.seed, rows=len(examples),
+        seed=settings.seed, rows=len(examples), remarks=unusable,
     )  # fmt: skip
     with Resources() as resources:
         tool = OwnTool(spec, resources, rows)
@@ -139,7 +137,7 @@ def check_reward(
             "shape": shape,
             "code": found[0][1].code_hash if found else card.code,
             "tasks": tasks,
-            "remarks": remarks,
+            "remarks": (*unusable, *remarks),
             "unassigned": discovery.unexplained,
             "problem": "" if tasks else "no task was recognised in the rows",
             "seconds": _since(started),
@@ -439,8 +437,10 @@ def _address(function: str) -> tuple[str, str]:
     return path, name
 
 
-def _read(dataset: Sequence[str | Path], settings: Settings) -> tuple[list[Example], dict[str, JsonObject]]:
-    """The examples, and the whole row of each by what a sample of it knows."""
+def _read(
+    dataset: Sequence[str | Path], settings: Settings
+) -> tuple[list[Example], dict[str, JsonObject], tuple[str, ...]]:
+    """The examples, the whole row of each by what a sample of it knows, and what to say of rows that are no use."""
     stats = RowStats()
     examples: list[Example] = []
     rows: dict[str, JsonObject] = {}
@@ -456,7 +456,12 @@ def _read(dataset: Sequence[str | Path], settings: Settings) -> tuple[list[Examp
         if settings.limit and stats.used >= settings.limit:
             break
     check_usable(stats)
-    return examples, rows
+    first = stats.first_rejected[:1]
+    return (
+        examples,
+        rows,
+        tuple(f"{stats.rejected} rows cannot be used, e.g. {each.origin}: {each.reason}" for each in first),
+    )
 
 
 def _no_columns(names: Sequence[str], rows: Iterable[JsonObject]) -> str:

@@ -23,11 +23,11 @@ WORK = "I worked it out step by step.\n\n"
 def ending_of(tool: OwnTool, probes: ProbeSet) -> str:
     """The ending without which a function pays for hardly any right answer; "" where it needs none, or none helps."""
     rights = [probe.sample for probe in probes.probes if is_first_right(probe)]
-    bottom = _raw(tool, [_with(each, "") for each in rights])
+    bottom = _raw(tool, [with_completion(each, "") for each in rights])
     if not rights or _share(_raw(tool, rights), bottom) >= 1.0 - ENOUGH:
         return ""
     for ending in ENDINGS:
-        dressed = [_with(each, WORK + ending.format(each.completion.strip())) for each in rights]
+        dressed = [with_completion(each, WORK + ending.format(each.completion.strip())) for each in rights]
         if _share(_raw(tool, dressed), bottom) >= ENOUGH:
             return ending
     return ""
@@ -42,7 +42,7 @@ class Ended:
 
     def score(self, samples: Sequence[Sample]) -> list[Score]:
         """One Score per sample, in order."""
-        return self._tool.score([_with(each, ended(written(each), self._ending)) for each in samples])
+        return self._tool.score([with_completion(each, ended(written(each), self._ending)) for each in samples])
 
 
 def ended(text: str, ending: str) -> str:
@@ -55,12 +55,8 @@ def ended(text: str, ending: str) -> str:
     return f"{thought}{close}{answer_part.rstrip()}\n\n{ending.format(answer)}"
 
 
-def written(sample: Sample) -> str:
-    """A completion as its author wrote it."""
-    return sample.completion if sample.written is None else sample.written
-
-
-def _with(sample: Sample, completion: str) -> Sample:
+def with_completion(sample: Sample, completion: str) -> Sample:
+    """The same row with another completion."""
     return Sample(
         prompt=sample.prompt,
         completion=completion,
@@ -68,6 +64,11 @@ def _with(sample: Sample, completion: str) -> Sample:
         references=sample.references,
         binding=sample.binding,
     )
+
+
+def written(sample: Sample) -> str:
+    """A completion as its author wrote it."""
+    return sample.completion if sample.written is None else sample.written
 
 
 def _raw(tool: OwnTool, samples: Sequence[Sample]) -> list[float | None]:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 from rlar.check.card import Fooled
-from rlar.check.endings import written
+from rlar.check.endings import with_completion, written
 from rlar.gate.checks import is_first_right
 from rlar.gate.probe import ProbeSet
 from rlar.tool import RewardTool
 from rlar.types import Sample
 
 HALF = 0.5
+"""On a verifier's scale: from here on a completion is rewarded."""
 SHRINK_CALLS = 200
 """For one completion."""
 ROUND = 16
@@ -29,17 +30,6 @@ CUES = (
 )  # fmt: skip
 
 IsWrong = Callable[[Sample], bool]
-
-
-def with_completion(sample: Sample, completion: str) -> Sample:
-    """The same row with another completion."""
-    return Sample(
-        prompt=sample.prompt,
-        completion=completion,
-        reference=sample.reference,
-        references=sample.references,
-        binding=sample.binding,
-    )
 
 
 def shrink(entry: Fooled, tool: RewardTool, is_wrong: IsWrong, row: Sample) -> Fooled:

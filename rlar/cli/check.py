@@ -95,6 +95,8 @@ def check_command(
             raise ConfigError(f"--fail-on {unknown[0]}: expected one of {', '.join(sorted(checks))}")
         before = Card.read(baseline) if baseline else None
         card, _ = check_reward(function, dataset or (), settings, tell=tell)
+        if before is not None and before.function != card.function:
+            raise ConfigError(f"--baseline {baseline}: a card of {before.function}, not of {card.function}")
         if json_output:
             say_json(card.model_dump(mode="json"), indent=1)
         else:

@@ -203,6 +203,24 @@ def test_the_command_exits_1_for_what_got_worse_alone_and_writes_the_card(rows: 
     assert third.exit_code == 0, third.output
 
 
+def test_a_row_that_cannot_be_used_is_named_in_the_card(rows: dict[str, Path]):
+    lines = rows["number"].read_text().splitlines()
+    rows["number"].write_text("\n".join([*lines[:3], '{"solution": "1"}', *lines[3:]]) + "\n")
+    card, _ = check_reward(f"{FAKES / 'own_rewards.py'}:no_shape", [rows["number"]], Settings())
+    assert card.rows == 16
+    assert [line for line in card.remarks if "1 rows cannot be used" in line and "number.jsonl:4" in line], card.remarks
+
+
+@pytest.mark.slow
+def test_the_baseline_of_another_function_is_refused(rows: dict[str, Path], tmp_path: Path):
+    function = f"{FAKES / 'own_rewards.py'}:last_words"
+    arguments = ["check", function, "--dataset", str(rows["number"]), "--output", str(tmp_path)]
+    CliRunner().invoke(app, arguments)
+    other = ["check", f"{FAKES / 'own_rewards.py'}:plain", *arguments[2:4], "--baseline", str(tmp_path / "card.json")]
+    result = CliRunner().invoke(app, other)
+    assert result.exit_code == 2 and "a card of own_rewards.py:last_words" in result.output
+
+
 def test_a_function_that_cannot_be_called_is_a_card_with_a_problem(rows: dict[str, Path]):
     card, evidence = check_reward(f"{FAKES / 'own_rewards.py'}:no_shape", [rows["number"]], Settings())
     assert "none of the known shapes" in card.problem and not evidence
